@@ -1,0 +1,47 @@
+/* proto/message.h: what goes over DEALER and ROUTER between neighbours. Source: proto/PROTOCOL.md, "Repair". */
+#ifndef HEARSAY_PROTO_MESSAGE_H
+#define HEARSAY_PROTO_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bytes.h"
+
+enum {
+    MESSAGE_MAX = 128 * 1024,     /* one ZeroMQ message; a larger one is refused by the transport */
+    HAVE_LOGS_MAX = 1024,         /* per message; a longer vector goes in several */
+    FETCH_RANGE_MAX = 64,
+    RECORDS_MAX = 16,
+    HEAD_HASH_BYTES = 8
+};
+
+enum message_kind { MESSAGE_HAVE = 1, MESSAGE_FETCH, MESSAGE_FETCHED, MESSAGE_RECORD_WANT, MESSAGE_RECORDS };
+
+struct log_have {
+    uint8_t origin[KEY_BYTES];
+    uint8_t head_hash[HEAD_HASH_BYTES];
+    uint32_t epoch;
+    uint64_t floor, head;
+    uint64_t record_serial;
+};
+
+struct message {
+    enum message_kind kind;
+    union {
+        struct { bool full, answer_wanted; size_t logs_n; struct log_have *logs; } have;
+        struct { uint32_t id; uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } fetch;
+        struct { uint32_t id; bool last; struct bytes frame; } fetched;
+        struct { uint8_t origin[KEY_BYTES]; uint64_t serial_above; } record_want;
+        struct { size_t n; struct bytes frames[RECORDS_MAX]; } records;
+    } u;
+    void *memory;                 /* what message_close() frees; NULL in a hand-made message */
+};
+
+/* *out is the caller's to free(). 0, -EINVAL, -EMSGSIZE, -ENOMEM. */
+int message_encode(const struct message *m, uint8_t **out, size_t *len);
+/* Checks every length and range. Frames within are borrowed from m->memory. 0, -EINVAL, -ENOMEM. */
+int message_decode(struct bytes wire, struct message *out);
+void message_close(struct message *m);    /* takes a zeroed one; zeroes it */
+
+#endif

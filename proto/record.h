@@ -1,0 +1,46 @@
+/* proto/record.h: the member record and the card. Source: proto/PROTOCOL.md, "Records".
+ * A record's frame is what is signed, stored and relayed: "hearsay-record-1\n", RecordBody, signature by the root key. */
+#ifndef HEARSAY_PROTO_RECORD_H
+#define HEARSAY_PROTO_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bytes.h"
+#include "proto/identity.h"
+
+enum { RECORD_FRAME_MAX = 2048, CARD_MAX = 3072, FINGERPRINT_MAX = 32 };
+
+struct record {
+    uint8_t root[KEY_BYTES];
+    uint8_t operational[KEY_BYTES];
+    uint8_t curve[KEY_BYTES];
+    char name[NAME_MAX_BYTES + 1];
+    char publish[ENDPOINT_MAX_BYTES + 1];   /* tcp://host:port; empty: this member is not connected to */
+    char repair[ENDPOINT_MAX_BYTES + 1];
+    uint64_t serial;
+    int64_t not_after_s;
+};
+
+/* Signs; *len is the room in `frame` going in (RECORD_FRAME_MAX is enough) and the length coming out.
+ * 0, -ENOKEY, -EINVAL (a field out of range), -ENOBUFS. */
+int record_seal(const struct record *r, const struct identity *id, uint8_t *frame, size_t *len);
+/* Checks form and signature; expiry is the caller's to judge. 0, -EINVAL, -EBADMSG. */
+int record_open(struct bytes frame, struct record *out);
+
+/* "hearsay1:" and unpadded base64url (RFC 4648 section 5) of the frame. 0, -ENOBUFS. */
+int card_encode(struct bytes frame, char *text, size_t room);
+/* The frame within a card; blanks around it are ignored. 0, -EINVAL (not a card), -ENOBUFS. Not verified: record_open(). */
+int card_decode(const char *text, uint8_t *frame, size_t *len);
+
+/* This member's current record, kept as a one-line card in `path`: the stored one if it says what `want` says (keys, name,
+ * endpoints) and stays valid for 45 more days, else a new one with a higher serial and 90 days of life, signed and
+ * written beside and renamed over. `want`'s serial and not_after_s are ignored. With the root key offline, a stored record that is still valid is
+ * taken as it is. 0; -ENOKEY when a new one is needed and the root key is not here; -EIO and the like. */
+int record_current(const char *path, const struct identity *id, const struct record *want, int64_t now_s,
+                   struct record *out, uint8_t *frame, size_t *len);
+
+/* A short name for people to compare: 5 groups of 4 hex digits of SHA-256 of the root key, "1a2b-3c4d-...". */
+char *record_fingerprint(const uint8_t root[KEY_BYTES], char out[FINGERPRINT_MAX]);
+
+#endif
