@@ -1,0 +1,62 @@
+/* store/policy.h: what this member decided: categories, zones, trust. Filled by the configuration, read by scoring.
+ * A policy is immutable once handed over; each thread that needs one has a copy of its own (policy_copy). */
+#ifndef HEARSAY_STORE_POLICY_H
+#define HEARSAY_STORE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bytes.h"
+#include "proto/protect.h"
+
+enum { POLICY_CATEGORIES_MAX = 64, POLICY_ZONES_MAX = 64, MICRO = 1000000 };
+
+struct policy_category {
+    char name[CATEGORY_MAX_BYTES + 1];
+    uint8_t code[4];              /* 127.0.0.4: the DNSBL answer */
+    int64_t half_life_s;
+    uint32_t weight_milli;        /* mass of one event, 5000 by default */
+};
+
+struct policy_zone {
+    char name[NAME_MAX_BYTES + 1];
+    bool white;                   /* lists by -S */
+    bool own;                     /* own evidence alone may list */
+    int64_t threshold_micro;      /* S; 1000000 by default */
+    unsigned quorum;              /* 0: 2, and 3 from ten groups on */
+};
+
+struct policy_member {
+    uint8_t root[KEY_BYTES];
+    char name[NAME_MAX_BYTES + 1];
+    uint32_t trust_micro;         /* 0 to 1000000; 0 is "heard, not believed" */
+};
+
+struct policy {
+    char federation[FEDERATION_MAX_BYTES + 1];
+    uint8_t self[KEY_BYTES];                  /* own root key */
+    struct policy_category categories[POLICY_CATEGORIES_MAX];
+    size_t categories_n;                      /* the first is the default of reports without one */
+    struct policy_zone zones[POLICY_ZONES_MAX + 1];
+    size_t zones_n;                           /* with no white zone configured, the last is the unnamed default ("") that answers `check` */
+    struct policy_member *members;            /* directly trusted, each the root of a group */
+    size_t members_n;
+    struct protect *protect;
+    int64_t ttl_s;                            /* evidence and opinions older than this are gone; 30 days */
+    int64_t hold_s;                           /* hold-down of a retraction; 24 hours */
+};
+
+/* The five categories of RFC 7073, no zone, no member. NULL when memory is out. */
+struct policy *policy_create(void);
+struct policy *policy_copy(const struct policy *p);
+void policy_destroy(struct policy **p);       /* takes NULL */
+
+/* Appends the unnamed white zone if none is configured. Call once after the zones are in. */
+void policy_finish(struct policy *p);
+
+int policy_category(const struct policy *p, const char *name);              /* index or -1 */
+int policy_zone(const struct policy *p, const char *name);                  /* index or -1 */
+const struct policy_member *policy_member(const struct policy *p, const uint8_t root[KEY_BYTES]);  /* or NULL */
+
+#endif

@@ -1,0 +1,109 @@
+/* store/reader.h: read-only questions to the database, on a connection of its own beside the writer's (WAL).
+ * A handle belongs to one thread. Nothing here changes the file. */
+#ifndef HEARSAY_STORE_READER_H
+#define HEARSAY_STORE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/record.h"
+#include "proto/subject.h"
+#include "store/policy.h"
+#include "store/score.h"
+#include "store/store.h"
+
+struct reader;
+
+enum verdict { VERDICT_UNKNOWN, VERDICT_BLACK, VERDICT_WHITE };
+
+/* Takes a copy of the policy. Errors and `why` as store_open(). */
+int reader_open(const char *path, const struct policy *p, struct reader **out, char *why);
+int reader_set_policy(struct reader *r, const struct policy *p);
+void reader_close(struct reader **r);
+
+/* Whether a zone lists the subject or a prefix that holds it. zone: index, or -1 for all (black zones first). */
+int reader_check(struct reader *r, const struct subject *s, int zone, enum verdict *out);
+/* S of the category, or with -1 of the category that says most (the largest by absolute value), computed from the registers at now_s. In thousandths, rounded towards zero. */
+int reader_score(struct reader *r, const struct subject *s, int category, int64_t now_s, int64_t *milli);
+
+struct subject_info {
+    enum verdict state;
+    int64_t score_milli;
+    unsigned groups;
+    uint64_t categories;        /* bit set of policy indices that a zone lists (of `state`'s colour) */
+    uint64_t zones;             /* bit set of policy indices that list it */
+    uint8_t code[4];            /* of the listed category with the highest score; 0.0.0.0 when not listed */
+    int64_t until_s;            /* when it falls off if nothing new is heard; 0 when not listed */
+};
+int reader_info(struct reader *r, const struct subject *s, int64_t now_s, struct subject_info *out);
+
+struct listing {
+    int zone, category;
+    struct subject subject;
+    int64_t since_s, until_s, score_milli;
+    unsigned groups;
+};
+/* In key order. zone -1: all; since_s: listed at or after. The callback returns non-zero to stop, which is then returned. */
+int reader_list(struct reader *r, int zone, int64_t since_s, int (*each)(void *ctx, const struct listing *l), void *ctx);
+
+/* ---- why */
+struct why_opinion {
+    uint8_t root[KEY_BYTES];
+    char name[NAME_MAX_BYTES + 1];          /* empty: no longer a configured member */
+    int category;                           /* policy index; -1: a category not configured here */
+    char category_name[CATEGORY_MAX_BYTES + 1];
+    bool own;                               /* own evidence, not a batch */
+    uint32_t trust_micro;
+    int64_t black_milli, white_milli;       /* as told */
+    int64_t time_s;                         /* of the evidence */
+    int64_t opinion_micro;                  /* v at now */
+    int64_t counted_micro;                  /* its part of S before the group's clamp */
+    uint32_t epoch;
+    uint64_t seq;
+    uint8_t hash[HASH_BYTES];
+    int signature;                          /* 1 verifies now, 0 does not, -1 own evidence or batch gone */
+};
+struct why_rule {
+    int zone, category;
+    bool listed;
+    int64_t score_micro, threshold_micro;
+    unsigned groups, quorum;
+    bool own, veto;
+    int64_t since_s, until_s;               /* 0 when not listed */
+};
+struct why {
+    struct why_opinion *opinions;
+    size_t opinions_n;
+    struct why_rule *rules;                 /* one for each zone and each category that somebody spoke of */
+    size_t rules_n;
+    bool protected_;                        /* never listed, whoever says so */
+    int64_t hold_until_s;                   /* own retraction's hold-down; 0: none */
+};
+int reader_why(struct reader *r, const struct subject *s, int64_t now_s, struct why *out);
+void why_clear(struct why *w);
+
+/* ---- logs, for the mesh and for repair */
+/* Every stored batch's name, ordered by (origin, epoch, seq). */
+int reader_each_batch(struct reader *r, int (*each)(void *ctx, const struct store_batch *name), void *ctx);
+/* The frames of one origin and epoch with from <= seq <= to, highest first. Frames are borrowed for the call. */
+int reader_range(struct reader *r, const uint8_t origin[KEY_BYTES], uint32_t epoch, uint64_t from, uint64_t to,
+                 int (*each)(void *ctx, const struct store_batch *b), void *ctx);
+/* Stored records of a member (root NULL: of all), highest serial first. */
+int reader_records(struct reader *r, const uint8_t *root, int (*each)(void *ctx, const struct record *rec, struct bytes frame), void *ctx);
+
+struct store_counts {
+    uint64_t subjects, evidence, opinions, batches, batch_bytes, listings, journal, members;
+    uint64_t file_bytes, wal_bytes;
+};
+int reader_counts(struct reader *r, struct store_counts *out);
+/* The current epoch and the last own seq told; zeros before the first. */
+int reader_head(struct reader *r, uint32_t *epoch, uint64_t *seq);
+
+/* ---- verify */
+/* Checks every stored signature and the invariants: SQLite's integrity check, registers equal what the newest batches say, scores and listings equal
+ * what the registers give, nothing protected listed. `problem` is called for each fault, `progress` now and then (done of all batches; may be NULL). *problems_n counts. */
+int reader_verify(struct reader *r, int64_t now_s, void (*problem)(void *ctx, const char *text),
+                  void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx, uint64_t *problems_n);
+
+#endif

@@ -1,0 +1,67 @@
+/* store/score.h: evidence, opinion, score and listing rule as pure integer arithmetic, equal to the bit on every machine.
+ * Model: DESIGN section 7. Masses are in millionths (micro); trust, opinions and scores too: 1000000 is one fully trusted member who is quite sure.
+ * Divisions truncate towards zero. Times are Unix seconds and are rounded down to the minute before use. */
+#ifndef HEARSAY_STORE_SCORE_H
+#define HEARSAY_STORE_SCORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/policy.h"
+
+enum {
+    SCORE_R_MAX_MICRO = 32 * MICRO,    /* cap of a mass: bounds the life of any entry */
+    SCORE_W_MICRO = 2 * MICRO,         /* weight of knowing nothing (Josang's W) */
+    SCORE_KAPPA_WHITE = 2,             /* one good counts as two bad inside one opinion */
+    SCORE_SELF_MICRO = 1500000,        /* weight of own evidence */
+    SCORE_G_MIN_MICRO = 100000,        /* a group that says at least this much counts for the quorum */
+    SCORE_VETO_MICRO = 1000000,        /* own white mass that vetoes, if the own opinion is negative */
+    SCORE_SKEW_S = 300                 /* evidence dated further ahead counts as nothing until due */
+};
+
+struct evidence {
+    int64_t black_micro, white_micro;
+    int64_t time_s;                    /* at which the masses were these */
+};
+
+/* mass * 2^(-age/half_life), rounded down; 0 when older than ttl_s or dated more than SCORE_SKEW_S ahead. */
+struct evidence evidence_at(struct evidence e, int64_t half_life_s, int64_t ttl_s, int64_t now_s);
+/* Adds an event of this mass at now_s: decays, adds, caps. */
+struct evidence evidence_add(struct evidence e, int64_t black_micro, int64_t white_micro,
+                             int64_t half_life_s, int64_t ttl_s, int64_t now_s);
+/* v = (r - k s) / (r + k s + W) in millionths, of masses already decayed. */
+int64_t opinion_micro(int64_t black_micro, int64_t white_micro);
+
+/* One member's register, as the score sees it. */
+struct voice {
+    unsigned group;                    /* index of the group, ascending in the array; one group per directly trusted member for now */
+    uint32_t trust_micro;              /* of the group's root */
+    uint32_t weight_micro;             /* tau * rho of the member */
+    struct evidence evidence;
+};
+
+struct score {
+    int64_t micro;                     /* S */
+    unsigned groups;                   /* Q for black: groups, own evidence included, that say black */
+    unsigned groups_white;             /* the same for white */
+    int64_t own_micro;                 /* SCORE_SELF * v of own evidence; 0 without any */
+    bool veto;                         /* own good mail capped S at 0 */
+    bool may_rise;                     /* time alone may raise |S|: voices of both signs, or a veto */
+};
+
+/* `voices` sorted by group; own NULL or own evidence. Adding is order-free: any order of members within a group gives the same.
+ * A group's sum is clamped to [-T/2, T]. */
+struct score score_of(const struct voice *voices, size_t n, const struct evidence *own,
+                      int64_t half_life_s, int64_t ttl_s, int64_t now_s);
+
+/* The rule of one zone. `was`: listed until now (hysteresis: half the threshold, quorum less one). groups_n: how many groups this member trusts. */
+bool score_lists(const struct policy_zone *z, const struct score *s, size_t groups_n, bool was);
+unsigned score_quorum(const struct policy_zone *z, size_t groups_n);
+
+/* The next minute after now_s at which score_lists() may say otherwise if nothing new is heard, INT64_MAX if never.
+ * May be early, never late. At most ttl_s ahead. */
+int64_t score_next_look(const struct policy_zone *z, const struct voice *voices, size_t n, const struct evidence *own,
+                        size_t groups_n, bool listed, int64_t half_life_s, int64_t ttl_s, int64_t now_s);
+
+#endif

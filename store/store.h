@@ -1,0 +1,109 @@
+/* store/store.h: the writer of the database: one SQLite file, WAL, synchronous=FULL.
+ *
+ * The truth is appended at once and is durable when a call returns: own reports (journal), signed batches (batch), member records.
+ * What is derived (evidence, opinions, scores, listings) follows by store_fold(), in large sorted transactions.
+ * A handle belongs to one thread; a second process that opens the same file for writing gets -EBUSY.
+ * No clock, no randomness: now_s is Unix seconds, nonces are arguments. Policy comes by store_set_policy().
+ * Errors: 0, -ENOSPC (disk full), -EIO, -EBUSY, -ENOMEM; after an error nothing of that call is stored, and the handle stays usable. */
+#ifndef HEARSAY_STORE_STORE_H
+#define HEARSAY_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/batch.h"
+#include "proto/identity.h"
+#include "proto/request.h"
+#include "proto/subject.h"
+#include "store/policy.h"
+
+struct store;
+
+enum { STORE_WHY_MAX = 256, NONCE_BYTES = 16 };
+
+/* Opens, or with `create` makes, the file (mode 0600) and takes the lock `path`-lock. `why`, STORE_WHY_MAX bytes, says on failure what is wrong and what to do.
+ * -ENOENT (no file and not create), -EEXIST is never said, -EPROTO newer schema than ours, -EBADMSG not a database or corrupt,
+ * -EBUSY another process writes to it, -EACCES, -EROFS, -ENOSPC, -EIO. Finishes what a crash left undone (nothing is lost). */
+int store_open(const char *path, bool create, struct store **out, char *why);
+void store_close(struct store **s);                         /* takes NULL */
+
+/* Takes a copy. Registers members, categories and zones; what depends on a change is rescored by the following calls of
+ * store_fold(). Must be called once before all below. */
+int store_set_policy(struct store *s, const struct policy *p, int64_t now_s);
+
+/* ---- truth */
+struct store_report {
+    enum request_verb verb;                                 /* REQUEST_BLACK, _WHITE or _RETRACT */
+    enum request_cause cause;
+    uint32_t count;
+    int category;                                           /* index into the policy's; -1: the default, for retract all */
+    struct subject subject;
+};
+/* All or none, durable on return. */
+int store_add_reports(struct store *s, const struct store_report *reports, size_t n, int64_t now_s);
+
+struct store_batch {
+    uint8_t origin[KEY_BYTES];
+    uint8_t hash[HASH_BYTES];
+    uint32_t epoch;
+    uint64_t seq;
+    uint32_t floor_epoch;
+    uint64_t floor_seq;
+    int64_t time_s;
+    struct bytes frame;                                     /* verified already; read during the call */
+    bool stored;                                            /* out: false for one that was there before (not an error) */
+};
+int store_add_batches(struct store *s, struct store_batch *batches, size_t n, int64_t now_s);
+/* A verified record. Lower serials than the stored one are kept too: old batches need their keys. */
+int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
+
+/* ---- derived */
+struct listing_change {
+    int zone;                                               /* index into the policy's zones */
+    int category;
+    bool listed;
+    struct subject subject;
+};
+/* Folds up to rows_max journal rows and opinions, revisits what is due by now_s and what a new policy left to rescore, in one transaction. *more: there is more to do now.
+ * *wake_s: when to call again if nothing comes in (INT64_MAX: never). */
+int store_fold(struct store *s, size_t rows_max, int64_t now_s, bool *more, int64_t *wake_s);
+/* The listing changes of all folds since the last call; *out is the caller's to free() (NULL when none). */
+int store_take_changes(struct store *s, struct listing_change **out, size_t *n);
+
+/* Rows of truth not folded yet, for status. */
+size_t store_backlog(const struct store *s);
+
+/* ---- what this member tells */
+/* Begins an epoch before anything is told: the stored one goes on if the database was closed clean and `nonce_path` (a file beside it) holds the nonce
+ * that the database does; else max(stored + 1, minutes since 2026, above + 1). From here on the database counts as not clean, with `nonce` as its new one.
+ * `above`: the highest own epoch that neighbours know, 0 when none. */
+int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t nonce[NONCE_BYTES], uint32_t above, int64_t now_s, uint32_t *epoch);
+/* Marks the publisher state as intact. The last call before store_close() in an orderly shutdown. */
+int store_end_epoch(struct store *s);
+
+struct told_batch {
+    uint8_t *frame;                                         /* free() */
+    size_t len;
+    struct store_batch name;                                /* .frame points to frame */
+};
+struct tell_limits {
+    size_t growth_min;                                      /* growth waits until so many opinions have grown ... */
+    int64_t growth_wait_s;                                  /* ... or the oldest has waited so long */
+    size_t batches_max;                                     /* per call */
+};
+/* Builds, signs and stores the batches that are due: first words, changes of side and retractions at once; growth by limits.
+ * Opinions that others still need are told again before their batch falls below the floor (log cleaning). Durable on return; then, and only then, they may be published.
+ * `out` has limits->batches_max places; *n of them are filled; *more: more is due now; *wake_s: when growth will be due. */
+int store_tell(struct store *s, const struct identity *id, uint64_t record_serial, const struct tell_limits *limits,
+               int64_t now_s, struct told_batch *out, size_t *n, bool *more, int64_t *wake_s);
+
+/* ---- operator's works */
+/* Forgets all that a member said, its batches and records included; what it touched is rescored by store_fold(). */
+int store_purge(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s, uint64_t *batches_n);
+/* Derives evidence-independent tables (opinions, scores, listings) again from batches and evidence. */
+int store_rebuild(struct store *s, int64_t now_s);
+/* Moves what can be moved from the WAL into the file. Opens a connection of its own: call it from any one thread but never from the writer's. */
+int store_checkpoint(const char *path);
+
+#endif
