@@ -1,0 +1,108 @@
+/* node/config.h: hearsay.conf. Syntax by libConfuse; each option is one row of a table in config.c (type, range, default, help).
+ * Paths in the result are absolute or relative to the working directory as the file's own directory makes them. */
+#ifndef HEARSAY_NODE_CONFIG_H
+#define HEARSAY_NODE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "node/log.h"
+#include "proto/record.h"
+#include "store/policy.h"
+
+enum { CONFIG_REPORTS_MAX = 16, CONFIG_NETWORKS_MAX = 256, CONFIG_NS_MAX = 8, CONFIG_TEXT_MAX = 255, CONFIG_PATH_MAX = 1024, CONFIG_WHY_MAX = 1024 };
+
+struct config_network { uint8_t family; uint8_t bits; uint8_t addr[16]; };     /* family 4 or 6 */
+
+struct config_report {
+    bool is_unix;
+    char path[CONFIG_PATH_MAX];                /* unix; at most 107 bytes */
+    unsigned mode;                             /* unix; 0660 */
+    char group[64];                            /* unix; empty: Debian-exim if there is such a group */
+    bool group_required;                       /* said in the file: failing to set it is an error, else a warning */
+    char host[64];                             /* tcp; an address */
+    uint16_t port;
+    struct config_network *allow;              /* tcp; default loopback */
+    size_t allow_n;
+};
+
+struct config_limits {                         /* section `limits` */
+    unsigned connections;                      /* at once, 2048; one more is answered "error: too many connections" and closed */
+    unsigned backlog;                          /* 1024 */
+    unsigned lines_per_second;                 /* per connection, 200000; then reading from it pauses until the second is over */
+    unsigned line_bytes;                       /* 4096; then "error: line too long" */
+    int64_t line_ms;                           /* time to send a line, "10s"; then "error: timeout" */
+    unsigned queue;                            /* reports waiting for the disk, 65536; then reading pauses */
+};
+
+struct config_mesh {
+    bool present;                              /* a `mesh` section or a peer is there: else no mesh socket is opened */
+    char publish[ENDPOINT_MAX_BYTES + 1];      /* bind, "tcp://0.0.0.0:4441" */
+    char repair[ENDPOINT_MAX_BYTES + 1];       /* bind, "tcp://0.0.0.0:4442" */
+    char advertise[NAME_MAX_BYTES + 1];        /* host in the card; default: the host of `publish` if it is no wildcard, else the name */
+    int64_t budget_bytes;                      /* a second */
+};
+
+struct config_peer {
+    char name[NAME_MAX_BYTES + 1];
+    struct record record;                      /* from the card, signature checked */
+    uint8_t frame[RECORD_FRAME_MAX];
+    size_t frame_len;
+    uint32_t trust_micro;
+    bool link;                                 /* keep a connection to it; false: trusted, but reached over others */
+};
+
+struct config_zone {                           /* beside the policy_zone of the same index */
+    char file[CONFIG_PATH_MAX];
+    unsigned ttl_s;                            /* 300 */
+    char ns[CONFIG_NS_MAX][NAME_MAX_BYTES + 1];
+    size_t ns_n;                               /* 0: the member's name */
+    char contact[NAME_MAX_BYTES + 1];          /* hostmaster.NAME */
+    char text[CONFIG_TEXT_MAX + 1];            /* "Listed by $categories" when not said */
+    int64_t expire_s;                          /* $TIMESTAMP: how long the file outlives its node; "1h" */
+};
+
+struct config {
+    char file[CONFIG_PATH_MAX];
+    char dir[CONFIG_PATH_MAX];
+    char name[NAME_MAX_BYTES + 1];
+    char federation[FEDERATION_MAX_BYTES + 1]; /* "hearsay" */
+    char secret[256];                          /* keys the hashes of sender addresses; the same in all the coalition */
+    char identity[CONFIG_PATH_MAX];            /* identity.pem */
+    char card[CONFIG_PATH_MAX];                /* identity with .card in place of .pem */
+    char database[CONFIG_PATH_MAX];            /* hearsay.db */
+    char control[CONFIG_PATH_MAX];             /* run/control.sock, mode 0600 */
+    char peers_file[CONFIG_PATH_MAX];          /* DIR/peers.conf: what `hearsay peer` edits */
+    enum log_level log_level;                  /* log = "error|warning|info|debug" */
+    struct config_report reports[CONFIG_REPORTS_MAX];
+    size_t reports_n;
+    struct config_limits limits;
+    struct config_mesh mesh;
+    struct config_peer *peers;
+    size_t peers_n;
+    struct config_zone zones[POLICY_ZONES_MAX];
+    struct policy *policy;                     /* categories, zones, members (from peers), protect; policy_finish()ed; self is all zero until set by the caller */
+    uint8_t sender_key[HASH_BYTES];
+};
+
+/* Reads and checks the file. On failure `why`, CONFIG_WHY_MAX bytes, is one or more lines "FILE:LINE: what is wrong; what was expected".
+ * *out is the caller's, ended by config_free(). 0, -ENOENT, -EACCES, -EINVAL, -ENOMEM. */
+int config_load(const char *path, struct config **out, char *why);
+void config_free(struct config **c);           /* takes NULL */
+
+/* What this member's record should say: keys of `id`, name and endpoints of the configuration. */
+void config_record(const struct config *c, const struct identity *id, struct record *out);
+
+/* The file that a command reads when -c is not given: $HEARSAY_CONF, else /etc/hearsay/hearsay.conf. */
+const char *config_default_path(void);
+
+/* "500ms", "90s", "15m", "12h", "3d" to milliseconds; "64kB", "1MB", "20kB/s" to bytes (1 kB = 1000). 0 or -EINVAL. */
+int config_duration(const char *text, int64_t *ms);
+int config_size(const char *text, int64_t *bytes);
+
+/* Every option as one row: for `hearsayd --help-config`, and for the test that compares the rows with the sample and the manual. */
+struct config_option { const char *section; const char *name; const char *type; const char *fallback; const char *help; };
+const struct config_option *config_options(size_t *n);
+
+#endif

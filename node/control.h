@@ -1,0 +1,29 @@
+/* node/control.h: the operator's socket: a unix socket, mode 0600. One line of JSON asks, one line of JSON answers, then the node closes.
+ *   {"command":"status"}                                     everything that `hearsay status` shows
+ *   {"command":"reload"}                                     as SIGHUP; answers when the new configuration is in force
+ *   {"command":"export","zone":"bl.a.example","path":"..."}  writes a zone now; path optional
+ *   {"command":"purge","member":"64 hex digits"}             forgets all that a member said
+ *   {"command":"rebuild"}                                    derives opinions, scores and listings again
+ * Every answer has "ok": true, or "ok": false and "error": text. */
+#ifndef HEARSAY_NODE_CONTROL_H
+#define HEARSAY_NODE_CONTROL_H
+
+#include <uv.h>
+
+struct control;
+struct control_request;
+
+enum { CONTROL_LINE_MAX = 65536 };
+
+typedef struct json_t json_t;      /* Jansson */
+
+/* `handle` gets each request once; it answers, now or later from the loop's thread, by control_answer(), exactly once. `request` is borrowed for the call. */
+int control_start(uv_loop_t *loop, const char *path, void (*handle)(void *ctx, const json_t *request, struct control_request *rq), void *ctx,
+                  struct control **out, char *why);
+void control_answer(struct control_request *rq, json_t *answer);      /* takes the reference */
+void control_stop(struct control **c);                                /* removes the socket; takes NULL */
+
+/* The command's side: connects, asks, waits at most timeout_ms. 0; -ECONNREFUSED or -ENOENT: the node is not there; -ETIMEDOUT; -EPROTO. *answer is the caller's. */
+int control_ask(const char *path, const json_t *request, int timeout_ms, json_t **answer);
+
+#endif

@@ -1,0 +1,120 @@
+/* node/mesh.h: the rules of the mesh, without any input or output (sans-I/O).
+ *
+ * An event and the time go in, a list of things to do comes out. The core knows no socket, file, clock or random source:
+ * the daemon (node/mesh_net.h) and the simulation (tests/sim) run this very code. Equal events give equal actions.
+ * A `struct mesh` belongs to one thread. Members, neighbours and origins are named by their root key (KEY_BYTES).
+ * Source: proto/PROTOCOL.md; facts behind the rules: per-origin logs, range repair, flooding with duplicates dropped. */
+#ifndef HEARSAY_NODE_MESH_H
+#define HEARSAY_NODE_MESH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/batch.h"
+#include "proto/message.h"
+#include "proto/record.h"
+
+struct mesh;
+
+struct mesh_config {
+    uint8_t self[KEY_BYTES];
+    char federation[FEDERATION_MAX_BYTES + 1];
+    uint64_t seed;                     /* for choices among neighbours: the same seed, the same choices */
+    int64_t ttl_s;                     /* batches older than this are dead */
+};
+
+enum {
+    MESH_HAVE_MS = 5000,               /* changed logs to each neighbour */
+    MESH_FULL_HAVE_MS = 30000,         /* all logs to one neighbour in turn */
+    MESH_FETCH_TIMEOUT_MS = 10000,     /* then another neighbour is asked */
+    MESH_SETTLE_MS = 3000,             /* how long own batches wait at a start for a neighbour to say what it knows of us */
+    MESH_SKEW_S = 300,                 /* batches dated further ahead are kept, counted, and alerted; order never uses clocks */
+    MESH_EPOCHS_MAX = 1024,            /* live epochs of one origin; then the oldest is forgotten */
+    MESH_INFLIGHT_MAX = 4096           /* batches handed out for storing and not yet acknowledged; then new ones are dropped and fetched later */
+};
+
+enum mesh_event_kind {
+    MESH_TICK,                         /* the time asked for has come, or just some time */
+    MESH_LINK_UP, MESH_LINK_DOWN,      /* neighbour: our connections to it work / are lost */
+    MESH_FRAME,                        /* neighbour, bytes: a batch came over SUB */
+    MESH_ASK,                          /* neighbour, bytes: a message came in at our ROUTER */
+    MESH_ANSWER,                       /* neighbour, bytes: a message came back on our DEALER */
+    MESH_STORED,                       /* name: this batch is on disk (stored = false: it was there before) */
+    MESH_STORE_FAILED,                 /* name: it is not (disk full); it will be fetched again later */
+    MESH_OWN                           /* name, bytes: an own batch is on disk: publish it */
+};
+struct mesh_event {
+    enum mesh_event_kind kind;
+    int64_t now_ms;                    /* monotonic */
+    int64_t now_s;                     /* Unix seconds, only to judge dates */
+    const uint8_t *neighbour;
+    struct bytes bytes;                /* borrowed for the call */
+    const struct batch_name *name;
+};
+
+enum mesh_action_kind {
+    MESH_DO_STORE,                     /* frame (batch): verified; store it, then say MESH_STORED */
+    MESH_DO_PUBLISH,                   /* frame: send to all subscribers under topic */
+    MESH_DO_SUBSCRIBE, MESH_DO_UNSUBSCRIBE,   /* neighbour, topic: at its publisher */
+    MESH_DO_ALLOW, MESH_DO_FORBID,     /* topic: which subscriptions our own publisher takes */
+    MESH_DO_ASK,                       /* neighbour, frame: send on our DEALER */
+    MESH_DO_ANSWER,                    /* neighbour, frame: send from our ROUTER */
+    MESH_DO_SERVE,                     /* neighbour, fetch: read the range from the store, highest first, and send each as a Fetched; end with an empty `last` one */
+    MESH_DO_RECORD,                    /* record, frame: a newer record of a known member, verified: store it and use its endpoints */
+    MESH_DO_SETTLED,                   /* neighbours were asked for our own log (or none is there): own batches may be told now; above = highest own epoch heard of */
+    MESH_DO_BLAME,                     /* neighbour, text: it relayed something bad; for the link's score and the log */
+    MESH_DO_ALERT                      /* origin, text: the operator should know (equivocation, clock) */
+};
+enum { MESH_TOPIC_BYTES = 1 + KEY_BYTES, MESH_TEXT_MAX = 120 };
+struct mesh_action {
+    enum mesh_action_kind kind;
+    uint8_t neighbour[KEY_BYTES];
+    uint8_t topic[MESH_TOPIC_BYTES];   /* 'B' and the origin */
+    struct bytes frame;                /* belongs to the update, valid until the next mesh_step() */
+    struct store_batch_ref { struct batch_name name; uint32_t floor_epoch; uint64_t floor_seq; int64_t time_s; } batch;
+    struct { uint32_t id; uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } fetch;
+    struct record record;
+    uint32_t above;
+    char text[MESH_TEXT_MAX];
+};
+struct mesh_update {
+    const struct mesh_action *actions;
+    size_t n;
+    int64_t wake_at_ms;                /* call with MESH_TICK then at the latest */
+};
+
+int mesh_create(const struct mesh_config *c, struct mesh **out);
+void mesh_destroy(struct mesh **m);    /* takes NULL */
+
+/* Makes a member known (or its newer record), so that its batches are taken, kept and relayed. `link`: keep a connection to it. 0, -ENOSPC, -ENOMEM. */
+int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame, bool link);
+/* An older record of a known member: only its operational key is remembered, for its older batches. */
+int mesh_member_key(struct mesh *m, const struct record *rec);
+void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES]);
+/* What is in the store at a start, and after a purge (mesh_member_drop, then mesh_member_set). */
+int mesh_held(struct mesh *m, const struct store_batch_ref *batch);
+
+/* Handles one event. *up is valid until the next call. 0 or -ENOMEM (nothing done); bad input is no error here but counted and blamed. */
+int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *up);
+
+enum mesh_count {
+    MESH_COUNT_FRAMES, MESH_COUNT_MERGED, MESH_COUNT_DUPLICATE, MESH_COUNT_BAD_SIGNATURE, MESH_COUNT_MALFORMED, MESH_COUNT_FOREIGN,
+    MESH_COUNT_UNKNOWN_ORIGIN, MESH_COUNT_UNKNOWN_KEY, MESH_COUNT_DEAD, MESH_COUNT_EQUIVOCATION, MESH_COUNT_FUTURE, MESH_COUNT_DROPPED_BUSY,
+    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNTS
+};
+const char *mesh_count_text(enum mesh_count c);       /* "bad-signature" */
+uint64_t mesh_counted(const struct mesh *m, enum mesh_count c);
+
+/* For status: how a member's log stands here. */
+struct mesh_log_state {
+    uint32_t epoch;
+    uint64_t floor, head;              /* highest held */
+    uint64_t known_head;               /* highest that any neighbour said to have */
+    uint64_t missing;                  /* live batches known of and not held: "behind by" */
+    int64_t heard_ms;                  /* when the newest batch of it was taken; -1 never */
+};
+int mesh_log_state(const struct mesh *m, const uint8_t origin[KEY_BYTES], struct mesh_log_state *out);    /* 0, -ENOENT */
+bool mesh_settled(const struct mesh *m);
+
+#endif

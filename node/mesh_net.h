@@ -1,0 +1,62 @@
+/* node/mesh_net.h: the thread that owns every ZeroMQ socket and runs the mesh core on them.
+ * One XPUB (bind, XPUB_MANUAL), one ROUTER (bind, MANDATORY), and per neighbour one SUB and one DEALER with a socket monitor; CURVE everywhere, a ZAP handler
+ * that answers from memory (RFC 27). Facts that decide the options: ../proto/PROTOCOL.md "Transport". */
+#ifndef HEARSAY_NODE_MESH_NET_H
+#define HEARSAY_NODE_MESH_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "node/config.h"
+#include "node/mesh.h"
+#include "proto/identity.h"
+#include "store/store.h"
+
+struct mesh_net;
+
+/* What the mesh thread asks of the daemon; called on the mesh thread, must not block. */
+struct mesh_net_handlers {
+    void *ctx;
+    /* A verified batch to store; frame is malloc'd and the handler's. Ends with mesh_net_stored(). 0, -EAGAIN (queue full). */
+    int (*store)(void *ctx, struct store_batch *name, uint8_t *frame);
+    void (*record)(void *ctx, const struct record *rec, struct bytes frame);
+    /* Own batches may be told from now on. */
+    void (*settled)(void *ctx, uint32_t above);
+};
+
+/* Binds, loads what the store holds through a reader of its own, starts the thread; returns when it is ready. Takes copies. own_frame: this member's record. */
+int mesh_net_start(const struct config *c, const struct identity *id, struct bytes own_frame, const struct mesh_net_handlers *h,
+                   struct mesh_net **out, char *why);
+void mesh_net_stop(struct mesh_net **m);           /* returns when the thread is gone; takes NULL */
+
+/* From any thread. */
+void mesh_net_stored(struct mesh_net *m, const struct batch_name *name, int rc);     /* rc 0, or why it was not stored */
+void mesh_net_own(struct mesh_net *m, const struct batch_name *name, uint8_t *frame, size_t len);    /* takes frame */
+int mesh_net_reload(struct mesh_net *m, const struct config *c);                     /* peers came, went, changed; others stay connected */
+void mesh_net_purged(struct mesh_net *m, const uint8_t root[KEY_BYTES]);             /* the store forgot this member */
+
+struct mesh_net_peer {
+    char name[NAME_MAX_BYTES + 1];
+    uint8_t root[KEY_BYTES];
+    char endpoint[ENDPOINT_MAX_BYTES + 1];
+    bool link, connected;
+    int64_t connected_s, heard_s;                  /* Unix seconds, 0 never; heard: anything from this neighbour */
+    uint64_t head; uint32_t epoch;                 /* of its own log here */
+    uint64_t behind;                               /* its live batches that we know of and do not hold */
+    uint64_t batches, bad;                         /* taken from this neighbour; blamed on it */
+    int64_t record_expires_s;
+    char problem[MESH_TEXT_MAX];                   /* last: "refused: the peer does not know our key", "no answer" ... */
+};
+struct mesh_net_state {
+    bool settled;
+    uint64_t counts[MESH_COUNTS];
+    uint64_t bytes_in, bytes_out;
+    uint64_t zap_denied;
+    struct mesh_net_peer *peers;                   /* the caller's to free() */
+    size_t peers_n;
+};
+/* A snapshot at most a second old, taken under a short lock. */
+int mesh_net_state(struct mesh_net *m, struct mesh_net_state *out);
+
+#endif

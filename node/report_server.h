@@ -1,0 +1,46 @@
+/* node/report_server.h: the report socket (proto/REPORTS.md) on a libuv loop: unix and TCP listeners, framing, limits, answers in order.
+ * It knows no database: what a line asks for goes to the handlers below. Belongs to the loop's thread. */
+#ifndef HEARSAY_NODE_REPORT_SERVER_H
+#define HEARSAY_NODE_REPORT_SERVER_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "node/config.h"
+#include "proto/request.h"
+
+struct report_server;
+
+enum { REPORT_ANSWER_MAX = 1024 };
+
+/* Names one request until it is answered; survives the connection. */
+struct report_ticket { uint32_t slot; uint32_t generation; uint64_t number; };
+
+struct report_handlers {
+    void *ctx;
+    /* check, score, info: writes the answer at once. */
+    void (*read)(void *ctx, const struct request *rq, char answer[REPORT_ANSWER_MAX]);
+    /* black, white, retract: checked for form only. Writes "error: ..." into `answer` and returns -EINVAL (unknown category ...), or returns 0 and report_server_answer()
+     * is called later with this ticket, or returns -EAGAIN when its queue is full: the server pauses that connection and offers the line again after report_server_resume(). */
+    int (*change)(void *ctx, const struct request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX]);
+};
+
+/* Binds and listens to all of c->reports (creating parent directories, removing stale unix sockets that nobody answers). `why`, CONFIG_WHY_MAX bytes, says which
+ * listener failed and what to do. 0; -EADDRINUSE, -EACCES, ... */
+int report_server_start(uv_loop_t *loop, const struct config *c, const struct report_handlers *h, struct report_server **out, char *why);
+/* New sender key, limits and allow lists; listeners that came or went are opened and closed, others are left alone. */
+int report_server_reload(struct report_server *s, const struct config *c, char *why);
+/* Closes the listeners and takes no new line; lines already accepted are still answered. `done` is called when all connections are gone or after grace_ms. */
+void report_server_stop(struct report_server *s, int64_t grace_ms, void (*done)(void *ctx), void *ctx);
+void report_server_destroy(struct report_server **s);    /* after the loop ran out of its handles; takes NULL */
+
+/* An answer without newline for a ticket; a ticket whose connection is gone is ignored. */
+void report_server_answer(struct report_server *s, struct report_ticket ticket, const char *answer);
+void report_server_resume(struct report_server *s);
+
+struct report_server_counts {
+    uint64_t connections, connections_now, lines, errors, refused, timeouts, too_long, paused;
+};
+void report_server_counted(const struct report_server *s, struct report_server_counts *out);
+
+#endif
