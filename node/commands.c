@@ -1,0 +1,155 @@
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/daemon_parts.h"
+#include "node/log.h"
+
+json_t *commands_error(const char *text)
+{
+    return json_pack("{s:b,s:s}", "ok", 0, "error", text);
+}
+
+/* An export waits for the zone thread, so it runs on a thread of libuv's pool. */
+struct export_job {
+    uv_work_t work;
+    struct daemon *d;
+    struct control_request *rq;
+    int zone, rc;
+    char path[CONFIG_PATH_MAX];
+    char why[CONFIG_WHY_MAX];
+};
+
+static void export_run(uv_work_t *work)
+{
+    struct export_job *job = work->data;
+
+    job->rc = zone_thread_export(job->d->zones, job->zone, job->path[0] != '\0' ? job->path : NULL, job->why);
+}
+
+static void export_done(uv_work_t *work, int status)
+{
+    struct export_job *job = work->data;
+    int rc = status != 0 ? status : job->rc;
+
+    control_answer(job->rq, rc == 0 ? json_pack("{s:b}", "ok", 1) : commands_error(job->why[0] != '\0' ? job->why : strerror(-rc)));
+    free(job);
+}
+
+static void do_export(struct daemon *d, const json_t *request, struct control_request *rq)
+{
+    const char *zone = json_string_value(json_object_get(request, "zone"));
+    const char *path = json_string_value(json_object_get(request, "path"));
+    struct export_job *job = calloc(1, sizeof *job);
+
+    if (job == NULL) {
+        control_answer(rq, commands_error("out of memory"));
+        return;
+    }
+    job->work.data = job;
+    job->d = d;
+    job->rq = rq;
+    job->zone = zone == NULL || zone[0] == '\0' ? -1 : policy_zone(d->config->policy, zone);
+    if (path != NULL && strlen(path) < sizeof job->path)
+        strcpy(job->path, path);
+    if (job->zone < 0) {
+        control_answer(rq, commands_error("no such zone; \"hearsay status\" names them"));
+        free(job);
+    } else if (uv_queue_work(&d->loop, &job->work, export_run, export_done) != 0) {
+        control_answer(rq, commands_error("the export could not be started"));
+        free(job);
+    }
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int hex_read(const char *text, uint8_t *out, size_t len)
+{
+    if (text == NULL || strlen(text) != 2 * len)
+        return -EINVAL;
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return -EINVAL;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return 0;
+}
+
+/* Outlives the request: the mesh must be told whom the store forgot. */
+struct purge_job {
+    struct control_request *rq;
+    uint8_t root[KEY_BYTES];
+};
+
+static void do_purge(struct daemon *d, const json_t *request, struct control_request *rq)
+{
+    struct purge_job *job = calloc(1, sizeof *job);
+    int rc = job == NULL ? -ENOMEM : hex_read(json_string_value(json_object_get(request, "member")), job->root, KEY_BYTES);
+
+    if (rc == 0 && memcmp(job->root, identity_root(d->identity), KEY_BYTES) == 0)
+        rc = -EPERM;
+    if (rc == 0) {
+        job->rq = rq;
+        rc = store_thread_purge(d->store, job->root, job);
+    }
+    if (rc == 0)
+        return;
+    free(job);
+    control_answer(rq, commands_error(rc == -EINVAL ? "\"member\" must be a root key, 64 hex digits" :
+                                      rc == -EPERM ? "a node does not purge itself" : strerror(-rc)));
+}
+
+void commands_handle(void *ctx, const json_t *request, struct control_request *rq)
+{
+    struct daemon *d = ctx;
+    const char *command = json_string_value(json_object_get(request, "command"));
+    int rc = 0;
+
+    if (command == NULL)
+        control_answer(rq, commands_error("no \"command\""));
+    else if (strcmp(command, "status") == 0)
+        control_answer(rq, status_answer(d));
+    else if (strcmp(command, "reload") == 0)
+        reload_begin(d, rq);
+    else if (strcmp(command, "export") == 0)
+        do_export(d, request, rq);
+    else if (strcmp(command, "purge") == 0)
+        do_purge(d, request, rq);
+    else if (strcmp(command, "rebuild") == 0)
+        rc = store_thread_rebuild(d->store, rq);
+    else
+        control_answer(rq, commands_error("unknown command; this node may be older than the hearsay command that asked"));
+    if (rc != 0)
+        control_answer(rq, commands_error(strerror(-rc)));
+}
+
+static json_t *work_answer(const struct result *r)
+{
+    return r->rc == 0 ? json_pack("{s:b,s:I}", "ok", 1, "batches", (json_int_t)r->n) : commands_error(strerror(-r->rc));
+}
+
+void commands_worked(struct daemon *d, const struct result *r)
+{
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+    struct purge_job *purge = r->token;
+
+    switch (r->work) {
+    case STORE_WORK_POLICY:
+        reload_end(d, r->token, r->rc);
+        break;
+    case STORE_WORK_PURGE:
+        if (r->rc == 0 && mesh != NULL)
+            mesh_net_purged(mesh, purge->root);
+        control_answer(purge->rq, work_answer(r));
+        free(purge);
+        break;
+    case STORE_WORK_REBUILD:
+        control_answer(r->token, work_answer(r));
+        break;
+    }
+}

@@ -1,0 +1,453 @@
+#include "node/daemon.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "node/daemon_parts.h"
+#include "node/log.h"
+
+enum { STOP_GRACE_MS = 2000 };
+
+int64_t daemon_now_s(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return ts.tv_sec;
+}
+
+int64_t daemon_now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- what the store thread says; on its thread */
+
+static void put_result(struct daemon *d, const struct result *r)
+{
+    /* Cannot be full: no more reports are under way than the mailbox has places, with room left for works. */
+    if (mailbox_put(d->results, r) != 0)
+        log_error("internal: a result of the store thread was lost");
+}
+
+static void on_reported(void *ctx, struct report_ticket ticket, int rc)
+{
+    put_result(ctx, &(struct result){ .kind = RESULT_REPORT, .ticket = ticket, .rc = rc });
+}
+
+static void on_reported_all(void *ctx) { (void)ctx; }
+
+static void on_batch_stored(void *ctx, const struct batch_name *name, int rc, bool fresh)
+{
+    struct daemon *d = ctx;
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+
+    (void)fresh;                     /* on disk is on disk, whoever put it there */
+    if (mesh != NULL)
+        mesh_net_stored(mesh, name, rc);
+}
+
+static void on_own(void *ctx, const struct batch_name *name, uint8_t *frame, size_t len)
+{
+    struct daemon *d = ctx;
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+
+    if (mesh != NULL)
+        mesh_net_own(mesh, name, frame, len);
+    else
+        free(frame);
+}
+
+static void on_changes(void *ctx, const struct listing_change *changes, size_t n)
+{
+    struct daemon *d = ctx;
+
+    zone_thread_changes(d->zones, changes, n);
+}
+
+static void on_worked(void *ctx, enum store_work work, void *token, int rc, uint64_t n)
+{
+    if (work == STORE_WORK_POLICY && rc == 0)
+        reload_policy_in_force(ctx);
+    put_result(ctx, &(struct result){ .kind = RESULT_WORK, .work = work, .token = token, .rc = rc, .n = n });
+}
+
+/* ---- what the mesh thread says; on its thread */
+
+static int on_mesh_store(void *ctx, struct store_batch *name, uint8_t *frame)
+{
+    struct daemon *d = ctx;
+
+    return store_thread_batch(d->store, name, frame);
+}
+
+static void on_mesh_record(void *ctx, const struct record *rec, struct bytes frame)
+{
+    struct daemon *d = ctx;
+
+    log_info("mesh: %s has a new record, serial %llu", rec->name, (unsigned long long)rec->serial);
+    if (store_thread_record(d->store, rec->root, rec->serial, frame) != 0)
+        log_warning("mesh: the record of %s could not be stored now; it will be asked for again", rec->name);
+}
+
+static void on_mesh_settled(void *ctx, uint32_t above)
+{
+    struct daemon *d = ctx;
+
+    store_thread_settled(d->store, above);
+}
+
+/* ---- what reporters ask; on the main thread */
+
+static const char *storage_error(int rc)
+{
+    return rc == -ENOSPC ? "error: disk full, not stored" : rc == -EAGAIN ? "error: shutting down, not stored" : "error: storage failed, not stored";
+}
+
+static int report_change(void *ctx, const struct request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    struct daemon *d = ctx;
+    struct store_report r = { .verb = rq->verb, .cause = rq->cause, .count = rq->count, .category = -1, .subject = rq->subject };
+
+    if (rq->category[0] != '\0' && (r.category = policy_category(d->config->policy, rq->category)) < 0) {
+        snprintf(answer, REPORT_ANSWER_MAX, "error: unknown category \"%s\"", rq->category);
+        return -EINVAL;
+    }
+    if (protect_covers(d->config->policy->protect, &rq->subject)) {
+        snprintf(answer, REPORT_ANSWER_MAX, "error: protected");
+        return -EINVAL;
+    }
+    if (d->stopping) {
+        snprintf(answer, REPORT_ANSWER_MAX, "%s", storage_error(-EAGAIN));
+        return -EINVAL;
+    }
+    if (d->reports_waiting >= d->config->limits.queue || store_thread_report(d->store, ticket, &r) != 0) {
+        d->reports_paused = true;
+        return -EAGAIN;
+    }
+    d->reports_waiting++;
+    return 0;
+}
+
+static size_t add_pair(char *out, size_t at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static size_t add_pair(char *out, size_t at, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(out + at, REPORT_ANSWER_MAX - at, format, args);
+    va_end(args);
+    return n < 0 || (size_t)n >= REPORT_ANSWER_MAX - at ? REPORT_ANSWER_MAX - 1 : at + (size_t)n;
+}
+
+static const char *verdict_text(enum verdict v)
+{
+    return v == VERDICT_BLACK ? "black" : v == VERDICT_WHITE ? "white" : "unknown";
+}
+
+static size_t add_names(char *out, size_t at, const char *key, uint64_t bits, const struct policy *p, bool zones)
+{
+    const char *lead = key;
+
+    for (unsigned i = 0; i < 64; i++) {
+        if ((bits >> i & 1) == 0)
+            continue;
+        const char *name = zones ? p->zones[i].name : p->categories[i].name;
+        if (name[0] == '\0')
+            continue;                /* the unnamed white zone */
+        at = add_pair(out, at, "%s%s", lead, name);
+        lead = ",";
+    }
+    return at;
+}
+
+/* Pairs without a value are left out: Exim's ${extract} would take the next word for it. */
+static void info_text(const struct policy *p, const struct subject_info *in, char answer[REPORT_ANSWER_MAX])
+{
+    long long whole = in->score_milli / 1000, part = llabs(in->score_milli % 1000);
+    size_t at = add_pair(answer, 0, "state=%s score=%s%lld.%03lld groups=%u", verdict_text(in->state),
+                         in->score_milli < 0 ? "-" : "", llabs(whole), part, in->groups);
+
+    at = add_names(answer, at, " categories=", in->categories, p, false);
+    if (in->state != VERDICT_UNKNOWN)
+        at = add_pair(answer, at, " code=%u.%u.%u.%u", in->code[0], in->code[1], in->code[2], in->code[3]);
+    at = add_names(answer, at, " zones=", in->zones, p, true);
+    if (in->until_s != 0)
+        add_pair(answer, at, " until=%lld", (long long)in->until_s);
+}
+
+static void report_read(void *ctx, const struct request *rq, char answer[REPORT_ANSWER_MAX])
+{
+    struct daemon *d = ctx;
+    const struct policy *p = d->config->policy;
+    struct subject_info in;
+    enum verdict v = VERDICT_UNKNOWN;
+    int64_t milli = 0;
+    int category = -1, zone = -1, rc = 0;
+
+    if (rq->category[0] != '\0' && (category = policy_category(p, rq->category)) < 0) {
+        snprintf(answer, REPORT_ANSWER_MAX, "error: unknown category \"%s\"", rq->category);
+        return;
+    }
+    if (rq->zone[0] != '\0' && (zone = policy_zone(p, rq->zone)) < 0) {
+        snprintf(answer, REPORT_ANSWER_MAX, "error: unknown zone \"%s\"", rq->zone);
+        return;
+    }
+    if (rq->verb == REQUEST_CHECK) {
+        rc = reader_check(d->reader, &rq->subject, zone, &v);
+        snprintf(answer, REPORT_ANSWER_MAX, "%s", verdict_text(v));
+    } else if (rq->verb == REQUEST_SCORE) {
+        rc = reader_score(d->reader, &rq->subject, category, daemon_now_s(), &milli);
+        snprintf(answer, REPORT_ANSWER_MAX, "%lld", (long long)milli);
+    } else {
+        rc = reader_info(d->reader, &rq->subject, daemon_now_s(), &in);
+        if (rc == 0)
+            info_text(p, &in, answer);
+    }
+    if (rc != 0)
+        snprintf(answer, REPORT_ANSWER_MAX, "error: the database cannot be read: %s", strerror(-rc));
+}
+
+/* ---- the main thread's own events */
+
+static void take_results(uv_poll_t *handle, int status, int events)
+{
+    struct daemon *d = handle->data;
+    size_t n;
+    struct result *r = mailbox_take(d->results, &n);
+
+    (void)status;
+    (void)events;
+    for (size_t i = 0; i < n; i++) {
+        if (r[i].kind == RESULT_REPORT) {
+            d->reports_waiting--;
+            report_server_answer(d->reports, r[i].ticket, r[i].rc == 0 ? "ok" : storage_error(r[i].rc));
+        } else {
+            commands_worked(d, &r[i]);
+        }
+    }
+    if (d->reports_paused && d->reports_waiting < d->config->limits.queue / 2) {
+        d->reports_paused = false;
+        report_server_resume(d->reports);
+    }
+}
+
+static void on_second(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+
+    status_sample(d);
+    sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_reports_gone(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    uv_stop(&d->loop);
+}
+
+static void on_stop_signal(uv_signal_t *handle, int signum)
+{
+    struct daemon *d = handle->data;
+
+    if (d->stopping) {
+        log_warning("%s again: stopping is under way", signum == SIGINT ? "SIGINT" : "SIGTERM");
+        return;
+    }
+    log_info("%s: stopping; what was answered ok is on disk", signum == SIGINT ? "SIGINT" : "SIGTERM");
+    sd_notify(0, "STOPPING=1");
+    d->stopping = true;
+    report_server_stop(d->reports, STOP_GRACE_MS, on_reports_gone, d);
+}
+
+static void on_reload_signal(uv_signal_t *handle, int signum)
+{
+    (void)signum;
+    reload_begin(handle->data, NULL);
+}
+
+static int start_loop(struct daemon *d)
+{
+    int rc = uv_loop_init(&d->loop);
+
+    if (rc != 0)
+        return rc;
+    d->loop_made = true;
+    d->on_term.data = d->on_int.data = d->on_hup.data = d->second.data = d->on_result.data = d;
+    uv_signal_init(&d->loop, &d->on_term);
+    uv_signal_init(&d->loop, &d->on_int);
+    uv_signal_init(&d->loop, &d->on_hup);
+    uv_timer_init(&d->loop, &d->second);
+    rc = uv_poll_init(&d->loop, &d->on_result, mailbox_fd(d->results));
+    if (rc == 0)
+        rc = uv_poll_start(&d->on_result, UV_READABLE, take_results);
+    if (rc == 0)
+        rc = uv_signal_start(&d->on_term, on_stop_signal, SIGTERM);
+    if (rc == 0)
+        rc = uv_signal_start(&d->on_int, on_stop_signal, SIGINT);
+    if (rc == 0)
+        rc = uv_signal_start(&d->on_hup, on_reload_signal, SIGHUP);
+    if (rc == 0)
+        rc = uv_timer_start(&d->second, on_second, 1000, 1000);
+    return rc;
+}
+
+int daemon_make_record(struct daemon *d, const struct config *c, char *why)
+{
+    struct record want;
+
+    config_record(c, d->identity, &want);
+    int rc = record_current(c->card, d->identity, &want, daemon_now_s(), &d->record, d->record_frame, &d->record_len);
+    if (rc != 0)
+        snprintf(why, CONFIG_WHY_MAX, "cannot make this member's record in %s: %s%s", c->card, strerror(-rc),
+                 rc == -ENOKEY ? "; the root key is needed to sign a new one" : "");
+    return rc;
+}
+
+int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
+{
+    const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .settled = on_mesh_settled };
+    struct mesh_net *mesh = NULL;
+
+    if (!c->mesh.present || atomic_load(&d->mesh) != NULL)
+        return 0;
+    int rc = mesh_net_start(c, d->identity, (struct bytes){ d->record_frame, d->record_len }, &h, &mesh, why);
+    if (rc == 0)
+        atomic_store(&d->mesh, mesh);
+    return rc;
+}
+
+static int load_identity(struct daemon *d, char *why)
+{
+    const char *path = d->config->identity;
+    int rc = identity_load(path, &d->identity);
+
+    if (rc == -ENOENT)
+        snprintf(why, CONFIG_WHY_MAX, "%s is not there: make one with \"hearsay init\"", path);
+    else if (rc == -EACCES)
+        snprintf(why, CONFIG_WHY_MAX, "%s cannot be read, or others than its owner can read it: it must be this user's, mode 0600 (chmod 600 %s)", path, path);
+    else if (rc != 0)
+        snprintf(why, CONFIG_WHY_MAX, "%s is not an identity file: %s", path, strerror(-rc));
+    if (rc == 0)
+        memcpy(d->config->policy->self, identity_root(d->identity), KEY_BYTES);
+    return rc;
+}
+
+static int open_store(struct daemon *d, char *why)
+{
+    const struct store_thread_handlers h = {
+        .ctx = d, .reported = on_reported, .reported_all = on_reported_all, .batch_stored = on_batch_stored,
+        .own = on_own, .changes = on_changes, .worked = on_worked,
+    };
+    char nonce_path[CONFIG_PATH_MAX + 8];
+
+    snprintf(nonce_path, sizeof nonce_path, "%s-nonce", d->config->database);
+    const struct store_thread_options o = {
+        .database = d->config->database, .nonce_path = nonce_path, .policy = d->config->policy, .identity = d->identity,
+        .record_serial = d->record.serial, .queue_max = d->config->limits.queue,
+    };
+    int rc = store_thread_open(&o, &h, &d->store, why);
+    if (rc == 0)
+        rc = store_thread_record(d->store, d->record.root, d->record.serial, (struct bytes){ d->record_frame, d->record_len });
+    for (size_t i = 0; rc == 0 && i < d->config->peers_n; i++) {
+        const struct config_peer *peer = &d->config->peers[i];
+        rc = store_thread_record(d->store, peer->record.root, peer->record.serial, (struct bytes){ peer->frame, peer->frame_len });
+    }
+    return rc;
+}
+
+/* Each part finds those that it talks to ready; the sockets that others see come last. */
+static int start_parts(struct daemon *d, char *why)
+{
+    const struct report_handlers h = { .ctx = d, .read = report_read, .change = report_change };
+    int rc = load_identity(d, why);
+
+    if (rc == 0)
+        rc = daemon_make_record(d, d->config, why);
+    if (rc == 0)
+        rc = open_store(d, why);
+    if (rc == 0)
+        rc = reader_open(d->config->database, d->config->policy, &d->reader, why);
+    if (rc == 0)
+        rc = zone_thread_start(d->config, &d->zones, why);
+    if (rc == 0)
+        rc = daemon_start_mesh(d, d->config, why);
+    if (rc == 0)
+        rc = store_thread_run(d->store);
+    if (rc == 0)
+        rc = start_loop(d);
+    if (rc == 0)
+        rc = report_server_start(&d->loop, d->config, &h, &d->reports, why);
+    if (rc == 0)
+        rc = control_start(&d->loop, d->config->control, commands_handle, d, &d->control, why);
+    return rc;
+}
+
+/* Lets the loop run out of its handles, so that nothing of it is left to call back. */
+static void end_loop(struct daemon *d)
+{
+    if (d->reports != NULL && !d->stopping) {      /* a start that got stuck after it */
+        report_server_stop(d->reports, 0, on_reports_gone, d);
+        uv_run(&d->loop, UV_RUN_DEFAULT);
+    }
+    uv_close((uv_handle_t *)&d->on_term, NULL);
+    uv_close((uv_handle_t *)&d->on_int, NULL);
+    uv_close((uv_handle_t *)&d->on_hup, NULL);
+    uv_close((uv_handle_t *)&d->second, NULL);
+    uv_close((uv_handle_t *)&d->on_result, NULL);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&d->loop);
+}
+
+/* The reverse of start_parts(), also of a start that got stuck half way. */
+static void stop_parts(struct daemon *d)
+{
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+
+    control_stop(&d->control);
+    if (d->store != NULL)
+        store_thread_stop(d->store);
+    mesh_net_stop(&mesh);
+    zone_thread_stop(&d->zones);
+    if (d->loop_made)
+        end_loop(d);
+    report_server_destroy(&d->reports);
+    store_thread_destroy(&d->store);
+    reader_close(&d->reader);
+    mailbox_destroy(&d->results, NULL);
+    identity_destroy(&d->identity);
+    config_free(&d->next);
+    config_free(&d->config);
+}
+
+int daemon_run(struct config *c)
+{
+    struct daemon d = { .config = c, .started_s = daemon_now_s(), .started_ms = daemon_now_ms() };
+    char why[CONFIG_WHY_MAX] = "";
+    int rc = -ENOMEM;
+
+    d.results = mailbox_create(sizeof(struct result), c->limits.queue + 1024);
+    if (d.results != NULL)
+        rc = start_parts(&d, why);
+    if (rc != 0) {
+        log_error("cannot start: %s", why[0] != '\0' ? why : strerror(-rc));
+        d.exit_status = 1;
+    } else {
+        log_info("%s is ready, federation %s", c->name, c->federation);
+        sd_notify(0, "READY=1");
+        uv_run(&d.loop, UV_RUN_DEFAULT);
+    }
+    stop_parts(&d);
+    if (rc == 0)
+        log_info("stopped");
+    return d.exit_status;
+}

@@ -1,0 +1,85 @@
+/* node/daemon_parts.h: what daemon.c, reload.c and status.c share. Belongs to the main thread. */
+#ifndef HEARSAY_NODE_DAEMON_PARTS_H
+#define HEARSAY_NODE_DAEMON_PARTS_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "node/config.h"
+#include "node/control.h"
+#include "node/mailbox.h"
+#include "node/mesh_net.h"
+#include "node/report_server.h"
+#include "node/store_thread.h"
+#include "node/zone_thread.h"
+#include "proto/identity.h"
+#include "proto/record.h"
+#include "store/reader.h"
+
+enum { RATE_SAMPLES = 60 };
+
+struct rate_sample { uint64_t reports, opinions; };
+
+struct daemon {
+    struct config *config;
+    struct config *next;                 /* while a reload is under way: not in force yet; read by the store thread's handler */
+    struct identity *identity;
+    struct record record;                /* this member's own */
+    uint8_t record_frame[RECORD_FRAME_MAX];
+    size_t record_len;
+
+    uv_loop_t loop;
+    uv_signal_t on_term, on_int, on_hup;
+    uv_timer_t second;                   /* housekeeping, once a second */
+    uv_poll_t on_result;
+    bool loop_made, stopping;
+    int exit_status;
+
+    struct store_thread *store;
+    struct zone_thread *zones;
+    _Atomic(struct mesh_net *) mesh;     /* NULL: no mesh configured; set once, read by the store thread's handlers */
+    struct report_server *reports;
+    struct control *control;
+    struct reader *reader;               /* for check, score, info, status */
+
+    struct mailbox *results;             /* from the store thread to here: struct result */
+    unsigned reports_waiting;            /* handed to the store thread and not answered yet; at most limits.queue */
+    bool reports_paused;
+
+    int64_t started_s, started_ms;
+    struct rate_sample rates[RATE_SAMPLES];   /* totals a second apart; a ring */
+    uint64_t ticks;
+};
+
+/* What the store thread sends back to the main thread. */
+struct result {
+    enum { RESULT_REPORT, RESULT_WORK, RESULT_RECORD } kind;
+    struct report_ticket ticket;
+    enum store_work work;
+    void *token;
+    int rc;
+    uint64_t n;
+};
+
+int64_t daemon_now_s(void);
+int64_t daemon_now_ms(void);
+
+/* Own record for this configuration: kept, or signed anew. `why`: CONFIG_WHY_MAX. */
+int daemon_make_record(struct daemon *d, const struct config *c, char *why);
+/* Starts the mesh if the configuration wants one and none runs; without one, own batches wait. */
+int daemon_start_mesh(struct daemon *d, const struct config *c, char *why);
+
+/* reload.c: reads the file again and puts it in force step by step. `rq` gets the answer, may be NULL (SIGHUP). */
+void reload_begin(struct daemon *d, struct control_request *rq);
+void reload_end(struct daemon *d, struct control_request *rq, int rc);
+/* On the store thread, as soon as the store has the new policy. */
+void reload_policy_in_force(struct daemon *d);
+
+/* status.c: the answer of `status`; commands.c: everything that comes over the control socket. */
+json_t *status_answer(struct daemon *d);
+void status_sample(struct daemon *d);
+void commands_handle(void *ctx, const json_t *request, struct control_request *rq);
+void commands_worked(struct daemon *d, const struct result *r);
+json_t *commands_error(const char *text);
+
+#endif

@@ -1,0 +1,99 @@
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "node/daemon_parts.h"
+#include "node/log.h"
+
+/* The order of a reload: the file is read and checked here; the store takes the policy on its thread and, before it folds on, hands the zones the new
+ * configuration; then the rest follows here. So a zone's number always means the same on both sides of a change. */
+
+static void refuse(struct daemon *d, struct control_request *rq, const char *why)
+{
+    log_error("reload: %s; the configuration before stays in force", why);
+    config_free(&d->next);
+    if (rq != NULL)
+        control_answer(rq, commands_error(why));
+}
+
+static void warn_of_fixed(const struct config *old, const struct config *new)
+{
+    if (strcmp(old->identity, new->identity) != 0 || strcmp(old->database, new->database) != 0 || strcmp(old->control, new->control) != 0 ||
+        strcmp(old->federation, new->federation) != 0)
+        log_warning("reload: identity, database, control and federation change at a restart only");
+    if (old->mesh.present && (strcmp(old->mesh.publish, new->mesh.publish) != 0 || strcmp(old->mesh.repair, new->mesh.repair) != 0))
+        log_warning("reload: mesh.publish and mesh.repair change at a restart only");
+}
+
+void reload_begin(struct daemon *d, struct control_request *rq)
+{
+    char why[CONFIG_WHY_MAX] = "";
+    uint64_t serial = d->record.serial;
+    int rc;
+
+    if (d->next != NULL || d->stopping) {
+        if (rq != NULL)
+            control_answer(rq, commands_error(d->stopping ? "the node is stopping" : "a reload is under way; try again"));
+        return;
+    }
+    log_info("reload: reading %s", d->config->file);
+    rc = config_load(d->config->file, &d->next, why);
+    if (rc != 0) {
+        refuse(d, rq, why);
+        return;
+    }
+    memcpy(d->next->policy->self, identity_root(d->identity), KEY_BYTES);
+    warn_of_fixed(d->config, d->next);
+    rc = daemon_make_record(d, d->next, why);
+    if (rc == 0 && d->record.serial != serial) {
+        store_thread_serial(d->store, d->record.serial);
+        rc = store_thread_record(d->store, d->record.root, d->record.serial, (struct bytes){ d->record_frame, d->record_len });
+    }
+    for (size_t i = 0; rc == 0 && i < d->next->peers_n; i++) {
+        const struct config_peer *peer = &d->next->peers[i];
+        rc = store_thread_record(d->store, peer->record.root, peer->record.serial, (struct bytes){ peer->frame, peer->frame_len });
+    }
+    if (rc == 0)
+        rc = store_thread_policy(d->store, d->next->policy, rq);
+    if (rc != 0)
+        refuse(d, rq, why[0] != '\0' ? why : "too much is waiting for the disk; try again");
+}
+
+void reload_policy_in_force(struct daemon *d)
+{
+    int rc = zone_thread_reload(d->zones, d->next);
+
+    if (rc != 0)
+        log_error("reload: the zones keep their configuration: %s", strerror(-rc));
+}
+
+void reload_end(struct daemon *d, struct control_request *rq, int rc)
+{
+    char why[CONFIG_WHY_MAX] = "";
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+
+    if (rc != 0) {
+        snprintf(why, sizeof why, "the database did not take it: %s", strerror(-rc));
+        refuse(d, rq, why);
+        return;
+    }
+    rc = reader_set_policy(d->reader, d->next->policy);
+    if (rc == 0)
+        rc = report_server_reload(d->reports, d->next, why);
+    if (rc == 0)
+        rc = mesh != NULL ? mesh_net_reload(mesh, d->next) : daemon_start_mesh(d, d->next, why);
+    config_free(&d->config);
+    d->config = d->next;
+    d->next = NULL;
+    log_set_level(d->config->log_level);
+    if (rc != 0) {
+        log_error("reload: not all of it is in force: %s", why[0] != '\0' ? why : strerror(-rc));
+        if (rq != NULL)
+            control_answer(rq, commands_error(why[0] != '\0' ? why : strerror(-rc)));
+        return;
+    }
+    log_info("reload: done, %zu peers, %zu zones", d->config->peers_n, d->config->policy->zones_n);
+    if (rq != NULL)
+        control_answer(rq, json_pack("{s:b}", "ok", 1));
+}

@@ -1,0 +1,203 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/daemon_parts.h"
+
+enum { RECORD_WARN_S = 21 * 86400, PEER_QUIET_WARN_S = 300, BACKLOG_WARN = 200000 };
+
+static json_t *number(uint64_t n) { return json_integer((json_int_t)n); }
+
+static void set(json_t *o, const char *key, uint64_t n) { json_object_set_new(o, key, number(n)); }
+
+static void warn(json_t *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void warn(json_t *warnings, const char *format, ...)
+{
+    char text[CONFIG_WHY_MAX + 256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    json_array_append_new(warnings, json_string(text));
+}
+
+static json_t *hex_json(const uint8_t *at, size_t len)
+{
+    char text[2 * HASH_BYTES + 1];
+
+    return json_string(hex_text(at, len, text));
+}
+
+void status_sample(struct daemon *d)
+{
+    struct store_thread_counts c;
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+    struct rate_sample *s = &d->rates[d->ticks++ % RATE_SAMPLES];
+    struct mesh_net_state m;
+
+    store_thread_counted(d->store, &c);
+    s->reports = c.reports_stored;
+    s->opinions = 0;
+    if (mesh != NULL && mesh_net_state(mesh, &m) == 0) {
+        s->opinions = m.counts[MESH_COUNT_MERGED];
+        free(m.peers);
+    }
+}
+
+static json_t *rates_json(const struct daemon *d)
+{
+    uint64_t n = d->ticks < RATE_SAMPLES ? d->ticks : RATE_SAMPLES;
+    const struct rate_sample *last = &d->rates[(d->ticks + RATE_SAMPLES - 1) % RATE_SAMPLES];
+    const struct rate_sample *first = &d->rates[n < RATE_SAMPLES ? 0 : d->ticks % RATE_SAMPLES];
+
+    if (n < 2)
+        return json_pack("{s:f,s:f}", "reports_1m", 0.0, "batches_1m", 0.0);
+    return json_pack("{s:f,s:f}", "reports_1m", (double)(last->reports - first->reports) / (double)(n - 1),
+                     "batches_1m", (double)(last->opinions - first->opinions) / (double)(n - 1));
+}
+
+static json_t *counts_json(struct daemon *d, json_t *warnings)
+{
+    json_t *o = json_object();
+    struct store_counts c;
+    int rc = reader_counts(d->reader, &c);
+
+    if (rc != 0) {
+        warn(warnings, "the database cannot be read: %s", strerror(-rc));
+        return o;
+    }
+    set(o, "subjects", c.subjects);
+    set(o, "evidence", c.evidence);
+    set(o, "opinions", c.opinions);
+    set(o, "batches", c.batches);
+    set(o, "batch_bytes", c.batch_bytes);
+    set(o, "listings", c.listings);
+    set(o, "journal", c.journal);
+    set(o, "file_bytes", c.file_bytes);
+    set(o, "wal_bytes", c.wal_bytes);
+    return o;
+}
+
+static json_t *reports_json(struct daemon *d, json_t *warnings)
+{
+    json_t *o = json_object();
+    struct report_server_counts c;
+    struct store_thread_counts s;
+
+    report_server_counted(d->reports, &c);
+    store_thread_counted(d->store, &s);
+    set(o, "connections", c.connections);
+    set(o, "connections_now", c.connections_now);
+    set(o, "lines", c.lines);
+    set(o, "errors", c.errors);
+    set(o, "refused", c.refused);
+    set(o, "timeouts", c.timeouts);
+    set(o, "too_long", c.too_long);
+    set(o, "paused", c.paused);
+    set(o, "stored", s.reports_stored);
+    set(o, "failed", s.reports_failed);
+    if (s.failing_since_s != 0)
+        warn(warnings, "the database refuses writes (%s): reports are answered with an error; free space or mend the disk, it goes on by itself", strerror(-s.last_error));
+    if (s.backlog > BACKLOG_WARN)
+        warn(warnings, "%" PRIu64 " reports and opinions wait to be scored: the disk is slower than what comes in", s.backlog);
+    return o;
+}
+
+static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, json_t *warnings)
+{
+    const struct policy_member *member = policy_member(d->config->policy, p->root);
+    json_t *o = json_pack("{s:s,s:o,s:s,s:b,s:b,s:s}", "name", p->name, "root", hex_json(p->root, KEY_BYTES), "endpoint", p->endpoint,
+                          "link", p->link, "connected", p->connected, "problem", p->problem);
+    int64_t now_s = daemon_now_s();
+
+    set(o, "connected_s", (uint64_t)p->connected_s);
+    set(o, "heard_s", (uint64_t)p->heard_s);
+    set(o, "head", p->head);
+    set(o, "epoch", p->epoch);
+    set(o, "behind", p->behind);
+    set(o, "batches", p->batches);
+    set(o, "bad", p->bad);
+    set(o, "record_expires_s", (uint64_t)p->record_expires_s);
+    json_object_set_new(o, "trust", json_real(member == NULL ? 0 : member->trust_micro / 1e6));
+    if (p->link && !p->connected && now_s - d->started_s > 30)
+        warn(warnings, "no connection to %s at %s%s%s", p->name, p->endpoint, p->problem[0] != '\0' ? ": " : "", p->problem);
+    else if (p->link && p->connected && p->heard_s != 0 && now_s - p->heard_s > PEER_QUIET_WARN_S)
+        warn(warnings, "%s is connected but silent for %" PRId64 " s", p->name, now_s - p->heard_s);
+    if (p->record_expires_s < now_s + RECORD_WARN_S)
+        warn(warnings, "the record of %s %s: its operator must renew it and send the new card", p->name, p->record_expires_s < now_s ? "has expired" : "expires soon");
+    return o;
+}
+
+/* Adds "mesh" and "peers". */
+static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
+{
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+    json_t *peers = json_array(), *counts = json_object();
+    struct mesh_net_state s;
+
+    json_object_set_new(root, "peers", peers);
+    if (mesh == NULL || mesh_net_state(mesh, &s) != 0) {
+        json_object_set_new(root, "mesh", json_pack("{s:b,s:o}", "settled", 0, "counts", counts));
+        json_object_set_new(root, "settled", json_false());
+        return;
+    }
+    for (int c = 0; c < MESH_COUNTS; c++)
+        set(counts, mesh_count_text(c), s.counts[c]);
+    json_object_set_new(root, "settled", json_boolean(s.settled));
+    json_object_set_new(root, "mesh", json_pack("{s:b,s:o,s:I,s:I,s:I}", "settled", s.settled, "counts", counts,
+        "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "zap_denied", (json_int_t)s.zap_denied));
+    for (size_t i = 0; i < s.peers_n; i++)
+        json_array_append_new(peers, peer_json(d, &s.peers[i], warnings));
+    free(s.peers);
+}
+
+static json_t *zones_json(struct daemon *d, json_t *warnings)
+{
+    struct zone_thread_state *states = calloc(POLICY_ZONES_MAX, sizeof *states);
+    size_t n = states == NULL ? 0 : zone_thread_states(d->zones, states, POLICY_ZONES_MAX);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        const struct zone_thread_state *z = &states[i];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "name", z->name, "file", z->file,
+            "listings", (json_int_t)z->listings, "serial", (json_int_t)z->serial, "written_s", (json_int_t)z->written_s,
+            "expires_s", (json_int_t)z->expires_s, "writes", (json_int_t)z->writes, "failures", (json_int_t)z->failures, "problem", z->problem));
+        if (z->problem[0] != '\0')
+            warn(warnings, "zone %s is not written: %s", z->name, z->problem);
+    }
+    free(states);
+    return list;
+}
+
+json_t *status_answer(struct daemon *d)
+{
+    char fingerprint[FINGERPRINT_MAX];
+    json_t *warnings = json_array();
+    struct store_thread_counts s;
+    uint32_t epoch = 0;
+    uint64_t seq = 0;
+    json_t *o = json_pack("{s:b,s:s,s:s,s:s,s:s,s:o}", "ok", 1, "name", d->config->name, "federation", d->config->federation,
+                          "version", HEARSAY_VERSION, "fingerprint", record_fingerprint(identity_root(d->identity), fingerprint),
+                          "root", hex_json(identity_root(d->identity), KEY_BYTES));
+
+    reader_head(d->reader, &epoch, &seq);
+    store_thread_counted(d->store, &s);
+    set(o, "uptime_s", (uint64_t)(daemon_now_ms() - d->started_ms) / 1000);
+    set(o, "epoch", epoch);
+    set(o, "seq", seq);
+    set(o, "backlog", s.backlog);
+    set(o, "told", s.told);
+    set(o, "record_expires_s", (uint64_t)d->record.not_after_s);
+    json_object_set_new(o, "rates", rates_json(d));
+    json_object_set_new(o, "counts", counts_json(d, warnings));
+    json_object_set_new(o, "reports", reports_json(d, warnings));
+    mesh_json(d, o, warnings);
+    json_object_set_new(o, "zones", zones_json(d, warnings));
+    if (d->record.not_after_s < daemon_now_s() + RECORD_WARN_S)
+        warn(warnings, "this member's own record expires soon and the root key is not here to sign a new one");
+    json_object_set_new(o, "warnings", warnings);
+    return o;
+}

@@ -1,0 +1,73 @@
+/* node/store_thread.h: the one thread that writes to the database.
+ *
+ * Reports and batches wait in two bounded mailboxes, so that a flood of one does not hold up the other. Each turn takes all
+ * reports that wait, commits them in one transaction (group commit), answers them, commits a slice of batches, and between turns folds and tells.
+ * A second small thread moves the write-ahead log into the file, so that no commit has to. */
+#ifndef HEARSAY_NODE_STORE_THREAD_H
+#define HEARSAY_NODE_STORE_THREAD_H
+
+#include <stdint.h>
+
+#include "node/report_server.h"
+#include "proto/identity.h"
+#include "store/store.h"
+
+struct store_thread;
+
+enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD };
+
+/* All are called on the store thread and must not block. */
+struct store_thread_handlers {
+    void *ctx;
+    /* A report is on disk (rc 0), or was not stored. */
+    void (*reported)(void *ctx, struct report_ticket ticket, int rc);
+    /* The results of this turn's reports are complete. */
+    void (*reported_all)(void *ctx);
+    void (*batch_stored)(void *ctx, const struct batch_name *name, int rc, bool fresh);
+    /* An own batch to publish; frame is the handler's to free(). */
+    void (*own)(void *ctx, const struct batch_name *name, uint8_t *frame, size_t len);
+    void (*changes)(void *ctx, const struct listing_change *changes, size_t n);
+    /* A work asked for below is done. `n`: batches forgotten by a purge. */
+    void (*worked)(void *ctx, enum store_work work, void *token, int rc, uint64_t n);
+};
+
+struct store_thread_options {
+    const char *database;
+    const char *nonce_path;                  /* of store_begin_epoch() */
+    const struct policy *policy;             /* copied */
+    const struct identity *identity;         /* borrowed for the thread's life */
+    uint64_t record_serial;
+    unsigned queue_max;
+};
+
+/* Opens the database (creating it if absent) and takes the policy; nothing runs yet. `why`: STORE_WHY_MAX bytes. Errors as store_open(). */
+int store_thread_open(const struct store_thread_options *o, const struct store_thread_handlers *h, struct store_thread **out, char *why);
+int store_thread_run(struct store_thread *t);
+/* Commits and answers what waits, marks the epoch as intact, closes. What is put afterwards is refused with -EAGAIN. */
+void store_thread_stop(struct store_thread *t);
+void store_thread_destroy(struct store_thread **t);     /* stopped before; takes NULL */
+
+/* From any thread. 0, or -EAGAIN: too much waits. */
+int store_thread_report(struct store_thread *t, struct report_ticket ticket, const struct store_report *r);
+/* Takes `frame` when it returns 0. */
+int store_thread_batch(struct store_thread *t, const struct store_batch *name, uint8_t *frame);
+int store_thread_record(struct store_thread *t, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
+/* Neighbours were asked for our own log: batches may be told from now on. */
+void store_thread_settled(struct store_thread *t, uint32_t above);
+/* The own record has a new serial. */
+void store_thread_serial(struct store_thread *t, uint64_t record_serial);
+/* Works; each ends with the `worked` handler. The policy is copied. */
+int store_thread_policy(struct store_thread *t, const struct policy *p, void *token);
+int store_thread_purge(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token);
+int store_thread_rebuild(struct store_thread *t, void *token);
+
+struct store_thread_counts {
+    uint64_t reports_stored, reports_failed, commits;
+    uint64_t batches_stored, batches_repeated, batches_failed;
+    uint64_t told, backlog;
+    int64_t failing_since_s;                 /* the disk refuses writes since then; 0: it does not */
+    int last_error;                          /* negative errno of the last failure */
+};
+void store_thread_counted(const struct store_thread *t, struct store_thread_counts *out);
+
+#endif
