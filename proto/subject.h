@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "proto/bytes.h"
+#include "proto/network.h"
 
 enum {
     SUBJECT_IP4 = 0x04,
@@ -45,6 +46,11 @@ int subject_parse(const char *text, size_t len, const uint8_t sender_key[HASH_BY
 /* Checks a key that came from outside: known kind, exact length, canonical, not too wide. It may still be of a
  * reserved network: that is policy (proto/protect.h), not form. 0 or -EINVAL. */
 int subject_from_key(const uint8_t *key, size_t len, struct subject *out);
+/* The same check without the copy. */
+bool subject_key_is_valid(const uint8_t *key, size_t len);
+
+/* The network that an address or prefix stands for; false, *out untouched, for other kinds. */
+bool subject_network(const struct subject *s, struct network *out);
 
 /* Writes the text form: 192.0.2.7, 192.0.2.0/24, 2001:db8:1:2::/64, bad.example, sender:32 hex digits. Returns out. */
 char *subject_text(const struct subject *s, char out[SUBJECT_TEXT_MAX]);
@@ -52,7 +58,8 @@ char *subject_text(const struct subject *s, char out[SUBJECT_TEXT_MAX]);
 /* memcmp order of the keys, the shorter first when one starts the other: the order of SQLite's BLOBs. */
 int subject_compare(const struct subject *a, const struct subject *b);
 
-/* True if the subject lies in a network that is never listed, whatever the configuration says. */
+/* True if the subject is never listed, whatever the configuration says: it lies in a reserved network or holds one, or it is a
+ * public suffix. */
 bool subject_is_reserved(const struct subject *s);
 
 #endif
