@@ -1,6 +1,6 @@
 /* proto/identity.h: a member's own keys, and signatures. Ed25519 and X25519 through OpenSSL's EVP (RFC 8032, RFC 7748).
- * One PEM file holds the root key, the operational key and the CURVE key, in that order; a file without the root key
- * (kept offline) is valid and cannot sign records. */
+ * One PEM file holds three blocks, told apart by their order: the root key, the operational key and the CURVE key, each a PKCS #8
+ * "PRIVATE KEY" (RFC 5958). When the root key is kept offline, its block is the "PUBLIC KEY": such an identity cannot sign records. */
 #ifndef HEARSAY_PROTO_IDENTITY_H
 #define HEARSAY_PROTO_IDENTITY_H
 
@@ -15,11 +15,15 @@ struct identity;
 enum identity_key { IDENTITY_ROOT, IDENTITY_OPERATIONAL };
 
 int identity_generate(struct identity **out);                    /* 0, -ENOMEM, -EIO (no randomness) */
-/* 0; -ENOENT; -EACCES when others than the owner can read the file (mode & 077); -EINVAL not such a file; -EIO. */
+/* 0; -ENOENT; -EACCES when others than the owner can use the file (mode & 077); -EPERM when this process may not read it;
+ * -EINVAL not such a file; -EIO. */
 int identity_load(const char *path, struct identity **out);
-/* Creates the file with mode 0600, synced to disk. 0, -EEXIST (never overwrites), -ENOSPC, -EIO and the like. */
+/* Creates the file with mode 0600, synced to disk. 0, -EEXIST (never overwrites), -ENOENT (no such directory), -ENOSPC, -EIO and the like. */
 int identity_save(const struct identity *id, const char *path);
 void identity_destroy(struct identity **id);                     /* takes NULL; clears the secrets */
+
+/* Drops the private half of the root key: what is saved after this goes to the node while the whole file stays offline. 0, -ENOMEM. */
+int identity_forget_root(struct identity *id);
 
 bool identity_has_root(const struct identity *id);
 const uint8_t *identity_root(const struct identity *id);         /* KEY_BYTES, public; the member's id */

@@ -1,0 +1,83 @@
+#include "proto/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int write_all(int fd, const char *at, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int sync_directory_of(const char *path)
+{
+    char copy[PATH_MAX];
+    int fd, rc;
+
+    if (strlen(path) >= sizeof copy)
+        return -ENAMETOOLONG;
+    strcpy(copy, path);
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    rc = fsync(fd) == 0 ? 0 : -errno;
+    close(fd);
+    return rc;
+}
+
+static int create_synced(const char *path, const void *at, size_t len, mode_t mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode & 0600), rc;
+
+    if (fd < 0)
+        return -errno;
+    rc = write_all(fd, at, len);
+    if (rc == 0 && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
+        rc = -errno;
+    if (close(fd) != 0 && rc == 0)
+        rc = -errno;
+    if (rc != 0)
+        unlink(path);
+    return rc;
+}
+
+int durable_create(const char *path, const void *at, size_t len, mode_t mode)
+{
+    int rc = create_synced(path, at, len, mode);
+
+    return rc == 0 ? sync_directory_of(path) : rc;
+}
+
+int durable_replace(const char *path, const void *at, size_t len, mode_t mode)
+{
+    char beside[PATH_MAX];
+    int n = snprintf(beside, sizeof beside, "%s.new", path), rc;
+
+    if (n < 0 || (size_t)n >= sizeof beside)
+        return -ENAMETOOLONG;
+    if (unlink(beside) != 0 && errno != ENOENT)
+        return -errno;
+    rc = create_synced(beside, at, len, mode);
+    if (rc != 0)
+        return rc;
+    if (rename(beside, path) != 0) {
+        rc = -errno;
+        unlink(beside);
+        return rc;
+    }
+    return sync_directory_of(path);
+}
