@@ -3,6 +3,7 @@
 #ifndef HEARSAY_PROTO_RECORD_H
 #define HEARSAY_PROTO_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,10 +23,14 @@ struct record {
     int64_t not_after_s;
 };
 
+/* True for tcp://HOST:PORT with a host name, an IPv4 address or an IPv6 address in brackets. No wildcard and none of
+ * libzmq's other spellings, since this text of a stranger is handed to it. */
+bool endpoint_is_valid(const char *endpoint);
+
 /* Signs; *len is the room in `frame` going in (RECORD_FRAME_MAX is enough) and the length coming out.
- * 0, -ENOKEY, -EINVAL (a field out of range), -ENOBUFS. */
+ * 0, -ENOKEY, -EINVAL (a field out of range, or another root than the identity's), -ENOBUFS. */
 int record_seal(const struct record *r, const struct identity *id, uint8_t *frame, size_t *len);
-/* Checks form and signature; expiry is the caller's to judge. 0, -EINVAL, -EBADMSG. */
+/* Checks form and signature; expiry is the caller's to judge. 0, -EINVAL, -EBADMSG, -ENOMEM; *out as it was. */
 int record_open(struct bytes frame, struct record *out);
 
 /* "hearsay1:" and unpadded base64url (RFC 4648 section 5) of the frame. 0, -ENOBUFS. */
@@ -33,10 +38,11 @@ int card_encode(struct bytes frame, char *text, size_t room);
 /* The frame within a card; blanks around it are ignored. 0, -EINVAL (not a card), -ENOBUFS. Not verified: record_open(). */
 int card_decode(const char *text, uint8_t *frame, size_t *len);
 
-/* This member's current record, kept as a one-line card in `path`: the stored one if it says what `want` says (keys, name,
- * endpoints) and stays valid for 45 more days, else a new one with a higher serial and 90 days of life, signed and
- * written beside and renamed over. `want`'s serial and not_after_s are ignored. With the root key offline, a stored record that is still valid is
- * taken as it is. 0; -ENOKEY when a new one is needed and the root key is not here; -EIO and the like. */
+/* This member's current record, kept as a one-line card in `path`: the stored one if it has the keys of `id`, says what `want` says
+ * (name, endpoints) and stays valid for 45 more days, else a new one with a higher serial and 90 days of life, signed and
+ * written beside and renamed over. Only `want`'s name and endpoints are read. With the root key offline, a stored record of these keys that
+ * is still valid is taken as it is. *len as in record_seal(). A damaged file counts as none: serials follow the clock, so that nothing
+ * is lost by it. 0; -ENOKEY when a new one is needed and the root key is not here; -EINVAL (`want` is out of range); -ENOBUFS; -EIO and the like. */
 int record_current(const char *path, const struct identity *id, const struct record *want, int64_t now_s,
                    struct record *out, uint8_t *frame, size_t *len);
 
