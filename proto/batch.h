@@ -14,14 +14,18 @@ enum {
     BATCH_FRAME_MAX = 65536,
     BATCH_OPINIONS_MAX = 4096,
     BATCH_CATEGORIES_MAX = 32,
-    OPINION_TIME_STEP_S = 600
+    BATCH_HEAD_BYTES_MAX = 1536,         /* all of a frame but its opinions is below this, whatever the names in it */
+    OPINION_TIME_STEP_S = 600,
+    OPINION_AGE_MAX_S = 30 * 86400       /* at the time of the batch; older evidence is not said at all */
 };
 
 /* Masses leave a member in coarse steps, so that its traffic does not show. A step stands for thousandths:
  * 0, 250, 500, 1000, 2000, 5000, 10000, 20000, 32000. The 1-2-5 series holds both default weights (1 and 5) exactly. */
 enum { MASS_STEPS = 9 };
 uint32_t mass_of_step(unsigned step);                   /* milli; step < MASS_STEPS */
-unsigned mass_step(uint64_t micro);                     /* the nearest step on a logarithmic scale, of a mass in millionths */
+/* The nearest step on a logarithmic scale, of a mass in millionths: the border between two steps is their geometric mean, and that
+ * between 0 and 250 is where 125 would begin, 177. */
+unsigned mass_step(uint64_t micro);
 
 struct opinion {
     const uint8_t *key;                                 /* subject key, checked; borrowed from the batch */
@@ -31,7 +35,8 @@ struct opinion {
     int64_t time_s;                                     /* of the evidence; a multiple of OPINION_TIME_STEP_S */
 };
 
-/* When decoded, everything is borrowed from one allocation that batch_close() frees. */
+/* When decoded, everything is borrowed from one allocation that batch_close() frees, and the opinions are strictly ascending by
+ * (key, category): no two of a batch speak of the same thing. */
 struct batch {
     uint8_t origin[KEY_BYTES];
     uint8_t previous[HASH_BYTES];                       /* all zero: none */
@@ -55,19 +60,22 @@ struct batch_name {
     uint64_t seq;
     uint64_t record_serial;
 };
-int batch_peek(struct bytes frame, struct batch_name *out);        /* 0, -EINVAL */
+int batch_peek(struct bytes frame, struct batch_name *out);        /* 0; -EINVAL, *out as it was */
 
 /* Verifies and decodes. `operational` is the key that the origin's record of record_serial names. On success the caller ends
  * *out with batch_close(). 0; -EBADMSG wrong signature; -EXDEV another federation; -EINVAL malformed or out of range; -ENOMEM.
+ * On failure *out is as it was.
  * A wrong signature wins over every other fault, so that blame is only given for what was signed. */
 int batch_open(struct bytes frame, const uint8_t operational[KEY_BYTES], const char *federation, struct batch *out);
 void batch_close(struct batch *b);                                 /* takes a zeroed one; zeroes it */
 
-/* Signs a hand-made batch. *frame is the caller's to free(). Sets b->hash.
- * 0; -EMSGSIZE when over BATCH_FRAME_MAX; -EINVAL; -ENOKEY; -ENOMEM. */
+/* Signs a hand-made batch, whose opinions may be in any order. *frame is the caller's to free(). Sets b->hash.
+ * 0; -EMSGSIZE when over BATCH_FRAME_MAX; -EINVAL (a field out of range, two opinions on one thing, another origin than the identity's);
+ * -ENOKEY; -ENOMEM. */
 int batch_seal(struct batch *b, const struct identity *id, uint8_t **frame, size_t *len);
 
-/* The most bytes that one opinion with a key of this length adds to a frame: for filling a batch up to the limit. */
+/* The most bytes that one opinion with a key of this length adds to a frame: for filling a batch up to the limit, beside
+ * BATCH_HEAD_BYTES_MAX for all the rest. */
 size_t batch_opinion_bytes_max(size_t key_len);
 
 #endif
