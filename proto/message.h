@@ -40,7 +40,8 @@ struct message {
 
 /* *out is the caller's to free(). 0, -EINVAL, -EMSGSIZE, -ENOMEM. */
 int message_encode(const struct message *m, uint8_t **out, size_t *len);
-/* Checks every length and range. Frames within are borrowed from m->memory. 0, -EINVAL, -ENOMEM. */
+/* Checks every length and range. Frames within are borrowed from m->memory. 0; -EINVAL malformed; -ENOMSG well-formed but of a kind that
+ * this version does not know, to be ignored without blame; -ENOMEM. *out as it was on failure. */
 int message_decode(struct bytes wire, struct message *out);
 void message_close(struct message *m);    /* takes a zeroed one; zeroes it */
 

@@ -1,0 +1,293 @@
+#include "proto/message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hearsay.pb-c.h"
+#include "proto/arena.h"
+#include "proto/batch.h"
+#include "proto/record.h"
+
+/* See proto/batch.c: unknown fields of two bytes are the worst. */
+enum { ARENA_PER_BYTE = 3, ARENA_FIRST = 1024, ARENA_MAX = 16 << 20 };
+
+static bool fetch_is_sound(uint32_t epoch, uint64_t from, uint64_t to)
+{
+    return epoch > 0 && from > 0 && from <= to && to <= INT64_MAX && to - from < FETCH_RANGE_MAX;
+}
+
+/* Only the last answer may be without a batch. */
+static bool fetched_is_sound(size_t frame_len, bool last)
+{
+    return frame_len <= BATCH_FRAME_MAX && (frame_len > 0 || last);
+}
+
+static bool log_is_sound(const struct log_have *l)
+{
+    return l->head <= INT64_MAX && l->record_serial <= INT64_MAX && (l->head == 0 || (l->epoch > 0 && l->floor <= l->head));
+}
+
+static ProtobufCBinaryData borrow(const void *at, size_t len)
+{
+    return (ProtobufCBinaryData){ .len = len, .data = (uint8_t *)at };     /* only read while packing */
+}
+
+static int pack(Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    size_t size = hearsay__message__get_packed_size(wire);
+    uint8_t *bytes;
+
+    if (size > MESSAGE_MAX)
+        return -EMSGSIZE;
+    bytes = malloc(size);
+    if (bytes == NULL)
+        return -ENOMEM;
+    hearsay__message__pack(wire, bytes);
+    *out = bytes;
+    *len = size;
+    return 0;
+}
+
+static int put_log(const struct log_have *from, Hearsay__LogHave *to)
+{
+    hearsay__log_have__init(to);
+    to->origin = borrow(from->origin, KEY_BYTES);
+    to->epoch = from->epoch;
+    to->floor = from->floor;
+    to->head = from->head;
+    if (from->head > 0)
+        to->head_hash = borrow(from->head_hash, HEAD_HASH_BYTES);
+    to->record_serial = from->record_serial;
+    return log_is_sound(from) ? 0 : -EINVAL;
+}
+
+static int encode_have(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Have have = HEARSAY__HAVE__INIT;
+    size_t n = m->u.have.logs_n;
+    Hearsay__LogHave *logs = calloc(n + 1, sizeof *logs);
+    Hearsay__LogHave **pointers = calloc(n + 1, sizeof *pointers);
+    int rc = logs != NULL && pointers != NULL ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = put_log(&m->u.have.logs[i], &logs[i]);
+        pointers[i] = &logs[i];
+    }
+    have.full = m->u.have.full;
+    have.answer_wanted = m->u.have.answer_wanted;
+    have.n_logs = n;
+    have.logs = pointers;
+    wire->kind_case = HEARSAY__MESSAGE__KIND_HAVE;
+    wire->have = &have;
+    if (rc == 0)
+        rc = pack(wire, out, len);
+    free(pointers);
+    free(logs);
+    return rc;
+}
+
+static int encode_fetch(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Fetch fetch = HEARSAY__FETCH__INIT;
+
+    if (!fetch_is_sound(m->u.fetch.epoch, m->u.fetch.from, m->u.fetch.to))
+        return -EINVAL;
+    fetch.id = m->u.fetch.id;
+    fetch.origin = borrow(m->u.fetch.origin, KEY_BYTES);
+    fetch.epoch = m->u.fetch.epoch;
+    fetch.from = m->u.fetch.from;
+    fetch.to = m->u.fetch.to;
+    wire->kind_case = HEARSAY__MESSAGE__KIND_FETCH;
+    wire->fetch = &fetch;
+    return pack(wire, out, len);
+}
+
+static int encode_fetched(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Fetched fetched = HEARSAY__FETCHED__INIT;
+
+    if (!fetched_is_sound(m->u.fetched.frame.len, m->u.fetched.last))
+        return -EINVAL;
+    fetched.id = m->u.fetched.id;
+    fetched.last = m->u.fetched.last;
+    fetched.frame = borrow(m->u.fetched.frame.at, m->u.fetched.frame.len);
+    wire->kind_case = HEARSAY__MESSAGE__KIND_FETCHED;
+    wire->fetched = &fetched;
+    return pack(wire, out, len);
+}
+
+static int encode_record_want(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__RecordWant want = HEARSAY__RECORD_WANT__INIT;
+
+    want.origin = borrow(m->u.record_want.origin, KEY_BYTES);
+    want.serial_above = m->u.record_want.serial_above;
+    wire->kind_case = HEARSAY__MESSAGE__KIND_RECORD_WANT;
+    wire->record_want = &want;
+    return pack(wire, out, len);
+}
+
+static int encode_records(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Records records = HEARSAY__RECORDS__INIT;
+    ProtobufCBinaryData frames[RECORDS_MAX];
+
+    if (m->u.records.n > RECORDS_MAX)
+        return -EINVAL;
+    for (size_t i = 0; i < m->u.records.n; i++) {
+        struct bytes frame = m->u.records.frames[i];
+        if (frame.len == 0 || frame.len > RECORD_FRAME_MAX)
+            return -EINVAL;
+        frames[i] = borrow(frame.at, frame.len);
+    }
+    records.frames = frames;
+    records.n_frames = m->u.records.n;
+    wire->kind_case = HEARSAY__MESSAGE__KIND_RECORDS;
+    wire->records = &records;
+    return pack(wire, out, len);
+}
+
+int message_encode(const struct message *m, uint8_t **out, size_t *len)
+{
+    Hearsay__Message wire = HEARSAY__MESSAGE__INIT;
+
+    switch (m->kind) {
+    case MESSAGE_HAVE:
+        return m->u.have.logs_n <= HAVE_LOGS_MAX ? encode_have(m, &wire, out, len) : -EINVAL;
+    case MESSAGE_FETCH:
+        return encode_fetch(m, &wire, out, len);
+    case MESSAGE_FETCHED:
+        return encode_fetched(m, &wire, out, len);
+    case MESSAGE_RECORD_WANT:
+        return encode_record_want(m, &wire, out, len);
+    case MESSAGE_RECORDS:
+        return encode_records(m, &wire, out, len);
+    }
+    return -EINVAL;
+}
+
+static int take_key(const ProtobufCBinaryData *from, uint8_t to[KEY_BYTES])
+{
+    if (from->len != KEY_BYTES)
+        return -EINVAL;
+    memcpy(to, from->data, KEY_BYTES);
+    return 0;
+}
+
+static int take_log(const Hearsay__LogHave *from, struct log_have *to)
+{
+    *to = (struct log_have){ .epoch = from->epoch, .floor = from->floor, .head = from->head,
+                             .record_serial = from->record_serial };
+    if (take_key(&from->origin, to->origin) != 0 || from->head_hash.len != (from->head > 0 ? HEAD_HASH_BYTES : 0U))
+        return -EINVAL;
+    if (from->head > 0)
+        memcpy(to->head_hash, from->head_hash.data, HEAD_HASH_BYTES);
+    return log_is_sound(to) ? 0 : -EINVAL;
+}
+
+static int decode_have(const Hearsay__Have *have, struct arena *memory, struct message *m)
+{
+    int rc = 0;
+
+    if (have->n_logs > HAVE_LOGS_MAX)
+        return -EINVAL;
+    m->u.have.logs = arena_alloc(memory, have->n_logs * sizeof *m->u.have.logs);
+    if (m->u.have.logs == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; rc == 0 && i < have->n_logs; i++)
+        rc = take_log(have->logs[i], &m->u.have.logs[i]);
+    m->u.have.full = have->full;
+    m->u.have.answer_wanted = have->answer_wanted;
+    m->u.have.logs_n = have->n_logs;
+    return rc;
+}
+
+static int decode_fetch(const Hearsay__Fetch *fetch, struct message *m)
+{
+    m->u.fetch.id = fetch->id;
+    m->u.fetch.epoch = fetch->epoch;
+    m->u.fetch.from = fetch->from;
+    m->u.fetch.to = fetch->to;
+    if (take_key(&fetch->origin, m->u.fetch.origin) != 0 || !fetch_is_sound(fetch->epoch, fetch->from, fetch->to))
+        return -EINVAL;
+    return 0;
+}
+
+static int decode_fetched(const Hearsay__Fetched *fetched, struct message *m)
+{
+    m->u.fetched.id = fetched->id;
+    m->u.fetched.last = fetched->last;
+    m->u.fetched.frame = (struct bytes){ fetched->frame.data, fetched->frame.len };
+    return fetched_is_sound(fetched->frame.len, fetched->last) ? 0 : -EINVAL;
+}
+
+static int decode_records(const Hearsay__Records *records, struct message *m)
+{
+    if (records->n_frames > RECORDS_MAX)
+        return -EINVAL;
+    for (size_t i = 0; i < records->n_frames; i++) {
+        const ProtobufCBinaryData *frame = &records->frames[i];
+        if (frame->len == 0 || frame->len > RECORD_FRAME_MAX)
+            return -EINVAL;
+        m->u.records.frames[i] = (struct bytes){ frame->data, frame->len };
+    }
+    m->u.records.n = records->n_frames;
+    return 0;
+}
+
+static int decode_kind(const Hearsay__Message *wire, struct arena *memory, struct message *m)
+{
+    switch (wire->kind_case) {
+    case HEARSAY__MESSAGE__KIND_HAVE:
+        m->kind = MESSAGE_HAVE;
+        return decode_have(wire->have, memory, m);
+    case HEARSAY__MESSAGE__KIND_FETCH:
+        m->kind = MESSAGE_FETCH;
+        return decode_fetch(wire->fetch, m);
+    case HEARSAY__MESSAGE__KIND_FETCHED:
+        m->kind = MESSAGE_FETCHED;
+        return decode_fetched(wire->fetched, m);
+    case HEARSAY__MESSAGE__KIND_RECORD_WANT:
+        m->kind = MESSAGE_RECORD_WANT;
+        m->u.record_want.serial_above = wire->record_want->serial_above;
+        return take_key(&wire->record_want->origin, m->u.record_want.origin);
+    case HEARSAY__MESSAGE__KIND_RECORDS:
+        m->kind = MESSAGE_RECORDS;
+        return decode_records(wire->records, m);
+    default:
+        return -ENOMSG;
+    }
+}
+
+int message_decode(struct bytes in, struct message *out)
+{
+    struct message m = { 0 };
+    struct arena *memory;
+    Hearsay__Message *wire;
+    int rc;
+
+    if (in.len > MESSAGE_MAX)
+        return -EINVAL;
+    memory = arena_create(ARENA_FIRST + ARENA_PER_BYTE * in.len, ARENA_MAX);
+    if (memory == NULL)
+        return -ENOMEM;
+    wire = hearsay__message__unpack(arena_allocator(memory), in.len, in.at);
+    if (wire != NULL)
+        rc = decode_kind(wire, memory, &m);
+    else
+        rc = arena_is_exhausted(memory) ? -ENOMEM : -EINVAL;
+    if (rc != 0) {
+        arena_destroy(memory);
+        return rc;
+    }
+    m.memory = memory;
+    *out = m;
+    return 0;
+}
+
+void message_close(struct message *m)
+{
+    arena_destroy(m->memory);
+    memset(m, 0, sizeof *m);
+}
