@@ -2,6 +2,8 @@
 #ifndef HEARSAY_PROTO_REQUEST_H
 #define HEARSAY_PROTO_REQUEST_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/subject.h"
