@@ -5,18 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct network reserved_ip4[] = {
-    { 4, 8, { 0 } },                 /* "this network" */
-    { 4, 8, { 10 } },                /* private */
-    { 4, 10, { 100, 64 } },          /* shared address space of carriers, RFC 6598 */
-    { 4, 8, { 127 } },               /* loopback */
-    { 4, 16, { 169, 254 } },         /* link-local */
-    { 4, 12, { 172, 16 } },          /* private */
-    { 4, 24, { 192, 0, 0 } },        /* IETF protocol assignments */
-    { 4, 16, { 192, 168 } },         /* private */
-    { 4, 15, { 198, 18 } },          /* benchmarking */
-    { 4, 4, { 224 } },               /* multicast */
-    { 4, 4, { 240 } },               /* reserved, and broadcast at its end */
+/* As numbers, first and last, since every report is held against all of them. */
+#define IP4(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+static const struct range {
+    uint32_t first, last;
+} reserved_ip4[] = {
+    { IP4(0, 0, 0, 0), IP4(0, 255, 255, 255) },            /* "this network" */
+    { IP4(10, 0, 0, 0), IP4(10, 255, 255, 255) },          /* private */
+    { IP4(100, 64, 0, 0), IP4(100, 127, 255, 255) },       /* shared by carriers, RFC 6598 */
+    { IP4(127, 0, 0, 0), IP4(127, 255, 255, 255) },        /* loopback */
+    { IP4(169, 254, 0, 0), IP4(169, 254, 255, 255) },      /* link-local */
+    { IP4(172, 16, 0, 0), IP4(172, 31, 255, 255) },        /* private */
+    { IP4(192, 0, 0, 0), IP4(192, 0, 0, 255) },            /* IETF protocol assignments */
+    { IP4(192, 168, 0, 0), IP4(192, 168, 255, 255) },      /* private */
+    { IP4(198, 18, 0, 0), IP4(198, 19, 255, 255) },        /* benchmarking */
+    { IP4(224, 0, 0, 0), IP4(255, 255, 255, 255) },        /* multicast, reserved, broadcast */
 };
 
 static const struct network global_ip6 = { 6, 3, { 0x20 } };                      /* all global unicast, RFC 4291 */
@@ -190,10 +193,32 @@ bool network_overlaps(const struct network *a, const struct network *b)
     return network_within(a, b) || network_within(b, a);
 }
 
-static bool any_reserved_ip4(const struct network *n, bool (*matches)(const struct network *, const struct network *))
+static struct range range_of(const struct network *ip4)
 {
+    const uint8_t *a = ip4->addr;
+    uint32_t first = IP4(a[0], a[1], a[2], a[3]);
+    uint32_t host_bits = (uint32_t)((UINT64_C(1) << (32 - ip4->bits)) - 1);
+
+    return (struct range){ first, first | host_bits };
+}
+
+static bool ip4_is_reserved(const struct network *ip4)
+{
+    struct range r = range_of(ip4);
+
     for (size_t i = 0; i < sizeof reserved_ip4 / sizeof reserved_ip4[0]; i++) {
-        if (matches(n, &reserved_ip4[i]))
+        if (r.first >= reserved_ip4[i].first && r.last <= reserved_ip4[i].last)
+            return true;
+    }
+    return false;
+}
+
+static bool ip4_touches_reserved(const struct network *ip4)
+{
+    struct range r = range_of(ip4);
+
+    for (size_t i = 0; i < sizeof reserved_ip4 / sizeof reserved_ip4[0]; i++) {
+        if (r.first <= reserved_ip4[i].last && r.last >= reserved_ip4[i].first)
             return true;
     }
     return false;
@@ -219,7 +244,7 @@ bool network_is_reserved(const struct network *n)
             return false;
         ip4 = inside_six_to_four(n);
     }
-    return any_reserved_ip4(&ip4, network_within);
+    return ip4_is_reserved(&ip4);
 }
 
 bool network_touches_reserved(const struct network *n)
@@ -233,5 +258,5 @@ bool network_touches_reserved(const struct network *n)
             return network_overlaps(n, &six_to_four);
         ip4 = inside_six_to_four(n);
     }
-    return any_reserved_ip4(&ip4, network_overlaps);
+    return ip4_touches_reserved(&ip4);
 }

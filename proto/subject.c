@@ -71,17 +71,19 @@ bool subject_network(const struct subject *s, struct network *out)
 static int parse_network(const char *text, size_t len, struct subject *out, const char **reason)
 {
     struct network n;
+    bool touches_reserved;
 
     if (network_parse(text, len, &n) != 0)
         return fail(reason, WHY_FORM, -EINVAL);
-    if (n.family == 6 && n.bits > IP6_BITS_MAX && !network_is_reserved(&n))
-        network_widen(&n, IP6_BITS_MAX);
-    if (network_is_reserved(&n))
+    touches_reserved = network_touches_reserved(&n);
+    if (touches_reserved && network_is_reserved(&n))
         return fail(reason, WHY_PROTECTED, -EACCES);
     if (n.bits < (n.family == 4 ? IP4_BITS_MIN : IP6_BITS_MIN))
         return fail(reason, WHY_WIDE, -ERANGE);
-    if (network_touches_reserved(&n))
+    if (touches_reserved)
         return fail(reason, WHY_PROTECTED, -EACCES);
+    if (n.family == 6 && n.bits > IP6_BITS_MAX)
+        network_widen(&n, IP6_BITS_MAX);
     key_of_network(&n, out);
     return 0;
 }
