@@ -1,0 +1,56 @@
+/* `hearsay card`: what another member needs to know this one. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/args.h"
+#include "tools/command.h"
+#include "tools/home.h"
+#include "tools/say.h"
+
+static int say_card_json(const struct record *r, const char *card)
+{
+    char root[2 * KEY_BYTES + 1], fingerprint[FINGERPRINT_MAX];
+    json_t *endpoints = json_pack("{s:s, s:s}", "publish", r->publish, "repair", r->repair);
+    return say_json(json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s}", "name", r->name, "root", hex_text(r->root, KEY_BYTES, root), "fingerprint",
+                              record_fingerprint(r->root, fingerprint), "endpoints", endpoints, "serial", (json_int_t)r->serial, "expires_s",
+                              (json_int_t)r->not_after_s, "card", card),
+                    STATUS_DONE);
+}
+
+/* This member's current record as a card; a new one is signed when the configuration says something new or the old one runs out. */
+static int current_card(const struct home *h, struct record *r, char card[CARD_MAX])
+{
+    struct record want;
+    uint8_t frame[RECORD_FRAME_MAX];
+    size_t len = sizeof frame;
+    config_record(h->config, h->identity, &want);
+    int rc = record_current(h->config->card, h->identity, &want, now_unix_s(), r, frame, &len);
+    if (rc == 0)
+        rc = card_encode((struct bytes){ frame, len }, card, CARD_MAX);
+    if (rc == 0)
+        return 0;
+    if (rc == -ENOKEY)
+        say_error("a new record is needed and the root key is not in %s: bring it here, or sign where it is", h->config->identity);
+    else
+        say_error("%s: %s", h->config->card, strerror(-rc));
+    return STATUS_USAGE;
+}
+
+int cmd_card(struct call *call)
+{
+    struct home h = { 0 };
+    struct record r;
+    char card[CARD_MAX];
+    int rc = args_take(call, NULL, 0, 0, 0);
+    if (rc == 0)
+        rc = home_open(call, HOME_KEYS, &h);
+    if (rc == 0)
+        rc = current_card(&h, &r, card);
+    if (rc == 0 && call->json)
+        rc = say_card_json(&r, card);
+    else if (rc == 0)
+        puts(card);
+    home_close(&h);
+    return rc;
+}

@@ -1,0 +1,116 @@
+/* `hearsay list`: current listings, one a line. Reads the database; the node may be down. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/args.h"
+#include "tools/command.h"
+#include "tools/home.h"
+#include "tools/say.h"
+
+struct lister {
+    const struct policy *policy;
+    bool json;
+    uint64_t n;
+};
+
+/* "2026-11-20", "2026-11-20T14:02", "2026-11-20T14:02:03Z", with a blank for the T as well; all in UTC. */
+static bool parse_date(const char *text, int64_t *unix_s)
+{
+    static const char *const forms[] = { "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S" };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct tm tm = { 0 };
+        const char *end = strptime(text, forms[i], &tm);
+        if (end == NULL || (*end != '\0' && strcmp(end, "Z") != 0))
+            continue;
+        *unix_s = timegm(&tm);
+        return true;
+    }
+    return false;
+}
+
+/* "1h" ago, seconds since 1970, or a date. */
+static int parse_since(const struct call *call, const char *text, int64_t *unix_s)
+{
+    char *end;
+    int64_t ms;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0)
+        *unix_s = number;
+    else if (config_duration(text, &ms) == 0)
+        *unix_s = now_unix_s() - ms / 1000;
+    else if (!parse_date(text, unix_s))
+        return args_wrong(call, "--since %s: a span such as 1h, seconds since 1970, or a date such as 2026-11-20T14:02 (UTC)", text);
+    return 0;
+}
+
+static int list_one(void *ctx, const struct listing *l)
+{
+    struct lister *to = ctx;
+    char subject[SUBJECT_TEXT_MAX], score[NUMBER_TEXT_MAX], since[TIME_TEXT_MAX], until[TIME_TEXT_MAX];
+    const char *zone = to->policy->zones[l->zone].name, *category = to->policy->categories[l->category].name;
+    subject_text(&l->subject, subject);
+    thousandths_text(l->score_milli, score);
+    if (zone[0] == '\0')
+        return 0;                           /* the default white zone answers `check` and is no zone of its own */
+    to->n++;
+    if (!to->json) {
+        printf("%-24s %s %-18s %7s %2u %s %s\n", subject, zone, category, score, l->groups, stamp_text(l->since_s, since), stamp_text(l->until_s, until));
+        return ferror(stdout) ? -EIO : 0;
+    }
+    json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "subject", subject, "zone", zone, "category", category, "score_milli",
+                            (json_int_t)l->score_milli, "groups", (json_int_t)l->groups, "since_s", (json_int_t)l->since_s, "until_s",
+                            (json_int_t)l->until_s);
+    char *text = row != NULL ? json_dumps(row, JSON_COMPACT) : NULL;
+    json_decref(row);
+    if (text == NULL)
+        return -ENOMEM;
+    printf("%s%s", to->n > 1 ? ",\n" : "", text);
+    free(text);
+    return ferror(stdout) ? -EIO : 0;
+}
+
+static int list_all(const struct call *call, const struct home *h, struct reader *r, int zone, int64_t since_s)
+{
+    struct lister to = { .policy = h->config->policy, .json = call->json };
+    if (call->json)
+        printf("{\"listings\":[");
+    else if (isatty(STDOUT_FILENO))
+        printf("%s%-24s %s %-18s %7s %s %s %s%s\n", say_colour(stdout, SAY_BOLD), "SUBJECT", "ZONE", "CATEGORY", "SCORE", "GROUPS", "SINCE",
+               "UNTIL ABOUT", say_colour(stdout, SAY_PLAIN));
+    int rc = reader_list(r, zone, since_s, list_one, &to);
+    if (call->json)
+        printf("]}\n");
+    else if (rc == 0 && to.n == 0 && isatty(STDOUT_FILENO))
+        puts("Nothing is listed.");
+    if (rc == 0)
+        return STATUS_DONE;
+    say_error("%s: %s", h->config->database, strerror(-rc));
+    return STATUS_NO;
+}
+
+int cmd_list(struct call *call)
+{
+    const char *zone_name = NULL, *since = NULL;
+    const struct arg_option options[] = { { .name = "--zone", .value = &zone_name }, { .name = "--since", .value = &since } };
+    struct home h = { 0 };
+    struct reader *r = NULL;
+    int64_t since_s = 0;
+    int zone = -1, rc = args_take(call, options, 2, 0, 0);
+    if (rc == 0 && since != NULL)
+        rc = parse_since(call, since, &since_s);
+    if (rc == 0)
+        rc = home_open(call, HOME_CONFIG, &h);
+    if (rc == 0 && zone_name != NULL)
+        rc = home_zone(&h, zone_name, &zone);
+    if (rc == 0)
+        rc = home_reader(&h, &r);
+    if (rc == 0)
+        rc = list_all(call, &h, r, zone, since_s);
+    reader_close(&r);
+    home_close(&h);
+    return rc;
+}

@@ -1,0 +1,100 @@
+/* `hearsay peer list`: what the configuration says of each peer, and what the running node knows of its link. */
+#include <string.h>
+
+#include "tools/args.h"
+#include "tools/command.h"
+#include "tools/home.h"
+#include "tools/peer.h"
+#include "tools/say.h"
+
+enum { STATUS_TIMEOUT_MS = 5000 };
+
+/* The node's own entry for this key; NULL when it is not there or does not know it. */
+static const json_t *find_live(const json_t *status, const char *root_hex)
+{
+    size_t i;
+    json_t *peer, *peers = json_object_get(status, "peers");
+    json_array_foreach(peers, i, peer) {
+        const char *root = json_string_value(json_object_get(peer, "root"));
+        if (root != NULL && strcmp(root, root_hex) == 0)
+            return peer;
+    }
+    return NULL;
+}
+
+static json_t *peer_json(const struct config_peer *p, const json_t *live)
+{
+    char root[2 * KEY_BYTES + 1], fingerprint[FINGERPRINT_MAX];
+    json_int_t expires_s = p->record.not_after_s;
+    const json_t *newer = json_object_get(live, "record_expires_s");
+    if (json_integer_value(newer) > 0)
+        expires_s = json_integer_value(newer);
+    json_t *out = json_pack("{s:s, s:f, s:s, s:s, s:s, s:s, s:b, s:I}", "name", p->name, "trust", p->trust_micro / (double)MICRO, "root",
+                            hex_text(p->record.root, KEY_BYTES, root), "fingerprint", record_fingerprint(p->record.root, fingerprint), "publish",
+                            p->record.publish, "repair", p->record.repair, "link", p->link, "record_expires_s", expires_s);
+    static const char *const keys[] = { "connected", "heard_s", "behind", "problem" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        json_t *value = json_object_get(live, keys[i]);
+        json_object_set_new(out, keys[i], value != NULL ? json_incref(value) : json_null());
+    }
+    return out;
+}
+
+static const char *link_word(const json_t *peer, bool running)
+{
+    if (!json_is_true(json_object_get(peer, "link")))
+        return "none wanted";
+    if (!running)
+        return "node is down";
+    return json_is_true(json_object_get(peer, "connected")) ? "up" : "down";
+}
+
+static void say_peers(const json_t *peers, bool running)
+{
+    static const char *const heads[] = { "NAME", ">TRUST", "FINGERPRINT", "ENDPOINT", "RECORD UNTIL", "LINK", NULL };
+    struct table *t = table_create(heads);
+    size_t i;
+    json_t *p;
+    json_array_foreach(peers, i, p) {
+        char when[TIME_TEXT_MAX];
+        json_int_t expires_s = json_integer_value(json_object_get(p, "record_expires_s"));
+        const char *problem = json_string_value(json_object_get(p, "problem"));
+        table_cell(t, "%s", json_string_value(json_object_get(p, "name")));
+        table_cell(t, "%.2f", json_number_value(json_object_get(p, "trust")));
+        table_cell(t, "%s", json_string_value(json_object_get(p, "fingerprint")));
+        table_cell(t, "%s", json_string_value(json_object_get(p, "publish")));
+        table_cell(t, "%.10s%s", time_text(expires_s, when), expires_s <= now_unix_s() ? " (over)" : "");
+        table_cell(t, "%s%s%s", link_word(p, running), problem != NULL && *problem ? ": " : "", problem != NULL ? problem : "");
+    }
+    table_print(t, stdout, "");
+    table_destroy(&t);
+}
+
+int peer_list(struct call *call)
+{
+    struct home h = { 0 };
+    json_t *status = NULL, *peers = json_array();
+    int rc = args_take(call, NULL, 0, 0, 0);
+    if (rc == 0)
+        rc = home_open(call, HOME_CONFIG, &h);
+    if (rc != 0) {
+        json_decref(peers);
+        return rc;
+    }
+    bool running = home_ask(&h, json_pack("{s:s}", "command", "status"), STATUS_TIMEOUT_MS, &status) == 0;
+    for (size_t i = 0; i < h.config->peers_n; i++) {
+        char root[2 * KEY_BYTES + 1];
+        const struct config_peer *p = &h.config->peers[i];
+        json_array_append_new(peers, peer_json(p, find_live(status, hex_text(p->record.root, KEY_BYTES, root))));
+    }
+    if (call->json)
+        say_json(json_pack("{s:b, s:O}", "running", running, "peers", peers), STATUS_DONE);
+    else if (h.config->peers_n == 0)
+        puts("No peers yet. Get another member's card (`hearsay card` there) and say: hearsay peer add CARD");
+    else
+        say_peers(peers, running);
+    json_decref(peers);
+    json_decref(status);
+    home_close(&h);
+    return rc;
+}

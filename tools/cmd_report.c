@@ -1,0 +1,149 @@
+/* `hearsay report` and `hearsay check`: what Exim would say and hear, over the report socket. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "proto/request.h"
+#include "tools/args.h"
+#include "tools/ask.h"
+#include "tools/command.h"
+#include "tools/home.h"
+#include "tools/say.h"
+
+/* Joins words with blanks. Words with blanks or newlines in them would be other words to the node. */
+static int join(const struct call *call, int from, char *out, size_t room)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = from; i < call->argc; i++) {
+        const char *word = call->argv[i];
+        if (*word == '\0' || strpbrk(word, " \t\r\n") != NULL)
+            return args_wrong(call, "\"%s\": a word without blanks was expected", word);
+        int n = snprintf(out + used, room - used, "%s%s", i > from ? " " : "", word);
+        if (n < 0 || (size_t)n >= room - used)
+            return args_wrong(call, "the request is too long");
+        used += (size_t)n;
+    }
+    return 0;
+}
+
+static int say_answer(const struct call *call, const char *line, const char *answer)
+{
+    bool ok = strcmp(answer, "ok") == 0;
+    char clean[ASK_ANSWER_MAX];
+    if (call->json)
+        return say_json(json_pack("{s:b, s:s, s:s}", "ok", ok, "request", line, "answer", answer), ok ? STATUS_DONE : STATUS_NO);
+    if (ok)
+        puts("ok");
+    else
+        say_error("%s", clean_text(answer, clean, sizeof clean));
+    return ok ? STATUS_DONE : STATUS_NO;
+}
+
+static int report_one(struct call *call, const struct home *h)
+{
+    char line[REQUEST_LINE_MAX + 1], answer[ASK_ANSWER_MAX];
+    int rc = join(call, 0, line, sizeof line);
+    if (rc == 0)
+        rc = ask_line(h->config, line, answer);
+    return rc == 0 ? say_answer(call, line, answer) : rc;
+}
+
+static int say_counts(const struct call *call, const struct feed *f, int rc)
+{
+    char ok[NUMBER_TEXT_MAX], failed[NUMBER_TEXT_MAX];
+    if (rc == 0 && f->failed > 0)
+        rc = STATUS_NO;
+    if (call->json)
+        return say_json(json_pack("{s:b, s:I, s:I, s:I}", "ok", rc == 0, "lines", (json_int_t)f->lines, "stored", (json_int_t)f->ok, "failed",
+                                  (json_int_t)f->failed), rc);
+    printf("%s stored, %s failed\n", count_text(f->ok, ok), count_text(f->failed, failed));
+    return rc;
+}
+
+static int report_file(struct call *call, const struct home *h, int in_fd, const char *file)
+{
+    char rest[REQUEST_LINE_MAX / 2];
+    int rc = join(call, call->argc > 0 ? 1 : 0, rest, sizeof rest);
+    if (rc != 0)
+        return rc;
+    struct feed f = { .verb = call->argc > 0 ? call->argv[0] : NULL, .rest = rest, .file = strcmp(file, "-") == 0 ? "input" : file, .in_fd = in_fd };
+    return say_counts(call, &f, feed_run(&f, h->config));
+}
+
+static bool is_report_verb(const char *word)
+{
+    return strcasecmp(word, "black") == 0 || strcasecmp(word, "white") == 0 || strcasecmp(word, "retract") == 0;
+}
+
+/* Opened before the configuration is: root may read files that the owner of the node may not. */
+static int open_input(const char *file, int *fd)
+{
+    *fd = strcmp(file, "-") == 0 ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC);
+    if (*fd >= 0)
+        return 0;
+    say_error("%s: %s", file, strerror(errno));
+    return STATUS_USAGE;
+}
+
+int cmd_report(struct call *call)
+{
+    const char *file = NULL;
+    const struct arg_option options[] = { { .name = "--from-file", .value = &file } };
+    struct home h = { 0 };
+    int in_fd = -1, rc = args_take(call, options, 1, 0, 64);
+    if (rc == 0 && (call->argc > 0 ? !is_report_verb(call->argv[0]) : file == NULL))
+        rc = args_wrong(call, "begin with black, white or retract");
+    if (rc == 0 && file == NULL && call->argc < 2)
+        rc = args_wrong(call, "name a subject, or a file with --from-file");
+    if (rc == 0 && file != NULL)
+        rc = open_input(file, &in_fd);
+    if (rc == 0)
+        rc = home_open(call, HOME_CONFIG, &h);
+    if (rc == 0)
+        rc = file != NULL ? report_file(call, &h, in_fd, file) : report_one(call, &h);
+    if (in_fd >= 0)
+        close(in_fd);
+    home_close(&h);
+    return rc;
+}
+
+static int say_check(const struct call *call, const char *answer)
+{
+    char clean[ASK_ANSWER_MAX];
+    if (strncmp(answer, "error: ", 7) == 0) {
+        say_error("%s", clean_text(answer + 7, clean, sizeof clean));
+        return STATUS_USAGE;
+    }
+    int rc = strcmp(answer, "unknown") == 0 ? STATUS_NO : STATUS_DONE;
+    if (call->json)
+        return say_json(json_pack("{s:s, s:s}", "subject", call->argv[0], "answer", answer), rc);
+    puts(clean_text(answer, clean, sizeof clean));
+    return rc;
+}
+
+int cmd_check(struct call *call)
+{
+    const char *zone = NULL;
+    const struct arg_option options[] = { { .name = "--zone", .value = &zone } };
+    struct home h = { 0 };
+    char word[REQUEST_LINE_MAX / 2], line[REQUEST_LINE_MAX], answer[ASK_ANSWER_MAX];
+    int rc = args_take(call, options, 1, 1, 1);
+    if (rc == 0)
+        rc = join(call, 0, word, sizeof word);
+    if (rc == 0 && zone != NULL && strpbrk(zone, " \t\r\n") != NULL)
+        rc = args_wrong(call, "\"%s\" is not the name of a zone", zone);
+    if (rc == 0)
+        rc = home_open(call, HOME_CONFIG, &h);
+    if (rc == 0) {
+        snprintf(line, sizeof line, "check %s%s%.512s", word, zone != NULL ? " zone=" : "", zone != NULL ? zone : "");
+        rc = ask_line(h.config, line, answer);
+    }
+    if (rc == 0)
+        rc = say_check(call, answer);
+    home_close(&h);
+    return rc;
+}

@@ -1,0 +1,103 @@
+/* `hearsay why`: every opinion behind a score, and the rule that lists it or not. Reads the database; the node may be down. */
+#include <errno.h>
+#include <string.h>
+
+#include "tools/args.h"
+#include "tools/command.h"
+#include "tools/home.h"
+#include "tools/say.h"
+#include "tools/why_text.h"
+
+static int parse_subject(const struct home *h, const char *text, struct subject *out)
+{
+    const char *reason = "not a subject";
+    int rc = subject_parse(text, strlen(text), h->config->sender_key, out, &reason);
+    if (rc == 0)
+        return 0;
+    say_error("%s: %s", text, reason);
+    return STATUS_USAGE;
+}
+
+/* The prefix that is one bit wider; false for what is no address or is as wide as any may be. */
+static bool wider(const struct subject *s, struct subject *out)
+{
+    uint8_t key[SUBJECT_KEY_MAX];
+    if (subject_kind(s) != SUBJECT_IP4 && subject_kind(s) != SUBJECT_IP6)
+        return false;
+    memcpy(key, s->key, s->len);
+    uint8_t *bits = &key[s->len - 1];
+    if (*bits == 0)
+        return false;
+    *bits = (uint8_t)(*bits - 1);
+    key[1 + *bits / 8] = (uint8_t)(key[1 + *bits / 8] & ~(0x80 >> *bits % 8));
+    return subject_from_key(key, s->len, out) == 0;
+}
+
+/* `check` answers by a listed prefix as well: the narrowest one that is listed itself. */
+static void find_holder(struct reader *r, const struct subject *s, int64_t now_s, char out[SUBJECT_TEXT_MAX])
+{
+    struct subject at = *s, next;
+    for (; wider(&at, &next); at = next) {
+        struct why w = { 0 };
+        bool listed = false;
+        if (reader_why(r, &next, now_s, &w) != 0)
+            return;
+        for (size_t i = 0; i < w.rules_n; i++)
+            listed = listed || w.rules[i].listed;
+        why_clear(&w);
+        if (listed) {
+            subject_text(&next, out);
+            return;
+        }
+    }
+}
+
+static bool any_listed(const struct why *w)
+{
+    for (size_t i = 0; i < w->rules_n; i++)
+        if (w->rules[i].listed)
+            return true;
+    return false;
+}
+
+static int answer(const struct call *call, const struct home *h, struct reader *r, const struct subject *s)
+{
+    struct why w = { 0 };
+    struct why_answer a = { .home = h, .why = &w, .now_s = now_unix_s() };
+    subject_text(s, a.subject);
+    int rc = reader_why(r, s, a.now_s, &w);
+    if (rc == 0)
+        rc = reader_check(r, s, -1, &a.verdict);
+    if (rc != 0) {
+        say_error("%s: %s", h->config->database, strerror(-rc));
+        why_clear(&w);
+        return STATUS_USAGE;
+    }
+    if (a.verdict != VERDICT_UNKNOWN && !any_listed(&w))
+        find_holder(r, s, a.now_s, a.holder);
+    if (call->json)
+        say_json(why_json(&a), STATUS_DONE);
+    else
+        why_say(&a);
+    why_clear(&w);
+    return a.verdict == VERDICT_UNKNOWN ? STATUS_NO : STATUS_DONE;
+}
+
+int cmd_why(struct call *call)
+{
+    struct home h = { 0 };
+    struct reader *r = NULL;
+    struct subject s;
+    int rc = args_take(call, NULL, 0, 1, 1);
+    if (rc == 0)
+        rc = home_open(call, HOME_CONFIG, &h);
+    if (rc == 0)
+        rc = parse_subject(&h, call->argv[0], &s);
+    if (rc == 0)
+        rc = home_reader(&h, &r);
+    if (rc == 0)
+        rc = answer(call, &h, r, &s);
+    reader_close(&r);
+    home_close(&h);
+    return rc;
+}

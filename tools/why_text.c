@@ -1,0 +1,226 @@
+#include "tools/why_text.h"
+
+#include <string.h>
+
+#include "tools/say.h"
+
+static const char *zone_name(const struct why_answer *a, int zone)
+{
+    const struct policy *p = a->home->config->policy;
+    if (zone < 0 || (size_t)zone >= p->zones_n)
+        return "?";
+    return p->zones[zone].name[0] != '\0' ? p->zones[zone].name : "(white by default)";
+}
+
+static const char *category_name(const struct why_answer *a, int category)
+{
+    const struct policy *p = a->home->config->policy;
+    return category >= 0 && (size_t)category < p->categories_n ? p->categories[category].name : "?";
+}
+
+const char *verdict_text(enum verdict v)
+{
+    return v == VERDICT_BLACK ? "black" : v == VERDICT_WHITE ? "white" : "unknown";
+}
+
+static bool is_white(const struct why_answer *a, const struct why_rule *r)
+{
+    const struct policy *p = a->home->config->policy;
+    return r->zone >= 0 && (size_t)r->zone < p->zones_n && p->zones[r->zone].white;
+}
+
+/* A white zone lists by the negative score; people read how good it is. */
+static int64_t shown_score(const struct why_answer *a, const struct why_rule *r)
+{
+    return is_white(a, r) ? -r->score_micro : r->score_micro;
+}
+
+static const char *micro_text(int64_t micro, char out[NUMBER_TEXT_MAX])
+{
+    return thousandths_text(micro / 1000, out);
+}
+
+static const char *signed_text(int64_t micro, char out[NUMBER_TEXT_MAX])
+{
+    char plain[NUMBER_TEXT_MAX];
+    int64_t milli = micro / 1000;
+    snprintf(out, NUMBER_TEXT_MAX, "%s%s", milli > 0 ? "+" : "", thousandths_text(milli, plain));
+    return out;
+}
+
+static void say_listed(const struct why_answer *a, const struct why_rule *r)
+{
+    char score[NUMBER_TEXT_MAX], threshold[NUMBER_TEXT_MAX], since[TIME_TEXT_MAX], until[TIME_TEXT_MAX];
+    printf("%s%s is listed in %s%s since %s (%s): score %s of %s, %u %s of %u needed%s, falls off about %s.\n", say_colour(stdout, SAY_RED), a->subject,
+           zone_name(a, r->zone), say_colour(stdout, SAY_PLAIN), time_text(r->since_s, since), category_name(a, r->category),
+           micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum,
+           r->own ? ", own evidence is enough" : "", time_text(r->until_s, until));
+}
+
+/* The rule that comes nearest to listing. */
+static const struct why_rule *nearest_rule(const struct why_answer *a)
+{
+    const struct why_rule *best = NULL;
+    double most = 0;
+    for (size_t i = 0; i < a->why->rules_n; i++) {
+        const struct why_rule *r = &a->why->rules[i];
+        double part = r->threshold_micro > 0 ? (double)shown_score(a, r) / (double)r->threshold_micro : (double)shown_score(a, r);
+        if (best == NULL || part > most) {
+            best = r;
+            most = part;
+        }
+    }
+    return best;
+}
+
+static void say_not_listed(const struct why_answer *a)
+{
+    const struct why_rule *r = nearest_rule(a);
+    char score[NUMBER_TEXT_MAX], threshold[NUMBER_TEXT_MAX];
+    printf("%s%s is not listed%s", say_colour(stdout, SAY_GREEN), a->subject, say_colour(stdout, SAY_PLAIN));
+    if (a->why->protected_)
+        printf(": it is protected here, whoever says what.\n");
+    else if (a->why->opinions_n == 0)
+        printf(": nobody has said anything about it.\n");
+    else if (r == NULL)
+        printf(": no zone looks at what was said.\n");
+    else if (r->veto)
+        printf(": this node itself gets good mail from it, which vetoes all others.\n");
+    else
+        printf(". Nearest is %s (%s): score %s of %s, %u %s of %u needed.\n", zone_name(a, r->zone), category_name(a, r->category),
+               micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum);
+}
+
+static void say_headline(const struct why_answer *a)
+{
+    bool listed = false;
+    char when[TIME_TEXT_MAX];
+    for (size_t i = 0; i < a->why->rules_n; i++) {
+        if (!a->why->rules[i].listed)
+            continue;
+        say_listed(a, &a->why->rules[i]);
+        listed = true;
+    }
+    if (!listed)
+        say_not_listed(a);
+    if (a->holder[0] != '\0')
+        printf("But %s, which holds it, is listed: hearsay why %s\n", a->holder, a->holder);
+    if (a->why->hold_until_s > a->now_s)
+        printf("This node retracted it: until %s only new reports count, not what it saw before.\n", time_text(a->why->hold_until_s, when));
+}
+
+static const char *signature_text(const struct why_opinion *o)
+{
+    if (o->own)
+        return "own";
+    return o->signature == 1 ? "ok" : o->signature == 0 ? "BAD" : "batch gone";
+}
+
+static const char *member_text(const struct why_answer *a, const struct why_opinion *o, char out[FINGERPRINT_MAX])
+{
+    if (o->own)
+        return "this node";
+    return o->name[0] != '\0' ? o->name : home_member_name(a->home, o->root, out);
+}
+
+static void opinion_cells(const struct why_answer *a, const struct why_opinion *o, struct table *t)
+{
+    char text[NUMBER_TEXT_MAX], more[NUMBER_TEXT_MAX], age[TIME_TEXT_MAX], fingerprint[FINGERPRINT_MAX];
+    table_cell(t, "%s", member_text(a, o, fingerprint));
+    table_cell(t, "%s%s", o->category_name, o->category < 0 ? " (not configured)" : "");
+    table_cell(t, "%s", thousandths_text(o->black_milli, text));
+    table_cell(t, "%s", thousandths_text(o->white_milli, more));
+    table_cell(t, "%s", span_text(a->now_s - o->time_s, age));
+    if (o->own)
+        table_cell(t, "own");
+    else
+        table_cell(t, "%.2f", o->trust_micro / (double)MICRO);
+    table_cell(t, "%s", signed_text(o->opinion_micro, text));
+    table_cell(t, "%s", signed_text(o->counted_micro, more));
+    if (o->own)
+        table_cell(t, "-");
+    else
+        table_cell(t, "%u/%llu", o->epoch, (unsigned long long)o->seq);
+    table_cell(t, "%s", signature_text(o));
+}
+
+static void say_opinions(const struct why_answer *a)
+{
+    static const char *const heads[] = { "MEMBER", "CATEGORY", ">BLACK", ">WHITE", ">AGE", ">TRUST", ">OPINION", ">COUNTS", ">BATCH", "SIGNATURE", NULL };
+    struct table *t = table_create(heads);
+    for (size_t i = 0; i < a->why->opinions_n; i++)
+        opinion_cells(a, &a->why->opinions[i], t);
+    puts("\nWho says what:");
+    table_print(t, stdout, "  ");
+    table_destroy(&t);
+}
+
+static void rule_cells(const struct why_answer *a, const struct why_rule *r, struct table *t)
+{
+    char text[NUMBER_TEXT_MAX], when[TIME_TEXT_MAX];
+    table_cell(t, "%s", zone_name(a, r->zone));
+    table_cell(t, "%s", category_name(a, r->category));
+    table_cell(t, "%s", micro_text(shown_score(a, r), text));
+    table_cell(t, "%s", micro_text(r->threshold_micro, text));
+    table_cell(t, "%u", r->groups);
+    table_cell(t, "%u", r->quorum);
+    table_cell(t, "%s%s%s", r->listed ? "yes" : "no", r->veto ? ", vetoed by own good mail" : "", r->listed && r->own ? ", by own evidence" : "");
+    table_cell(t, "%s", r->listed ? time_text(r->until_s, when) : "-");
+}
+
+static void say_rules(const struct why_answer *a)
+{
+    static const char *const heads[] = { "ZONE", "CATEGORY", ">SCORE", ">NEEDED", ">GROUPS", ">NEEDED", "LISTED", "UNTIL ABOUT", NULL };
+    struct table *t = table_create(heads);
+    for (size_t i = 0; i < a->why->rules_n; i++)
+        rule_cells(a, &a->why->rules[i], t);
+    puts("\nWhat follows:");
+    table_print(t, stdout, "  ");
+    table_destroy(&t);
+}
+
+void why_say(const struct why_answer *a)
+{
+    say_headline(a);
+    if (a->why->opinions_n > 0)
+        say_opinions(a);
+    if (a->why->rules_n > 0)
+        say_rules(a);
+}
+
+static json_t *opinion_json(const struct why_answer *a, const struct why_opinion *o)
+{
+    char root[2 * KEY_BYTES + 1], hash[2 * HASH_BYTES + 1], fingerprint[FINGERPRINT_MAX];
+    hex_text(o->root, KEY_BYTES, root);
+    json_t *out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "member", member_text(a, o, fingerprint), "root", root, "category",
+                            o->category_name, "own", o->own, "trust_micro", (json_int_t)o->trust_micro, "black_milli", (json_int_t)o->black_milli,
+                            "white_milli", (json_int_t)o->white_milli, "time_s", (json_int_t)o->time_s, "age_s", (json_int_t)(a->now_s - o->time_s),
+                            "opinion_micro", (json_int_t)o->opinion_micro, "counted_micro", (json_int_t)o->counted_micro, "signature", signature_text(o));
+    if (!o->own)
+        json_object_set_new(out, "batch", json_pack("{s:I, s:I, s:s}", "epoch", (json_int_t)o->epoch, "seq", (json_int_t)o->seq, "hash",
+                                                    hex_text(o->hash, HASH_BYTES, hash)));
+    return out;
+}
+
+static json_t *rule_json(const struct why_answer *a, const struct why_rule *r)
+{
+    return json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I}", "zone", zone_name(a, r->zone), "category", category_name(a, r->category),
+                     "white", is_white(a, r), "listed", r->listed, "score_micro", (json_int_t)r->score_micro, "threshold_micro",
+                     (json_int_t)r->threshold_micro, "groups", (json_int_t)r->groups, "quorum", (json_int_t)r->quorum, "own", r->own, "veto", r->veto,
+                     "since_s", (json_int_t)r->since_s, "until_s", (json_int_t)r->until_s);
+}
+
+json_t *why_json(const struct why_answer *a)
+{
+    json_t *opinions = json_array(), *rules = json_array();
+    for (size_t i = 0; i < a->why->opinions_n; i++)
+        json_array_append_new(opinions, opinion_json(a, &a->why->opinions[i]));
+    for (size_t i = 0; i < a->why->rules_n; i++)
+        json_array_append_new(rules, rule_json(a, &a->why->rules[i]));
+    json_t *out = json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:o}", "subject", a->subject, "verdict", verdict_text(a->verdict), "listed",
+                            a->verdict != VERDICT_UNKNOWN, "protected", a->why->protected_, "hold_until_s", (json_int_t)a->why->hold_until_s, "now_s",
+                            (json_int_t)a->now_s, "opinions", opinions, "rules", rules);
+    if (a->holder[0] != '\0')
+        json_object_set_new(out, "listed_by", json_string(a->holder));
+    return out;
+}
