@@ -1,4 +1,5 @@
 """DNS for end-to-end tests: real rbldnsd, and a real resolver on port 53 of the private world."""
+import os
 import subprocess
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class Rbldnsd:
 
     def __init__(self, lab, name, files, check="1s"):
         self.port = lab.port()
-        self._argv = ["rbldnsd", "-n", "-u", "rbldns", "-w", "/", "-b", f"127.0.0.1/{self.port}", "-c", check, "-f"]
+        self._argv = ["rbldnsd", "-n", "-w", "/", "-b", f"127.0.0.1/{self.port}", "-c", check, "-f"]
+        self._argv += ["-u", "rbldns"] if os.geteuid() == 0 else []
         self._argv += [f"{zone}:combined:{str(path).lstrip('/')}" for zone, path in files.items()]
         self._lab, self._name, self.zones = lab, name, list(files)
         for path in files.values():

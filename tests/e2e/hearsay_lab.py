@@ -265,7 +265,7 @@ class Node:
             shutil.chown(path, user, user)
 
     def write_conf(self, **changes):
-        """Writes hearsay.conf anew, with zones, extra or mesh changed."""
+        """Writes hearsay.conf anew, with zones, extra or mesh changed; in one step, since the daemon may be reading it."""
         for key, value in changes.items():
             setattr(self, key, value)
         peers = self.dir / "peers.conf"
@@ -277,7 +277,8 @@ class Node:
   advertise = "127.0.0.1"
 }}
 ''' if self.mesh else ""
-        self.conf.write_text(f'''name = "{self.name}"
+        fresh = self.conf.with_suffix(".new")
+        fresh.write_text(f'''name = "{self.name}"
 federation = "{self.federation}"
 identity = "identity.pem"
 database = "hearsay.db"
@@ -288,6 +289,7 @@ report "tcp:127.0.0.1:{self.tcp[1]}" {{ }}
 {mesh}{self.zones}
 {self.extra}
 ''')
+        fresh.rename(self.conf)
 
     def hearsay(self, *args, conf=True, check=False, **run):
         """Runs the operator's command for this member."""

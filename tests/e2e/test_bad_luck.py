@@ -378,6 +378,7 @@ def test_reloading_in_the_middle_of_reports_loses_none(own_lab):
     wait_until(lambda: [z for z in node.json("status")["zones"] if z["name"] == "last.a.example"], "the last zone is there")
     wait_until((node.dir / "zones" / "last.a.example").exists, "and it is written")
     assert node.process.alive() and node.starts == 1
+    assert "stays in force" not in node.log_text(), "every configuration was good"
 
 
 def test_a_broken_configuration_at_a_reload_changes_nothing(own_lab):
