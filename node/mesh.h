@@ -31,7 +31,16 @@ enum {
     MESH_SETTLE_MS = 3000,             /* how long own batches wait at a start for a neighbour to say what it knows of us */
     MESH_SKEW_S = 300,                 /* batches dated further ahead are kept, counted, and alerted; order never uses clocks */
     MESH_EPOCHS_MAX = 1024,            /* live epochs of one origin; then the oldest is forgotten */
-    MESH_INFLIGHT_MAX = 4096           /* batches handed out for storing and not yet acknowledged; then new ones are dropped and fetched later */
+    MESH_INFLIGHT_MAX = 4096,          /* batches handed out for storing and not yet acknowledged; then new ones are dropped and fetched later */
+    MESH_INFLIGHT_BYTES_MAX = 64 * 1024 * 1024,   /* and their bytes; then the same */
+    MESH_STORE_TIMEOUT_MS = 60000,     /* a batch handed out and never acknowledged is forgotten, and fetched again */
+    MESH_HELD_MAX = 65536,             /* live batches of one origin; then the oldest are forgotten: the newest by order stay, so this is still order-free */
+    MESH_VERSIONS_MAX = 2,             /* batches with one (epoch, seq), the proof of equivocation; more are counted and dropped */
+    MESH_KEYS_MAX = 64,                /* records kept of one member; then the oldest is forgotten */
+    MESH_LINKS_MAX = 64,               /* neighbours with a connection; one more is -ENOSPC */
+    MESH_LINK_CLAIMS_MAX = 65536,      /* logs that one neighbour may say it has; more are not remembered until some are gone */
+    MESH_LINK_FETCHES_MAX = 8,         /* outstanding at one neighbour */
+    MESH_ASKS_PER_S = 200              /* messages from one neighbour, with a burst of twice that; more are dropped and counted */
 };
 
 enum mesh_event_kind {
@@ -51,30 +60,35 @@ struct mesh_event {
     const uint8_t *neighbour;
     struct bytes bytes;                /* borrowed for the call */
     const struct batch_name *name;
+    bool stored;                       /* MESH_STORED only */
 };
 
 enum mesh_action_kind {
     MESH_DO_STORE,                     /* frame (batch): verified; store it, then say MESH_STORED */
     MESH_DO_PUBLISH,                   /* frame: send to all subscribers under topic */
-    MESH_DO_SUBSCRIBE, MESH_DO_UNSUBSCRIBE,   /* neighbour, topic: at its publisher */
+    MESH_DO_SUBSCRIBE, MESH_DO_UNSUBSCRIBE,   /* neighbour, topic: at its publisher; said once for each pair and kept over reconnects, whether the link is up or not */
     MESH_DO_ALLOW, MESH_DO_FORBID,     /* topic: which subscriptions our own publisher takes */
     MESH_DO_ASK,                       /* neighbour, frame: send on our DEALER */
     MESH_DO_ANSWER,                    /* neighbour, frame: send from our ROUTER */
     MESH_DO_SERVE,                     /* neighbour, fetch: read the range from the store, highest first, and send each as a Fetched; end with an empty `last` one */
-    MESH_DO_RECORD,                    /* record, frame: a newer record of a known member, verified: store it and use its endpoints */
-    MESH_DO_SETTLED,                   /* neighbours were asked for our own log (or none is there): own batches may be told now; above = highest own epoch heard of */
+    MESH_DO_RECORD,                    /* record, frame: a record of a known member that was not here yet, verified: store it; if its serial is the highest, use its endpoints */
+    /* Neighbours were asked for our own log (or none is there): own batches may be told now. above: the highest own epoch heard of, or one more if they know more
+     * of that epoch than is held here, so that above > the stored epoch means: never go on with the stored one. Said again, with a higher `above`, when a
+     * verified own batch turns up later that this node did not tell (a restored backup): begin a new epoch then, too. */
+    MESH_DO_SETTLED,
     MESH_DO_BLAME,                     /* neighbour, text: it relayed something bad; for the link's score and the log */
     MESH_DO_ALERT                      /* origin, text: the operator should know (equivocation, clock) */
 };
 enum { MESH_TOPIC_BYTES = 1 + KEY_BYTES, MESH_TEXT_MAX = 120 };
 struct mesh_action {
     enum mesh_action_kind kind;
-    uint8_t neighbour[KEY_BYTES];
+    uint8_t neighbour[KEY_BYTES];      /* with MESH_DO_STORE: who brought it */
+    uint8_t origin[KEY_BYTES];         /* MESH_DO_ALERT: whom it is about */
     uint8_t topic[MESH_TOPIC_BYTES];   /* 'B' and the origin */
     struct bytes frame;                /* belongs to the update, valid until the next mesh_step() */
     struct store_batch_ref { struct batch_name name; uint32_t floor_epoch; uint64_t floor_seq; int64_t time_s; } batch;
     struct { uint32_t id; uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } fetch;
-    struct record record;
+    const struct record *record;       /* valid as long as frame */
     uint32_t above;
     char text[MESH_TEXT_MAX];
 };
@@ -87,29 +101,33 @@ struct mesh_update {
 int mesh_create(const struct mesh_config *c, struct mesh **out);
 void mesh_destroy(struct mesh **m);    /* takes NULL */
 
-/* Makes a member known (or its newer record), so that its batches are taken, kept and relayed. `link`: keep a connection to it. 0, -ENOSPC, -ENOMEM. */
+/* The four below may be called between steps; what is to be done for them comes out of the next mesh_step().
+ *
+ * Makes a member known (or its newer record), so that its batches are taken, kept and relayed. `link`: keep a connection to it. The own record is given, too:
+ * it names the key of own batches that neighbours hold. 0, -ENOSPC (MEMBERS_MAX, MESH_LINKS_MAX), -ENOMEM. */
 int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame, bool link);
-/* An older record of a known member: only its operational key is remembered, for its older batches. */
-int mesh_member_key(struct mesh *m, const struct record *rec);
-void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES]);
-/* What is in the store at a start, and after a purge (mesh_member_drop, then mesh_member_set). */
+/* Another record of a known member: its operational key is remembered for older batches, and the frame for neighbours that lack it. 0, -ENOENT, -ENOMEM. */
+int mesh_member_key(struct mesh *m, const struct record *rec, struct bytes frame);
+void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES]);     /* not of self */
+/* What is in the store at a start, in any order; after a purge (mesh_member_drop, then mesh_member_set) nothing is. 0, -ENOENT (unknown origin), -ENOMEM. */
 int mesh_held(struct mesh *m, const struct store_batch_ref *batch);
 
-/* Handles one event. *up is valid until the next call. 0 or -ENOMEM (nothing done); bad input is no error here but counted and blamed. */
+/* Handles one event. *up is valid until the next call. Bad input is no error here but counted and blamed.
+ * 0; -ENOMEM: something was left out, which repair makes good later; *up is to be carried out nevertheless. */
 int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *up);
 
 enum mesh_count {
     MESH_COUNT_FRAMES, MESH_COUNT_MERGED, MESH_COUNT_DUPLICATE, MESH_COUNT_BAD_SIGNATURE, MESH_COUNT_MALFORMED, MESH_COUNT_FOREIGN,
     MESH_COUNT_UNKNOWN_ORIGIN, MESH_COUNT_UNKNOWN_KEY, MESH_COUNT_DEAD, MESH_COUNT_EQUIVOCATION, MESH_COUNT_FUTURE, MESH_COUNT_DROPPED_BUSY,
-    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNTS
+    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNTS
 };
 const char *mesh_count_text(enum mesh_count c);       /* "bad-signature" */
 uint64_t mesh_counted(const struct mesh *m, enum mesh_count c);
 
 /* For status: how a member's log stands here. */
 struct mesh_log_state {
-    uint32_t epoch;
-    uint64_t floor, head;              /* highest held */
+    uint32_t epoch;                    /* the newest held or heard of; the next three are of this epoch */
+    uint64_t floor, head;              /* lowest live, highest held; 0: none */
     uint64_t known_head;               /* highest that any neighbour said to have */
     uint64_t missing;                  /* live batches known of and not held: "behind by" */
     int64_t heard_ms;                  /* when the newest batch of it was taken; -1 never */

@@ -1,0 +1,322 @@
+/* Gaps: what to fetch, from whom, when. Newest first, one request of an origin at a time, from a random neighbour that says it has it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/mesh_private.h"
+
+/* ---- what a neighbour has and we lack */
+
+/* The highest run of missing numbers within a claim that this neighbour was not found to lack. */
+static bool gap_of(const struct member *o, const struct epoch_log *e, const struct claim *c, struct range *gap)
+{
+    static const struct ranges nothing;
+    const struct ranges *present = e == NULL ? &nothing : &e->present;
+    uint64_t from = log_live_from(o, c->epoch);
+    uint64_t to = c->head;
+
+    if (c->floor == 0)
+        return false;
+    from = c->floor > from ? c->floor : from;
+    for (int i = 0; i <= BARREN_PIECES_MAX; i++) {
+        struct range missing;
+        if (!ranges_gap(present, from, to, &missing))
+            return false;
+        if (ranges_gap(&c->barren, missing.from, missing.to, gap))
+            return true;
+        if (missing.from == from)
+            return false;
+        to = missing.from - 1;
+    }
+    return false;
+}
+
+bool fetch_useful(const struct member *o, struct claim *c)
+{
+    struct range gap;
+
+    return c->by->link.up && gap_of(o, log_epoch(o, c->epoch), c, &gap);
+}
+
+bool fetch_wanted(const struct member *o)
+{
+    for (size_t i = 0; i < o->claims_n; i++) {
+        if (fetch_useful(o, &o->claims[i]))
+            return true;
+    }
+    return false;
+}
+
+/* ---- whom to ask */
+
+struct choice {
+    struct claim *claim;
+    struct range gap;
+    unsigned equals;
+    bool saturated;                    /* somebody has it but is asked for enough already */
+    int64_t retry_ms;                  /* when one that is passed over now may be asked */
+};
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Above zero: `c` is the better one to ask. The newest gap wins, then who kept its word. */
+static int compare(const struct choice *best, const struct claim *c, const struct range *gap)
+{
+    if (best->claim == NULL)
+        return 1;
+    if (c->epoch != best->claim->epoch)
+        return c->epoch > best->claim->epoch ? 1 : -1;
+    if (gap->to != best->gap.to)
+        return gap->to > best->gap.to ? 1 : -1;
+    if (c->strikes != best->claim->strikes)
+        return c->strikes < best->claim->strikes ? 1 : -1;
+    return 0;
+}
+
+/* Among equals chance decides, each with the same weight. */
+static void weigh(struct mesh *m, struct choice *best, struct claim *c, const struct range *gap)
+{
+    int order = compare(best, c, gap);
+
+    if (order < 0)
+        return;
+    best->equals = order > 0 ? 1 : best->equals + 1;
+    if (order == 0 && mesh_random(m) % best->equals != 0)
+        return;
+    best->claim = c;
+    best->gap = *gap;
+}
+
+static void choose(struct mesh *m, struct member *o, struct choice *best)
+{
+    const struct epoch_log *e = NULL;
+
+    *best = (struct choice){ .retry_ms = NEVER_MS };
+    for (size_t i = o->claims_n; i > 0; i--) {
+        struct claim *c = &o->claims[i - 1];
+        struct range gap;
+        if (!c->by->link.up || c->floor == 0)
+            continue;
+        if (e == NULL || e->epoch != c->epoch)
+            e = log_epoch(o, c->epoch);
+        if (c->barren.n > 0 && m->now_ms - c->barren_ms >= BARREN_MS)
+            ranges_clear(&c->barren);
+        if (c->barren.n > 0)
+            best->retry_ms = sooner(best->retry_ms, c->barren_ms + BARREN_MS);
+        if (!gap_of(o, e, c, &gap))
+            continue;
+        if (m->now_ms < c->ignored_until_ms)
+            best->retry_ms = sooner(best->retry_ms, c->ignored_until_ms);
+        else if (c->by->link.fetches >= MESH_LINK_FETCHES_MAX)
+            best->saturated = true;
+        else
+            weigh(m, best, c, &gap);
+    }
+}
+
+/* ---- asking */
+
+static uint64_t missing_of(const struct member *o, const struct fetch *f)
+{
+    const struct epoch_log *e = log_epoch(o, f->epoch);
+    uint64_t from = log_live_from(o, f->epoch);
+
+    from = f->lowest > from ? f->lowest : from;
+    return e != NULL ? ranges_missing(&e->present, from, f->highest) : ranges_missing(&(struct ranges){ 0 }, from, f->highest);
+}
+
+static void ask(struct mesh *m, struct member *o, struct member *from, uint32_t epoch, uint64_t lowest, uint64_t highest)
+{
+    struct message msg = { .kind = MESSAGE_FETCH };
+    struct fetch *f = &o->fetch;
+
+    *f = (struct fetch){ .from = from, .id = ++m->fetch_id, .epoch = epoch, .lowest = lowest, .highest = highest, .since_ms = m->now_ms };
+    f->missing = missing_of(o, f);
+    f->deadline_ms = m->now_ms + MESH_FETCH_TIMEOUT_MS;
+    from->link.fetches++;
+    o->plan_at_ms = f->deadline_ms;
+    msg.u.fetch.id = f->id;
+    memcpy(msg.u.fetch.origin, o->root, KEY_BYTES);
+    msg.u.fetch.epoch = epoch;
+    msg.u.fetch.from = lowest;
+    msg.u.fetch.to = highest;
+    mesh_count(m, MESH_COUNT_FETCHES);
+    update_message(m, MESH_DO_ASK, from, &msg);
+}
+
+void fetch_doubt(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq)
+{
+    if (o->doubt.open || m->now_ms < o->doubt.next_ms)
+        return;
+    o->doubt = (struct doubt){ .open = true, .by = by, .epoch = epoch, .seq = seq, .tries = by != NULL ? 1 : 3, .next_ms = m->now_ms + DOUBT_MS };
+    mesh_plan(m, o, m->now_ms + GAP_GRACE_MS);
+}
+
+static struct member *who_may_know(struct mesh *m, const struct member *o)
+{
+    struct member *who = NULL;
+    unsigned equals = 0;
+
+    for (size_t i = 0; i < o->claims_n; i++) {
+        const struct claim *c = &o->claims[i];
+        if (c->epoch == o->doubt.epoch && c->by->link.up && c->floor != 0 && c->floor <= o->doubt.seq && o->doubt.seq <= c->head
+            && mesh_random(m) % ++equals == 0)
+            who = c->by;
+    }
+    return who;
+}
+
+static bool ask_in_doubt(struct mesh *m, struct member *o)
+{
+    struct member *who;
+
+    if (!o->doubt.open)
+        return false;
+    who = o->doubt.by != NULL && o->doubt.by->link.up ? o->doubt.by : who_may_know(m, o);
+    if (o->doubt.tries-- <= 1)
+        o->doubt.open = false;
+    if (who == NULL || who->link.fetches >= MESH_LINK_FETCHES_MAX)
+        return false;
+    ask(m, o, who, o->doubt.epoch, o->doubt.seq, o->doubt.seq);
+    o->fetch.doubting = true;
+    return true;
+}
+
+static void ask_for_gap(struct mesh *m, struct member *o)
+{
+    struct choice best;
+    uint64_t lowest;
+
+    choose(m, o, &best);
+    if (best.claim == NULL) {
+        if (best.saturated || best.retry_ms != NEVER_MS)
+            o->plan_at_ms = best.saturated ? m->now_ms + BUSY_RETRY_MS : best.retry_ms;
+        return;
+    }
+    lowest = best.gap.from;
+    if (best.gap.to - lowest >= FETCH_RANGE_MAX)
+        lowest = best.gap.to - FETCH_RANGE_MAX + 1;
+    ask(m, o, best.claim->by, best.claim->epoch, lowest, best.gap.to);
+}
+
+/* ---- the end of a fetch */
+
+void fetch_cancel(struct mesh *m, struct member *o)
+{
+    (void)m;
+    if (o->fetch.from == NULL)
+        return;
+    o->fetch.from->link.fetches--;
+    o->fetch.from = NULL;
+}
+
+void fetch_link_down(struct mesh *m, const struct member *from)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct member *o = m->members[i];
+        if (o->fetch.from != from)
+            continue;
+        fetch_cancel(m, o);
+        o->plan_at_ms = NEVER_MS;
+        mesh_plan(m, o, m->now_ms);
+    }
+}
+
+static void plan_again(struct mesh *m, struct member *o, bool progress)
+{
+    int64_t wait_ms = BUSY_RETRY_MS;
+
+    o->lean = progress ? 0 : o->lean + 1;
+    for (unsigned i = 1; i < o->lean && wait_ms < RETRY_MAX_MS; i++)
+        wait_ms *= 2;
+    o->plan_at_ms = NEVER_MS;
+    mesh_plan(m, o, progress ? m->now_ms : m->now_ms + wait_ms);
+}
+
+static void finish(struct mesh *m, struct member *o)
+{
+    const struct fetch f = o->fetch;
+    struct claim *c = claim_find(o, f.from, f.epoch);
+    uint64_t left = missing_of(o, &f);
+    bool progress = left < f.missing || f.doubting;
+
+    fetch_cancel(m, o);
+    if (c != NULL && progress)
+        c->strikes = 0;
+    if (c != NULL && left > 0 && !f.blocked) {
+        if (!progress && f.highest == c->head)
+            claim_refute(m, c);
+        else
+            claim_barren(m, o, c, f.lowest, f.highest);
+    }
+    plan_again(m, o, progress);
+}
+
+static void time_out(struct mesh *m, struct member *o)
+{
+    const struct fetch f = o->fetch;
+    struct claim *c = claim_find(o, f.from, f.epoch);
+    bool progress = missing_of(o, &f) < f.missing;
+
+    fetch_cancel(m, o);
+    mesh_count(m, MESH_COUNT_FETCH_TIMEOUTS);
+    if (c != NULL && !progress)
+        claim_strike(m, c);
+    plan_again(m, o, progress);
+}
+
+void fetch_plan(struct mesh *m, struct member *o)
+{
+    if (o->fetch.from != NULL && m->now_ms < o->fetch.deadline_ms) {
+        o->plan_at_ms = o->fetch.deadline_ms;
+        return;
+    }
+    if (o->fetch.from != NULL) {
+        time_out(m, o);
+        return;
+    }
+    o->plan_at_ms = NEVER_MS;
+    if (m->free_n < MESH_INFLIGHT_MAX / 2 || m->inflight_bytes > MESH_INFLIGHT_BYTES_MAX / 2) {
+        o->plan_at_ms = m->now_ms + BUSY_RETRY_MS;
+        return;
+    }
+    if (!ask_in_doubt(m, o))
+        ask_for_gap(m, o);
+}
+
+/* ---- answers */
+
+static struct member *asked_for(const struct mesh *m, const struct member *from, uint32_t id)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        if (m->members[i]->fetch.from == from && m->members[i]->fetch.id == id)
+            return m->members[i];
+    }
+    return NULL;
+}
+
+/* A frame is taken whether or not it was asked for: it proves itself. */
+void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes frame, bool last)
+{
+    struct member *o = asked_for(m, from, id);
+    int64_t end_ms;
+
+    if (frame.len > 0) {
+        enum taken taken = take_frame(m, from, frame, true);
+        if (o != NULL && taken == TAKEN_LATER)
+            o->fetch.blocked = true;
+    }
+    if (o == NULL)
+        return;
+    if (frame.len > 0)
+        o->fetch.frames++;
+    if (last || o->fetch.frames >= FETCH_FRAMES_MAX) {
+        finish(m, o);
+        return;
+    }
+    end_ms = o->fetch.since_ms + FETCH_TOTAL_MS;
+    o->fetch.deadline_ms = sooner(m->now_ms + MESH_FETCH_TIMEOUT_MS, end_ms);
+    o->plan_at_ms = o->fetch.deadline_ms;
+}

@@ -1,0 +1,359 @@
+/* Have-vectors, records, and what neighbours ask for. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/mesh_private.h"
+
+/* ---- telling what is here */
+
+struct vector {
+    struct mesh *mesh;
+    struct member *to;
+    enum mesh_action_kind kind;
+    bool full;
+    struct log_have *logs;             /* HAVE_LOGS_MAX places */
+    size_t n;
+};
+
+static void vector_send(struct vector *v, bool answer_wanted)
+{
+    struct message msg = { .kind = MESSAGE_HAVE };
+
+    msg.u.have.full = v->full;
+    msg.u.have.answer_wanted = answer_wanted;
+    msg.u.have.logs_n = v->n;
+    msg.u.have.logs = v->logs;
+    update_message(v->mesh, v->kind, v->to, &msg);
+    v->n = 0;
+}
+
+static struct log_have *vector_add(struct vector *v, const struct member *o)
+{
+    struct log_have *l;
+
+    if (v->n == HAVE_LOGS_MAX)
+        vector_send(v, false);
+    l = &v->logs[v->n++];
+    memset(l, 0, sizeof *l);
+    memcpy(l->origin, o->root, KEY_BYTES);
+    l->record_serial = o->keys_n > 0 ? o->record.serial : 0;
+    return l;
+}
+
+static void vector_add_member(struct vector *v, const struct member *o)
+{
+    uint64_t told = v->full ? 0 : v->to->link.told_version;
+    bool record_told = o->record_version <= told;
+
+    for (size_t i = 0; i < o->epochs_n; i++) {
+        const struct epoch_log *e = o->epochs[i];
+        struct log_have *l;
+        if (e->head == 0 || (e->version <= told && record_told))
+            continue;
+        l = vector_add(v, o);
+        l->epoch = e->epoch;
+        l->floor = log_floor(o, e);
+        l->head = e->head;
+        log_head_hash(v->mesh, e, e->head, l->head_hash);
+        record_told = true;
+    }
+    if (!record_told)
+        vector_add(v, o);              /* nothing held of it; its record may be news */
+}
+
+/* What is here of the neighbour's own log comes first: at its start it waits for that. */
+void have_send(struct mesh *m, struct member *to, enum mesh_action_kind kind, bool full, bool answer_wanted)
+{
+    struct vector v = { .mesh = m, .to = to, .kind = kind, .full = full };
+
+    v.logs = calloc(HAVE_LOGS_MAX, sizeof *v.logs);
+    if (v.logs == NULL) {
+        m->starved = true;
+        return;
+    }
+    vector_add_member(&v, to);
+    for (size_t i = 0; i < m->members_n; i++) {
+        if (m->members[i] != to)
+            vector_add_member(&v, m->members[i]);
+    }
+    vector_send(&v, answer_wanted);
+    free(v.logs);
+    to->link.told_version = m->version;
+}
+
+void have_link_up(struct mesh *m, struct member *o)
+{
+    o->link.answered_ms = m->now_ms;
+    o->link.have_at_ms = m->now_ms + MESH_HAVE_MS;
+    if (o->link.have_at_ms < m->have_at_ms)
+        m->have_at_ms = o->link.have_at_ms;
+    have_send(m, o, MESH_DO_ASK, true, true);
+}
+
+/* A neighbour that speaks to us on a connection of its own need not answer each time, but now and then, to show that ours works. */
+static bool answer_is_wanted(const struct mesh *m, const struct link *l)
+{
+    return l->asked_ms < 0 || m->now_ms - l->asked_ms > 2 * MESH_HAVE_MS || m->now_ms - l->answered_ms >= ANSWER_WANTED_MS - MESH_HAVE_MS;
+}
+
+static void full_tick(struct mesh *m)
+{
+    if (m->now_ms < m->full_have_at_ms)
+        return;
+    m->full_have_at_ms = m->now_ms + MESH_FULL_HAVE_MS;
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct member *o = m->members[m->full_have_turn++ % m->members_n];
+        if (!o->link.up)
+            continue;
+        have_send(m, o, MESH_DO_ASK, true, true);
+        o->link.have_at_ms = m->now_ms + MESH_HAVE_MS;
+        return;
+    }
+}
+
+void have_tick(struct mesh *m)
+{
+    full_tick(m);
+    if (m->now_ms < m->have_at_ms)
+        return;
+    m->have_at_ms = NEVER_MS;
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct member *o = m->members[i];
+        if (!o->link.up)
+            continue;
+        if (m->now_ms >= o->link.have_at_ms) {
+            have_send(m, o, MESH_DO_ASK, false, answer_is_wanted(m, &o->link));
+            o->link.have_at_ms = m->now_ms + MESH_HAVE_MS;
+        }
+        if (o->link.have_at_ms < m->have_at_ms)
+            m->have_at_ms = o->link.have_at_ms;
+    }
+}
+
+/* ---- hearing what neighbours have */
+
+static bool epoch_is_ahead(const struct mesh *m, uint32_t epoch)
+{
+    return epoch > (m->now_s - EPOCH_START_S) / 60 + EPOCH_AHEAD_MIN;
+}
+
+static void hear_have(struct mesh *m, struct member *from, const struct message *msg)
+{
+    for (size_t i = 0; i < msg->u.have.logs_n; i++) {
+        const struct log_have *l = &msg->u.have.logs[i];
+        struct member *o = mesh_member(m, l->origin);
+        if (o == NULL)
+            continue;
+        if (epoch_is_ahead(m, l->epoch))
+            mesh_count(m, MESH_COUNT_FUTURE);
+        else
+            claim_set(m, o, from, l);
+        if (l->record_serial > (o->keys_n > 0 ? o->record.serial : 0))
+            have_want_record(m, o, from, l->record_serial);
+    }
+}
+
+/* ---- records */
+
+void have_want_record(struct mesh *m, struct member *o, struct member *from, uint64_t serial)
+{
+    struct message msg = { .kind = MESSAGE_RECORD_WANT };
+
+    if (!from->link.up || m->now_ms - o->record_asked_ms < RECORD_ASK_MS)
+        return;
+    o->record_asked_ms = m->now_ms;
+    memcpy(msg.u.record_want.origin, o->root, KEY_BYTES);
+    msg.u.record_want.serial_above = serial > 0 ? serial - 1 : 0;
+    update_message(m, MESH_DO_ASK, from, &msg);
+}
+
+/* The lowest first: who lacks an old one asked for just that. */
+static void serve_records(struct mesh *m, struct member *from, const struct message *want)
+{
+    const struct member *o = mesh_member(m, want->u.record_want.origin);
+    struct message msg = { .kind = MESSAGE_RECORDS };
+
+    for (size_t i = 0; o != NULL && i < o->keys_n && msg.u.records.n < RECORDS_MAX; i++) {
+        if (o->keys[i].serial > want->u.record_want.serial_above && o->keys[i].len > 0)
+            msg.u.records.frames[msg.u.records.n++] = (struct bytes){ o->keys[i].frame, o->keys[i].len };
+    }
+    if (msg.u.records.n > 0)
+        update_message(m, MESH_DO_ANSWER, from, &msg);
+}
+
+static void announce_record(struct mesh *m, const struct member *from, const struct record *rec, struct bytes frame)
+{
+    struct record *copy = malloc(sizeof *copy + frame.len);
+    struct mesh_action *a;
+
+    if (copy == NULL) {
+        m->starved = true;
+        return;
+    }
+    *copy = *rec;
+    memcpy(copy + 1, frame.at, frame.len);
+    if (!update_keep(m, copy))
+        return;
+    a = update_about(m, MESH_DO_RECORD, from);
+    if (a == NULL)
+        return;
+    a->record = copy;
+    a->frame = (struct bytes){ (const uint8_t *)(copy + 1), frame.len };
+}
+
+static void hear_record(struct mesh *m, struct member *from, struct bytes frame)
+{
+    struct record rec;
+    struct member *o;
+    int rc;
+
+    if (record_open(frame, &rec) != 0) {
+        mesh_count(m, MESH_COUNT_BAD_MESSAGE);
+        update_blame(m, from, "sent a member record that does not verify");
+        return;
+    }
+    o = mesh_member(m, rec.root);
+    if (o == NULL)
+        return;
+    rc = member_add_key(m, o, &rec, frame);
+    if (rc < 0)
+        m->starved = true;
+    if (rc <= 0)
+        return;
+    announce_record(m, from, &rec, frame);
+    mesh_plan(m, o, m->now_ms);        /* batches may have waited for it */
+}
+
+/* ---- requests */
+
+static void answer_nothing(struct mesh *m, const struct member *to, uint32_t id)
+{
+    struct message msg = { .kind = MESSAGE_FETCHED };
+
+    msg.u.fetched.id = id;
+    msg.u.fetched.last = true;
+    update_message(m, MESH_DO_ANSWER, to, &msg);
+}
+
+static void serve_fetch(struct mesh *m, struct member *from, const struct message *msg)
+{
+    const struct member *o = mesh_member(m, msg->u.fetch.origin);
+    struct mesh_action *a;
+
+    if (o == NULL || log_epoch(o, msg->u.fetch.epoch) == NULL) {
+        answer_nothing(m, from, msg->u.fetch.id);
+        return;
+    }
+    a = update_about(m, MESH_DO_SERVE, from);
+    if (a == NULL)
+        return;
+    a->fetch.id = msg->u.fetch.id;
+    memcpy(a->fetch.origin, o->root, KEY_BYTES);
+    a->fetch.epoch = msg->u.fetch.epoch;
+    a->fetch.from = msg->u.fetch.from;
+    a->fetch.to = msg->u.fetch.to;
+    mesh_count(m, MESH_COUNT_SERVED);
+}
+
+static void asked_for_have(struct mesh *m, struct member *from, const struct message *msg)
+{
+    bool full = msg->u.have.full && m->now_ms - from->link.full_answer_ms >= 1000;
+
+    from->link.asked_ms = m->now_ms;
+    hear_have(m, from, msg);
+    if (!msg->u.have.answer_wanted)
+        return;
+    if (full)
+        from->link.full_answer_ms = m->now_ms;
+    have_send(m, from, MESH_DO_ANSWER, full, false);
+}
+
+/* A neighbour may ask so much, not more: what it gets costs more than what it sends. */
+static bool may_ask(struct mesh *m, struct link *l)
+{
+    const int64_t most = INT64_C(2000) * MESH_ASKS_PER_S;
+    int64_t grown = l->asks_milli + (m->now_ms - l->asks_ms) * MESH_ASKS_PER_S;
+
+    l->asks_milli = grown > most || m->now_ms - l->asks_ms > 2000 ? most : grown;
+    l->asks_ms = m->now_ms;
+    if (l->asks_milli < 1000)
+        return false;
+    l->asks_milli -= 1000;
+    return true;
+}
+
+static void bad_message(struct mesh *m, const struct member *from)
+{
+    mesh_count(m, MESH_COUNT_BAD_MESSAGE);
+    update_blame(m, from, "sent a message that breaks the rules");
+}
+
+/* A kind that is not known here may be a newer version's: no blame. */
+static int decode(struct mesh *m, const struct member *from, struct bytes wire, struct message *out)
+{
+    int rc = message_decode(wire, out);
+
+    if (rc == -ENOMEM)
+        m->starved = true;
+    else if (rc == -ENOMSG)
+        mesh_count(m, MESH_COUNT_BAD_MESSAGE);
+    else if (rc != 0)
+        bad_message(m, from);
+    return rc;
+}
+
+void have_ask(struct mesh *m, struct member *from, struct bytes wire)
+{
+    struct message msg = { 0 };
+
+    if (!may_ask(m, &from->link)) {
+        mesh_count(m, MESH_COUNT_OVER_LIMIT);
+        return;
+    }
+    if (decode(m, from, wire, &msg) != 0)
+        return;
+    switch (msg.kind) {
+    case MESSAGE_HAVE:
+        asked_for_have(m, from, &msg);
+        break;
+    case MESSAGE_FETCH:
+        serve_fetch(m, from, &msg);
+        break;
+    case MESSAGE_RECORD_WANT:
+        serve_records(m, from, &msg);
+        break;
+    case MESSAGE_FETCHED:
+    case MESSAGE_RECORDS:
+        bad_message(m, from);
+        break;
+    }
+    message_close(&msg);
+}
+
+void have_answer(struct mesh *m, struct member *from, struct bytes wire)
+{
+    struct message msg = { 0 };
+
+    if (decode(m, from, wire, &msg) != 0)
+        return;
+    switch (msg.kind) {
+    case MESSAGE_HAVE:
+        from->link.answered_ms = m->now_ms;
+        hear_have(m, from, &msg);
+        m->full_heard = m->full_heard || msg.u.have.full;
+        break;
+    case MESSAGE_FETCHED:
+        fetch_answer(m, from, msg.u.fetched.id, msg.u.fetched.frame, msg.u.fetched.last);
+        break;
+    case MESSAGE_RECORDS:
+        for (size_t i = 0; i < msg.u.records.n; i++)
+            hear_record(m, from, msg.u.records.frames[i]);
+        break;
+    case MESSAGE_FETCH:
+    case MESSAGE_RECORD_WANT:
+        bad_message(m, from);
+        break;
+    }
+    message_close(&msg);
+}

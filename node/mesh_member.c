@@ -1,0 +1,233 @@
+/* Members: origins whose batches are taken, and neighbours that we speak with. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/mesh_private.h"
+
+static size_t member_place(const struct mesh *m, const uint8_t root[KEY_BYTES])
+{
+    size_t low = 0, high = m->members_n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(m->members[middle]->root, root, KEY_BYTES) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct member *mesh_member(const struct mesh *m, const uint8_t root[KEY_BYTES])
+{
+    size_t i = member_place(m, root);
+
+    return i < m->members_n && memcmp(m->members[i]->root, root, KEY_BYTES) == 0 ? m->members[i] : NULL;
+}
+
+void member_destroy(struct mesh *m, struct member *o)
+{
+    log_clear(m, o);
+    claims_forget(m, o);
+    for (size_t i = 0; i < o->keys_n; i++)
+        free(o->keys[i].frame);
+    free(o->keys);
+    free(o->epochs);
+    free(o->claims);
+    free(o);
+}
+
+struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
+{
+    size_t room = m->members_room == 0 ? 16 : m->members_room * 2;
+    size_t i = member_place(m, root);
+    struct member *o;
+
+    if (m->members_n == m->members_room) {
+        struct member **grown = realloc(m->members, room * sizeof(struct member *));
+        if (grown == NULL)
+            return NULL;
+        m->members = grown;
+        m->members_room = room;
+    }
+    o = calloc(1, sizeof *o);
+    if (o == NULL)
+        return NULL;
+    memcpy(o->root, root, KEY_BYTES);
+    o->plan_at_ms = NEVER_MS;
+    o->heard_ms = -1;
+    o->link.asked_ms = -1;
+    o->record_asked_ms = INT64_MIN / 2;
+    o->doubt.next_ms = INT64_MIN / 2;
+    o->link.full_answer_ms = INT64_MIN / 2;
+    o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
+    memmove(m->members + i + 1, m->members + i, (m->members_n - i) * sizeof(struct member *));
+    m->members[i] = o;
+    m->members_n++;
+    return o;
+}
+
+static int key_insert(struct member *o, const struct record *rec, struct bytes frame)
+{
+    struct member_key *grown = realloc(o->keys, (o->keys_n + 1) * sizeof *grown);
+    uint8_t *copy = malloc(frame.len + 1);
+    size_t i = 0;
+
+    if (grown != NULL)
+        o->keys = grown;
+    if (grown == NULL || copy == NULL) {
+        free(copy);
+        return -ENOMEM;
+    }
+    if (frame.len > 0)
+        memcpy(copy, frame.at, frame.len);
+    while (i < o->keys_n && o->keys[i].serial < rec->serial)
+        i++;
+    memmove(o->keys + i + 1, o->keys + i, (o->keys_n - i) * sizeof *o->keys);
+    o->keys[i] = (struct member_key){ .serial = rec->serial, .not_after_s = rec->not_after_s, .frame = copy, .len = frame.len };
+    memcpy(o->keys[i].operational, rec->operational, KEY_BYTES);
+    o->keys_n++;
+    return 0;
+}
+
+const struct member_key *member_key(const struct member *o, uint64_t serial)
+{
+    for (size_t i = o->keys_n; i > 0; i--) {
+        if (o->keys[i - 1].serial == serial)
+            return &o->keys[i - 1];
+    }
+    return NULL;
+}
+
+/* The first of two records with one serial stays: the root key must not sign two. */
+int member_add_key(struct mesh *m, struct member *o, const struct record *rec, struct bytes frame)
+{
+    if (member_key(o, rec->serial) != NULL)
+        return 0;
+    if (o->keys_n == MESH_KEYS_MAX && rec->serial < o->keys[0].serial)
+        return 0;
+    if (key_insert(o, rec, frame) != 0)
+        return -ENOMEM;
+    if (o->keys_n > MESH_KEYS_MAX) {
+        free(o->keys[0].frame);
+        memmove(o->keys, o->keys + 1, (o->keys_n - 1) * sizeof *o->keys);
+        o->keys_n--;
+    }
+    if (o->keys_n == 1 || rec->serial > o->record.serial) {
+        o->record = *rec;
+        o->record_version = ++m->version;
+    }
+    return 1;
+}
+
+static bool subscribes(const struct mesh *m, const struct member *neighbour, const struct member *origin)
+{
+    return neighbour->link.wanted && neighbour != m->self && origin != m->self;
+}
+
+static void member_introduce(struct mesh *m, struct member *o)
+{
+    update_topic(m, MESH_DO_ALLOW, NULL, o);
+    for (size_t i = 0; i < m->members_n; i++) {
+        if (subscribes(m, m->members[i], o))
+            update_topic(m, MESH_DO_SUBSCRIBE, m->members[i], o);
+    }
+}
+
+static void link_set(struct mesh *m, struct member *o, bool wanted)
+{
+    if (o == m->self || o->link.wanted == wanted)
+        return;
+    if (wanted)
+        m->links_wanted++;
+    else
+        m->links_wanted--;
+    o->link.wanted = true;
+    for (size_t i = 0; i < m->members_n; i++) {
+        if (subscribes(m, o, m->members[i]))
+            update_topic(m, wanted ? MESH_DO_SUBSCRIBE : MESH_DO_UNSUBSCRIBE, o, m->members[i]);
+    }
+    o->link.wanted = wanted;
+    if (!wanted) {
+        o->link.up = false;
+        fetch_link_down(m, o);
+    }
+}
+
+int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame, bool link)
+{
+    struct member *o = mesh_member(m, rec->root);
+
+    update_begin(m);
+    if (o == NULL && m->members_n >= MEMBERS_MAX)
+        return -ENOSPC;
+    if (link && (o == NULL || !o->link.wanted) && m->links_wanted >= MESH_LINKS_MAX)
+        return -ENOSPC;
+    if (o == NULL) {
+        o = member_add(m, rec->root);
+        if (o == NULL)
+            return -ENOMEM;
+        member_introduce(m, o);
+    }
+    link_set(m, o, link);
+    if (member_add_key(m, o, rec, frame) < 0 || m->starved)
+        return -ENOMEM;
+    return 0;
+}
+
+int mesh_member_key(struct mesh *m, const struct record *rec, struct bytes frame)
+{
+    struct member *o = mesh_member(m, rec->root);
+
+    if (o == NULL)
+        return -ENOENT;
+    return member_add_key(m, o, rec, frame) < 0 ? -ENOMEM : 0;
+}
+
+void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
+{
+    struct member *o = mesh_member(m, root);
+    size_t i = member_place(m, root);
+
+    update_begin(m);
+    if (o == NULL || o == m->self)
+        return;
+    link_set(m, o, false);
+    for (size_t j = 0; j < m->members_n; j++) {
+        if (subscribes(m, m->members[j], o))
+            update_topic(m, MESH_DO_UNSUBSCRIBE, m->members[j], o);
+    }
+    update_topic(m, MESH_DO_FORBID, NULL, o);
+    fetch_cancel(m, o);
+    claims_forget_by(m, o);
+    for (uint32_t slot = 0; slot < MESH_INFLIGHT_MAX; slot++) {
+        if (m->inflight[slot].from == o)
+            m->inflight[slot].from = NULL;
+    }
+    memmove(m->members + i, m->members + i + 1, (m->members_n - i - 1) * sizeof(struct member *));
+    m->members_n--;
+    member_destroy(m, o);
+}
+
+int mesh_held(struct mesh *m, const struct store_batch_ref *ref)
+{
+    struct member *o = mesh_member(m, ref->name.origin);
+    struct epoch_log *e;
+
+    if (o == NULL)
+        return -ENOENT;
+    log_raise_floor(m, o, ref->floor_epoch, ref->floor_seq);
+    if (ref->name.seq == 0 || log_is_dead(o, ref->name.epoch, ref->name.seq))
+        return 0;
+    e = log_epoch_make(m, o, ref->name.epoch);
+    if (e == NULL)
+        return -ENOMEM;
+    if (log_find(m, e, ref->name.seq, ref->name.hash) != NULL)
+        return 0;
+    if (log_add(m, o, e, ref->name.seq, ref->name.hash, ref->time_s, HELD_STORED) != 0)
+        return -ENOMEM;
+    log_stored(m, e, ref->name.seq);
+    log_bound(m, o);
+    return 0;
+}

@@ -1,0 +1,269 @@
+/* node/mesh_private.h: what the files of the mesh core share. Nobody else includes it.
+ *
+ *   mesh.c         events, timers, counts
+ *   mesh_member.c  members, their records and keys
+ *   mesh_log.c     what is held of each origin: epochs, floors, dead batches
+ *   mesh_take.c    the way of a batch: checked, handed out for storing, relayed
+ *   mesh_claim.c   what neighbours say they have
+ *   mesh_fetch.c   gaps: what to fetch, from whom, when
+ *   mesh_have.c    have-vectors, records, and requests of neighbours
+ *   mesh_settle.c  what neighbours know of our own log at a start
+ *   mesh_update.c  the list of things to do
+ */
+#ifndef HEARSAY_NODE_MESH_PRIVATE_H
+#define HEARSAY_NODE_MESH_PRIVATE_H
+
+#include "node/mesh.h"
+#include "node/mesh_ranges.h"
+
+enum {
+    HELD_HASH_BYTES = 16,              /* of a held batch's hash: two that agree in so much cannot be made */
+    EXPIRE_MS = 60000,                 /* how often logs are searched for batches past their time */
+    GAP_GRACE_MS = 300,                /* what is missing may be on its way over another neighbour */
+    BUSY_RETRY_MS = 100,
+    RETRY_MAX_MS = 10000,
+    ANSWER_WANTED_MS = 15000,          /* a neighbour that did not answer for so long is asked to: half of the silence that ends a link */
+    IGNORE_CLAIM_MS = 30000,           /* a claim that proved wrong; doubles with each repeat */
+    IGNORE_CLAIM_MAX_MS = 3600 * 1000,
+    BARREN_MS = 30000,                 /* how long a neighbour is not asked again for what it did not have */
+    BARREN_PIECES_MAX = 64,
+    RECORD_ASK_MS = 5000,              /* between two questions for one member's records */
+    DOUBT_MS = 60000,                  /* between two questions for another version of a held batch of one origin */
+    ALERT_S = 3600,                    /* between two alerts of one kind about one member */
+    EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
+    FETCH_FRAMES_MAX = FETCH_RANGE_MAX * MESH_VERSIONS_MAX,
+    FETCH_TOTAL_MS = 60000             /* however slowly its frames come */
+};
+#define EPOCH_START_S INT64_C(1767225600)       /* 2026-01-01T00:00:00Z: minute 0 of epoch numbers */
+#define NEVER_MS INT64_MAX
+
+/* A held batch, or one that must not be fetched again. `state`: one of these, or FIRST_SLOT + its place among those in flight. */
+enum { HELD_STORED, HELD_VOID, FIRST_SLOT };
+struct held {
+    uint64_t seq;                      /* 0: the place is free; batches begin with 1 */
+    int64_t time_s;
+    uint8_t hash[HELD_HASH_BYTES];
+    uint32_t state;
+};
+
+/* One epoch of one origin. Invariant: `present` holds exactly the seqs in `table`. */
+struct epoch_log {
+    uint32_t epoch;
+    struct held *table;                /* open addressing by seq; room is a power of two */
+    size_t n, room;
+    struct ranges present;
+    uint64_t head;                     /* highest stored; 0: none */
+    uint64_t version;                  /* of the mesh when head last changed */
+};
+
+/* A place in an origin's log; all below it is dead. */
+struct mark {
+    uint32_t epoch;
+    uint64_t seq;
+};
+
+struct member_key {
+    uint64_t serial;
+    int64_t not_after_s;
+    uint8_t operational[KEY_BYTES];
+    uint8_t *frame;
+    size_t len;
+};
+
+/* What one neighbour says it has of one epoch of one origin. */
+struct claim {
+    struct member *by;
+    uint32_t epoch;
+    unsigned strikes;                  /* fetches in a row that it did not keep up to */
+    uint64_t floor, head;              /* floor 0: nothing (the claim proved wrong) */
+    uint8_t head_hash[HEAD_HASH_BYTES];
+    int64_t ignored_until_ms;
+    struct ranges barren;              /* what it did not have when asked */
+    int64_t barren_ms;                 /* when it was first found so */
+};
+
+struct fetch {
+    struct member *from;               /* NULL: none outstanding */
+    uint32_t id, epoch;
+    uint64_t lowest, highest;
+    int64_t since_ms, deadline_ms;
+    uint64_t missing;                  /* of the range, when it was asked for */
+    unsigned frames;
+    bool blocked;                      /* a frame could not be taken for a reason of our own */
+    bool doubting;
+};
+
+/* Another version of a held batch may be about. */
+struct doubt {
+    bool open;
+    struct member *by;                 /* who seems to have it; NULL: anybody */
+    uint32_t epoch;
+    uint64_t seq;
+    unsigned tries;
+    int64_t next_ms;                   /* no new one before */
+};
+
+/* A neighbour, as far as we speak with it. */
+struct link {
+    bool wanted, up;
+    int64_t have_at_ms;                /* when the next Have is due */
+    int64_t answered_ms;               /* last Have on our own connection to it */
+    int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
+    int64_t full_answer_ms;            /* when it last got all */
+    uint64_t told_version;             /* it was told all that changed up to here */
+    unsigned fetches;                  /* outstanding */
+    size_t claims_n;
+    int64_t asks_milli, asks_ms;       /* token bucket of its messages */
+};
+
+struct member {
+    uint8_t root[KEY_BYTES];
+    struct record record;              /* the newest */
+    struct member_key *keys;           /* by serial, ascending */
+    size_t keys_n;
+    uint64_t record_version;
+    int64_t record_asked_ms;
+    uint64_t record_wanted;            /* serial that a neighbour has */
+    struct link link;
+
+    struct epoch_log **epochs;         /* ascending */
+    size_t epochs_n, epochs_room;
+    size_t held_n;
+    struct mark floor;                 /* as its author signed it, or higher by our own bounds */
+    struct mark past;                  /* as time gives it: taken back when the clock is set back */
+    int64_t heard_ms;
+    int64_t equivocation_alert_s, clock_alert_s;
+
+    struct claim *claims;              /* by (epoch, by), ascending */
+    size_t claims_n, claims_room;
+    struct fetch fetch;
+    struct doubt doubt;
+    int64_t plan_at_ms;                /* when to look for gaps, or when the fetch times out */
+    unsigned lean;                     /* fetches in a row that brought nothing */
+};
+
+struct inflight {
+    struct member *origin;             /* NULL: free */
+    struct member *from;
+    uint8_t *frame;
+    size_t len;
+    struct store_batch_ref ref;
+    int64_t since_ms;
+    bool relay;
+};
+
+struct mesh {
+    struct mesh_config config;
+    struct member **members;           /* by root, ascending; self among them */
+    size_t members_n, members_room;
+    struct member *self;
+    size_t links_wanted;
+    struct inflight *inflight;         /* MESH_INFLIGHT_MAX places */
+    uint32_t *free_slots;
+    size_t free_n, inflight_bytes;
+    uint64_t version;                  /* grows with every change of any log */
+    uint64_t random;
+    uint32_t fetch_id;
+    uint64_t counts[MESH_COUNTS];
+
+    int64_t now_ms, now_s;             /* of the event at hand */
+    int64_t start_ms;                  /* of the first event; -1 before */
+    int64_t have_at_ms, full_have_at_ms, expire_at_ms, plan_at_ms;
+    int64_t expired_s;                 /* the time by which logs were last searched for what is past */
+    size_t full_have_turn;
+    bool settled, full_heard;
+    uint32_t own_epoch;                /* of the newest own batch told in this run */
+    uint32_t settle_above;             /* own batches that only neighbours had, while settling: at least this */
+    uint32_t above;                    /* as last said */
+
+    struct mesh_action *actions;
+    size_t actions_n, actions_room;
+    uint8_t **buffers;                 /* what the actions point to */
+    size_t buffers_n, buffers_room;
+    bool delivered;                    /* the actions were handed out and go at the next step */
+    bool starved;                      /* memory ran out in this step */
+};
+
+/* ---- mesh_member.c */
+struct member *mesh_member(const struct mesh *m, const uint8_t root[KEY_BYTES]);       /* or NULL */
+struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES]);              /* NULL: out of memory */
+void member_destroy(struct mesh *m, struct member *o);
+int member_add_key(struct mesh *m, struct member *o, const struct record *rec, struct bytes frame);       /* 1: new, 0: known or too old, -ENOMEM */
+const struct member_key *member_key(const struct member *o, uint64_t serial);          /* or NULL */
+
+/* ---- mesh.c */
+uint64_t mesh_random(struct mesh *m);                      /* splitmix64 */
+void mesh_count(struct mesh *m, enum mesh_count c);
+void mesh_plan(struct mesh *m, struct member *origin, int64_t at_ms);     /* no later than */
+
+/* ---- mesh_update.c */
+struct mesh_action *update_add(struct mesh *m, enum mesh_action_kind kind);        /* NULL: out of memory, noted */
+struct mesh_action *update_about(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour);
+void update_topic(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour, const struct member *origin);
+bool update_keep(struct mesh *m, void *buffer);            /* the update frees it from here on; false: it was freed, out of memory */
+void update_message(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour, const struct message *msg);
+void update_blame(struct mesh *m, const struct member *neighbour, const char *text);
+void update_alert(struct mesh *m, const struct member *origin, const char *text);
+void update_begin(struct mesh *m);
+void update_clear(struct mesh *m);                         /* frees all */
+
+/* ---- mesh_log.c */
+struct epoch_log *log_epoch(const struct member *o, uint32_t epoch);      /* or NULL */
+struct epoch_log *log_epoch_make(struct mesh *m, struct member *o, uint32_t epoch);
+bool log_is_dead(const struct member *o, uint32_t epoch, uint64_t seq);
+uint64_t log_live_from(const struct member *o, uint32_t epoch);           /* the lowest seq that is not dead; UINT64_MAX: all of the epoch is */
+/* The versions of one seq; at most MESH_VERSIONS_MAX, which is how many places `out` has. Pointers are good until the table changes. */
+size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, struct held **out);
+struct held *log_find(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t *hash);
+int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const uint8_t *hash, int64_t time_s, uint32_t state);
+void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h);
+void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq);       /* it counts for the head from here on */
+void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq);
+void log_bound(struct mesh *m, struct member *o);                         /* keeps MESH_HELD_MAX and MESH_EPOCHS_MAX */
+void log_expire(struct mesh *m, struct member *o);
+void log_clear(struct mesh *m, struct member *o);                         /* forgets all of it */
+uint64_t log_floor(const struct member *o, const struct epoch_log *e);    /* lowest live seq that is here; 0 when none */
+void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES]);
+
+/* ---- mesh_take.c */
+enum taken { TAKEN_NEW, TAKEN_USELESS, TAKEN_LATER };      /* LATER: good, perhaps, but not to be had now */
+enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, bool fetched);
+void take_stored(struct mesh *m, const struct batch_name *name, bool stored);
+void take_failed(struct mesh *m, const struct batch_name *name);
+void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame);
+void take_release(struct mesh *m, uint32_t slot);          /* forgets one in flight */
+void take_expire(struct mesh *m);
+
+/* ---- mesh_claim.c */
+void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have);
+void claim_raise(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq);      /* it relayed this one */
+struct claim *claim_find(const struct member *o, const struct member *by, uint32_t epoch);               /* or NULL */
+bool claim_any(const struct member *o, const struct member *by);
+void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to);
+void claim_strike(struct mesh *m, struct claim *c);
+void claim_refute(struct mesh *m, struct claim *c);
+void claims_forget(struct mesh *m, struct member *o);
+void claims_forget_by(struct mesh *m, const struct member *by);
+
+/* ---- mesh_fetch.c */
+void fetch_plan(struct mesh *m, struct member *o);
+void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes frame, bool last);
+void fetch_cancel(struct mesh *m, struct member *o);
+void fetch_link_down(struct mesh *m, const struct member *from);
+void fetch_doubt(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq);
+bool fetch_useful(const struct member *o, struct claim *c);        /* this neighbour has what is not here */
+bool fetch_wanted(const struct member *o);                 /* a connected one has */
+
+/* ---- mesh_have.c */
+void have_ask(struct mesh *m, struct member *from, struct bytes wire);
+void have_answer(struct mesh *m, struct member *from, struct bytes wire);
+void have_send(struct mesh *m, struct member *to, enum mesh_action_kind kind, bool full, bool answer_wanted);
+void have_tick(struct mesh *m);
+void have_link_up(struct mesh *m, struct member *o);
+void have_want_record(struct mesh *m, struct member *o, struct member *from, uint64_t serial);
+
+/* ---- mesh_settle.c */
+void settle_check(struct mesh *m);
+void settle_late(struct mesh *m, uint32_t epoch);          /* an own batch that this node did not tell */
+
+#endif

@@ -1,0 +1,350 @@
+/* The way of a batch: named, looked up, verified, handed out for storing, and relayed once it is on disk. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/mesh_private.h"
+
+/* A batch on its way in. */
+struct arrival {
+    struct bytes frame;
+    struct batch_name name;
+    struct member *origin, *from;
+    struct batch batch;
+    bool fetched;
+};
+
+static enum taken refuse(struct mesh *m, const struct arrival *a, enum mesh_count c, const char *blame)
+{
+    mesh_count(m, c);
+    if (blame != NULL)
+        update_blame(m, a->from, blame);
+    return TAKEN_USELESS;
+}
+
+static enum taken put_off(struct mesh *m, enum mesh_count c)
+{
+    mesh_count(m, c);
+    return TAKEN_LATER;
+}
+
+static bool may_alert(struct mesh *m, int64_t *last_s)
+{
+    if (*last_s != 0 && m->now_s - *last_s < ALERT_S)
+        return false;
+    *last_s = m->now_s;
+    return true;
+}
+
+/* ---- what its name tells, before the signature costs anything */
+
+static bool epoch_is_ahead(const struct mesh *m, uint32_t epoch)
+{
+    return epoch > (m->now_s - EPOCH_START_S) / 60 + EPOCH_AHEAD_MIN;
+}
+
+static enum taken check_name(struct mesh *m, struct arrival *a)
+{
+    const struct batch_name *n = &a->name;
+
+    if (batch_peek(a->frame, &a->name) != 0 || n->seq > INT64_MAX)
+        return refuse(m, a, MESH_COUNT_MALFORMED, "relayed something that is no batch");
+    a->origin = mesh_member(m, n->origin);
+    if (a->origin == NULL)
+        return refuse(m, a, MESH_COUNT_UNKNOWN_ORIGIN, NULL);
+    if (epoch_is_ahead(m, n->epoch))
+        return refuse(m, a, MESH_COUNT_FUTURE, NULL);
+    if (log_is_dead(a->origin, n->epoch, n->seq))
+        return refuse(m, a, MESH_COUNT_DEAD, NULL);
+    if (log_find(m, log_epoch(a->origin, n->epoch), n->seq, n->hash) != NULL)
+        return refuse(m, a, MESH_COUNT_DUPLICATE, NULL);
+    return TAKEN_NEW;
+}
+
+/* ---- what its author signed */
+
+/* The author signed something that must not be merged: its number counts as seen, so that it is not fetched again. */
+static enum taken refuse_signed(struct mesh *m, const struct arrival *a, enum mesh_count c, const char *blame)
+{
+    struct epoch_log *e = log_epoch_make(m, a->origin, a->name.epoch);
+    struct held *versions[MESH_VERSIONS_MAX];
+
+    if (e == NULL)
+        m->starved = true;
+    else if (log_versions(m, e, a->name.seq, versions) < MESH_VERSIONS_MAX
+             && log_add(m, a->origin, e, a->name.seq, a->name.hash, m->now_s, HELD_VOID) != 0)
+        m->starved = true;
+    log_bound(m, a->origin);
+    return refuse(m, a, c, blame);
+}
+
+static enum taken verify(struct mesh *m, struct arrival *a)
+{
+    const struct member_key *key = member_key(a->origin, a->name.record_serial);
+    int rc;
+
+    if (key == NULL) {
+        have_want_record(m, a->origin, a->from, a->name.record_serial);
+        return put_off(m, MESH_COUNT_UNKNOWN_KEY);
+    }
+    rc = batch_open(a->frame, key->operational, m->config.federation, &a->batch);
+    if (rc == -ENOMEM) {
+        m->starved = true;
+        return TAKEN_LATER;
+    }
+    if (rc == -EBADMSG)
+        return refuse(m, a, MESH_COUNT_BAD_SIGNATURE, "relayed a batch whose signature is wrong");
+    if (rc == -EXDEV)
+        return refuse_signed(m, a, MESH_COUNT_FOREIGN, "relayed a batch of another federation");
+    if (rc != 0)
+        return refuse_signed(m, a, MESH_COUNT_MALFORMED, "relayed a signed batch that breaks the rules");
+    if (a->batch.time_s < m->now_s - m->config.ttl_s)
+        return refuse_signed(m, a, MESH_COUNT_DEAD, NULL);
+    if (a->batch.time_s > key->not_after_s + MESH_SKEW_S)
+        return refuse_signed(m, a, MESH_COUNT_UNKNOWN_KEY, NULL);
+    return TAKEN_NEW;
+}
+
+static void note_date(struct mesh *m, const struct arrival *a)
+{
+    if (a->batch.time_s <= m->now_s + MESH_SKEW_S)
+        return;
+    mesh_count(m, MESH_COUNT_FUTURE);
+    if (may_alert(m, &a->origin->clock_alert_s))
+        update_alert(m, a->origin, "dates its batches more than five minutes ahead of the clock here");
+}
+
+/* Two batches with one number: both are kept, so that all nodes agree, and the operator is told. */
+static bool note_equivocation(struct mesh *m, const struct arrival *a)
+{
+    struct held *versions[MESH_VERSIONS_MAX];
+    size_t n = log_versions(m, log_epoch(a->origin, a->name.epoch), a->name.seq, versions);
+
+    if (n == 0)
+        return true;
+    mesh_count(m, MESH_COUNT_EQUIVOCATION);
+    if (may_alert(m, &a->origin->equivocation_alert_s))
+        update_alert(m, a->origin, "signed two different batches with one number: a restored backup, or malice");
+    return n < MESH_VERSIONS_MAX;
+}
+
+/* Its ancestor differs from ours: another version of that one is about. */
+static void note_previous(struct mesh *m, const struct arrival *a)
+{
+    static const uint8_t none[HASH_BYTES];
+    const struct epoch_log *e = log_epoch(a->origin, a->name.epoch);
+    struct held *versions[MESH_VERSIONS_MAX];
+
+    if (memcmp(a->batch.previous, none, HASH_BYTES) == 0 || log_versions(m, e, a->name.seq - 1, versions) == 0)
+        return;
+    if (log_find(m, e, a->name.seq - 1, a->batch.previous) == NULL)
+        fetch_doubt(m, a->origin, NULL, a->name.epoch, a->name.seq - 1);
+}
+
+/* ---- in flight: handed out for storing */
+
+void take_release(struct mesh *m, uint32_t slot)
+{
+    struct inflight *f = &m->inflight[slot];
+
+    m->inflight_bytes -= f->len;
+    free(f->frame);
+    memset(f, 0, sizeof *f);
+    m->free_slots[m->free_n++] = slot;
+}
+
+static struct inflight *fly(struct mesh *m, const struct arrival *a, uint32_t *slot)
+{
+    uint8_t *copy = malloc(a->frame.len);
+    struct inflight *f;
+
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, a->frame.at, a->frame.len);
+    *slot = m->free_slots[--m->free_n];
+    f = &m->inflight[*slot];
+    *f = (struct inflight){ .origin = a->origin, .from = a->from, .frame = copy, .len = a->frame.len, .since_ms = m->now_ms };
+    f->ref = (struct store_batch_ref){ .name = a->name, .floor_epoch = a->batch.floor_epoch, .floor_seq = a->batch.floor_seq, .time_s = a->batch.time_s };
+    m->inflight_bytes += f->len;
+    return f;
+}
+
+static enum taken hand_out(struct mesh *m, const struct arrival *a)
+{
+    struct epoch_log *e = log_epoch_make(m, a->origin, a->name.epoch);
+    struct mesh_action *action;
+    struct inflight *f;
+    uint32_t slot = 0;
+
+    if (e == NULL || (f = fly(m, a, &slot)) == NULL) {
+        m->starved = true;
+        return TAKEN_LATER;
+    }
+    /* What is fetched is old news but for the newest; those who lack it see a gap and fetch it, too. */
+    f->relay = !a->fetched || a->name.seq >= e->head;
+    action = update_about(m, MESH_DO_STORE, a->from);
+    if (action == NULL || log_add(m, a->origin, e, a->name.seq, a->name.hash, a->batch.time_s, FIRST_SLOT + slot) != 0) {
+        m->starved = true;
+        if (action != NULL)
+            m->actions_n--;
+        take_release(m, slot);
+        return TAKEN_LATER;
+    }
+    action->frame = (struct bytes){ f->frame, f->len };
+    action->batch = f->ref;
+    a->origin->heard_ms = m->now_ms;
+    return TAKEN_NEW;
+}
+
+static enum taken take_verified(struct mesh *m, struct arrival *a)
+{
+    note_date(m, a);
+    note_previous(m, a);
+    if (!note_equivocation(m, a))
+        return TAKEN_USELESS;
+    return hand_out(m, a);
+}
+
+enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, bool fetched)
+{
+    struct arrival a = { .frame = frame, .from = from, .fetched = fetched };
+    enum taken taken;
+
+    mesh_count(m, MESH_COUNT_FRAMES);
+    taken = check_name(m, &a);
+    if (taken != TAKEN_NEW)
+        return taken;
+    if (m->free_n == 0 || frame.len > MESH_INFLIGHT_BYTES_MAX - m->inflight_bytes)
+        return put_off(m, MESH_COUNT_DROPPED_BUSY);
+    taken = verify(m, &a);
+    if (taken == TAKEN_NEW)
+        taken = take_verified(m, &a);
+    if (taken == TAKEN_NEW && !fetched)
+        claim_raise(m, a.origin, from, a.name.epoch, a.name.seq);
+    batch_close(&a.batch);
+    return taken;
+}
+
+/* ---- what the disk says */
+
+static struct held *held_in_flight(struct mesh *m, const struct batch_name *name, struct member **o, struct epoch_log **e)
+{
+    struct held *h;
+
+    *o = mesh_member(m, name->origin);
+    *e = *o == NULL ? NULL : log_epoch(*o, name->epoch);
+    h = *e == NULL ? NULL : log_find(m, *e, name->seq, name->hash);
+    return h != NULL && h->state >= FIRST_SLOT ? h : NULL;
+}
+
+static void publish(struct mesh *m, struct member *origin, uint8_t *frame, size_t len)
+{
+    struct mesh_action *a;
+
+    if (!update_keep(m, frame))
+        return;
+    a = update_add(m, MESH_DO_PUBLISH);
+    if (a == NULL)
+        return;
+    a->topic[0] = 'B';
+    memcpy(a->topic + 1, origin->root, KEY_BYTES);
+    a->frame = (struct bytes){ frame, len };
+}
+
+void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
+{
+    struct member *o;
+    struct epoch_log *e;
+    struct held *h = held_in_flight(m, name, &o, &e);
+    struct inflight f;
+    uint32_t slot;
+
+    if (h == NULL)
+        return;                        /* forgotten meanwhile: dead, purged, or given up */
+    slot = h->state - FIRST_SLOT;
+    f = m->inflight[slot];
+    m->inflight[slot].frame = NULL;
+    take_release(m, slot);
+    h->state = HELD_STORED;
+    log_stored(m, e, name->seq);
+    if (stored)
+        mesh_count(m, MESH_COUNT_MERGED);
+    if (stored && f.relay)
+        publish(m, o, f.frame, f.len);
+    else
+        free(f.frame);
+    log_raise_floor(m, o, f.ref.floor_epoch, f.ref.floor_seq);
+    log_bound(m, o);
+    if (o == m->self)
+        settle_late(m, name->epoch);
+}
+
+static void give_up(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
+{
+    take_release(m, h->state - FIRST_SLOT);
+    log_remove(m, o, e, h);
+    mesh_count(m, MESH_COUNT_STORE_FAILED);
+    mesh_plan(m, o, m->now_ms + RETRY_MAX_MS);
+}
+
+void take_failed(struct mesh *m, const struct batch_name *name)
+{
+    struct member *o;
+    struct epoch_log *e;
+    struct held *h = held_in_flight(m, name, &o, &e);
+
+    if (h != NULL)
+        give_up(m, o, e, h);
+}
+
+void take_expire(struct mesh *m)
+{
+    for (size_t i = 0; m->free_n < MESH_INFLIGHT_MAX && i < MESH_INFLIGHT_MAX; i++) {
+        const struct inflight *f = &m->inflight[i];
+        if (f->origin != NULL && m->now_ms - f->since_ms >= MESH_STORE_TIMEOUT_MS) {
+            const struct batch_name name = f->ref.name;
+            take_failed(m, &name);
+        }
+    }
+}
+
+/* ---- own batches */
+
+static void hold_own(struct mesh *m, const struct batch *b)
+{
+    struct epoch_log *e = log_epoch_make(m, m->self, b->epoch);
+
+    if (e == NULL || log_is_dead(m->self, b->epoch, b->seq))
+        return;
+    if (log_find(m, e, b->seq, b->hash) == NULL && log_add(m, m->self, e, b->seq, b->hash, b->time_s, HELD_STORED) != 0) {
+        m->starved = true;
+        return;
+    }
+    log_stored(m, e, b->seq);
+    log_raise_floor(m, m->self, b->floor_epoch, b->floor_seq);
+    log_bound(m, m->self);
+}
+
+/* Verified like any other: what others would refuse must not leave. */
+void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
+{
+    const struct member_key *key = member_key(m->self, name->record_serial);
+    struct batch b = { 0 };
+    uint8_t *copy;
+
+    if (key == NULL || batch_open(frame, key->operational, m->config.federation, &b) != 0) {
+        update_alert(m, m->self, "an own batch does not verify with this member's record and is not published");
+        return;
+    }
+    hold_own(m, &b);
+    m->own_epoch = b.epoch > m->own_epoch ? b.epoch : m->own_epoch;
+    m->self->heard_ms = m->now_ms;
+    batch_close(&b);
+    copy = malloc(frame.len);
+    if (copy == NULL) {
+        m->starved = true;
+        return;
+    }
+    memcpy(copy, frame.at, frame.len);
+    publish(m, m->self, copy, frame.len);
+}
