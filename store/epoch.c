@@ -1,0 +1,114 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/durable.h"
+#include "store/store_private.h"
+
+#define EPOCH_ZERO_S INT64_C(1767225600)      /* 2026-01-01T00:00:00Z: epochs count minutes from here, but may run ahead */
+
+/* The file beside the database. A restored copy of the database meets the newer file, and so knows what it is. */
+static bool nonce_matches(const char *path, const uint8_t nonce[NONCE_BYTES])
+{
+    uint8_t got[NONCE_BYTES + 1];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, got, sizeof got);
+    close(fd);
+    return n == NONCE_BYTES && memcmp(got, nonce, NONCE_BYTES) == 0;
+}
+
+/* Whether an own batch is stored beyond what this database remembers to have told: then it is the copy of an older one. */
+static int was_overtaken(struct store *s, int64_t epoch, int64_t seq, bool *overtaken)
+{
+    const struct known_member *self = names_root(&s->names, s->policy->self);
+    *overtaken = false;
+    if (self == NULL)
+        return 0;
+    struct query q = query(&s->db, SQL_BATCH_HEAD);
+    query_int(&q, self->id);
+    if (query_row(&q))
+        *overtaken = column_int(&q, 0) > epoch || (column_int(&q, 0) == epoch && column_int(&q, 1) > seq);
+    return query_end(&q);
+}
+
+static int is_intact(struct store *s, const char *nonce_path, uint32_t above, int64_t stored_epoch, bool *intact)
+{
+    uint8_t nonce[NONCE_BYTES];
+    size_t len = 0;
+    int64_t clean = 0, seq = 0;
+    bool overtaken = true;
+    int rc = meta_number(&s->db, META_CLEAN, &clean);
+    if (rc == 0)
+        rc = meta_number(&s->db, META_SEQ, &seq);
+    if (rc == 0)
+        rc = meta_bytes(&s->db, META_NONCE, nonce, sizeof nonce, &len);
+    if (rc == 0)
+        rc = was_overtaken(s, stored_epoch, seq, &overtaken);
+    *intact = rc == 0 && clean != 0 && stored_epoch > 0 && (int64_t)above <= stored_epoch && !overtaken &&
+              len == NONCE_BYTES && nonce_matches(nonce_path, nonce);
+    return rc;
+}
+
+static int64_t head_epoch(struct store *s)
+{
+    const struct known_member *self = names_root(&s->names, s->policy->self);
+    int64_t epoch = 0;
+    struct query q = query(&s->db, SQL_BATCH_HEAD);
+    query_int(&q, self != NULL ? self->id : 0);
+    if (query_row(&q))
+        epoch = column_int(&q, 0);
+    query_end(&q);
+    return epoch;
+}
+
+static int64_t next_epoch(struct store *s, int64_t stored_epoch, uint32_t above, int64_t now_s)
+{
+    int64_t epoch = stored_epoch + 1, minutes = (now_s - EPOCH_ZERO_S) / 60, head = head_epoch(s);
+    if (epoch < minutes)
+        epoch = minutes;
+    if (epoch <= (int64_t)above)
+        epoch = (int64_t)above + 1;
+    return epoch <= head ? head + 1 : epoch;
+}
+
+static int put_state(struct store *s, int64_t epoch, bool fresh, const uint8_t nonce[NONCE_BYTES])
+{
+    int rc = meta_set_number(&s->db, META_EPOCH, epoch);
+    if (rc == 0 && fresh)
+        rc = meta_set_number(&s->db, META_SEQ, 0);
+    if (rc == 0)
+        rc = meta_set_bytes(&s->db, META_NONCE, nonce, NONCE_BYTES);
+    return rc == 0 ? meta_set_number(&s->db, META_CLEAN, 0) : rc;
+}
+
+/* The file first: should a crash come between, the two differ and the next start takes a new epoch. */
+int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t nonce[NONCE_BYTES], uint32_t above, int64_t now_s, uint32_t *epoch)
+{
+    int64_t stored = 0;
+    bool intact = false;
+    int rc = meta_number(&s->db, META_EPOCH, &stored);
+    if (rc == 0)
+        rc = is_intact(s, nonce_path, above, stored, &intact);
+    int64_t next = intact ? stored : next_epoch(s, stored, above, now_s);
+    if (rc == 0 && next > UINT32_MAX)
+        rc = -EOVERFLOW;
+    if (rc == 0)
+        rc = durable_replace(nonce_path, nonce, NONCE_BYTES, 0600);
+    if (rc == 0)
+        rc = db_begin(&s->db);
+    if (rc != 0)
+        return rc;
+    rc = store_end(s, put_state(s, next, !intact, nonce));
+    if (rc == 0)
+        *epoch = (uint32_t)next;
+    return rc;
+}
+
+int store_end_epoch(struct store *s)
+{
+    int rc = db_begin(&s->db);
+    return rc == 0 ? store_end(s, meta_set_number(&s->db, META_CLEAN, 1)) : rc;
+}

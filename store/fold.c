@@ -1,0 +1,130 @@
+#include "store/fold.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int fold_touch(struct fold *f, const uint8_t *key, size_t len, int category)
+{
+    if (f->touched_n == f->touched_room) {
+        size_t room = f->touched_room * 2 + 1024;
+        struct topic *grown = realloc(f->touched, room * sizeof *grown);
+        if (grown == NULL)
+            return -ENOMEM;
+        f->touched = grown;
+        f->touched_room = room;
+    }
+    f->touched[f->touched_n++] = (struct topic){ key, (uint8_t)len, (uint16_t)category };
+    return 0;
+}
+
+int fold_touch_copy(struct fold *f, struct bytes key, int64_t category)
+{
+    if (key.len == 0 || key.len > SUBJECT_KEY_MAX || category < 0 || category > NAMES_CATEGORIES_MAX)
+        return -EBADMSG;
+    const uint8_t *copy = pool_copy(&f->pool, key.at, key.len);
+    return copy != NULL ? fold_touch(f, copy, key.len, (int)category) : -ENOMEM;
+}
+
+void fold_spend(struct fold *f, size_t n)
+{
+    f->rows_left -= n < f->rows_left ? n : f->rows_left;
+}
+
+static int rescore_touched(struct fold *f)
+{
+    if (f->touched_n > 0)
+        qsort(f->touched, f->touched_n, sizeof *f->touched, topic_compare);
+    for (size_t i = 0; i < f->touched_n; i++) {
+        if (i > 0 && topic_equal(&f->touched[i], &f->touched[i - 1]))
+            continue;
+        int rc = rescore(f, &f->touched[i]);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* While the registers are being rebuilt, a score of a part of them would end listings that the rest upholds. */
+static int finish_rebuild(struct fold *f, bool *rebuilding)
+{
+    int64_t until = 0;
+    int rc = meta_number(&f->s->db, META_REBUILD, &until);
+    *rebuilding = until != 0 && f->s->batches_n > 0;
+    f->more |= *rebuilding;
+    return rc == 0 && until != 0 && !*rebuilding ? meta_set_number(&f->s->db, META_REBUILD, 0) : rc;
+}
+
+static int fold_scores(struct fold *f)
+{
+    bool rebuilding = false;
+    int rc = finish_rebuild(f, &rebuilding);
+    if (rc != 0 || rebuilding)
+        return rc;
+    rc = fold_due(f);
+    if (rc == 0)
+        rc = fold_rescan(f);
+    return rc == 0 ? rescore_touched(f) : rc;
+}
+
+static int fold_all(struct fold *f)
+{
+    int rc = fold_journal(f);
+    if (rc == 0)
+        rc = fold_batches(f);
+    if (rc == 0)
+        rc = fold_floors(f);
+    if (rc == 0)
+        rc = fold_scores(f);
+    return rc == 0 ? fold_sweep(f) : rc;
+}
+
+static int next_wake(struct store *s, int64_t *wake_s)
+{
+    *wake_s = INT64_MAX;
+    struct query q = query(&s->db, SQL_SCORE_NEXT_DUE);
+    if (query_row(&q))
+        *wake_s = column_int(&q, 0);
+    return query_end(&q);
+}
+
+static void fold_clear(struct fold *f)
+{
+    for (size_t i = 0; i < f->batches_n; i++)
+        batch_close(&f->batches[i]);
+    free(f->batches);
+    free(f->touched);
+    pool_clear(&f->pool);
+}
+
+int store_fold(struct store *s, size_t rows_max, int64_t now_s, bool *more, int64_t *wake_s)
+{
+    struct fold f = { .s = s, .now_s = now_s, .rows_left = rows_max > 0 ? rows_max : 1 };
+    size_t changes_n = s->changes_n;
+    size_t journal_n = s->journal_n, batches_n = s->batches_n;
+    int64_t wake = INT64_MAX;
+    int rc = db_begin(&s->db);
+    if (rc == 0)
+        rc = fold_all(&f);
+    if (rc == 0)
+        rc = next_wake(s, &wake);
+    rc = store_end(s, rc);
+    fold_clear(&f);
+    if (rc != 0) {
+        s->changes_n = changes_n;
+        s->journal_n = journal_n;
+        s->batches_n = batches_n;
+        return rc;
+    }
+    *more = f.more || wake <= now_s;
+    *wake_s = wake;
+    return 0;
+}
+
+int store_take_changes(struct store *s, struct listing_change **out, size_t *n)
+{
+    *out = s->changes;
+    *n = s->changes_n;
+    s->changes = NULL;
+    s->changes_n = s->changes_room = 0;
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* store/fold.h: private. One fold: what it has taken up and which (subject, category) must be scored again. */
+#ifndef HEARSAY_STORE_FOLD_H
+#define HEARSAY_STORE_FOLD_H
+
+#include "store/store_private.h"
+
+struct fold {
+    struct store *s;
+    int64_t now_s;
+    size_t rows_left;              /* that this call may still take up */
+    bool more;                     /* there is work that did not fit */
+    bool rescan;                   /* the pass over all keys goes by: also keys without a score may have leftovers */
+    struct pool pool;
+    struct batch *batches;         /* opened ones, kept since keys are borrowed from them */
+    size_t batches_n, batches_room;
+    struct topic *touched;
+    size_t touched_n, touched_room;
+};
+
+/* `key` must live as long as the fold. */
+int fold_touch(struct fold *f, const uint8_t *key, size_t len, int category);
+/* The same with a copy of the key. */
+int fold_touch_copy(struct fold *f, struct bytes key, int64_t category);
+/* Takes n of rows_left; more than that is no error. */
+void fold_spend(struct fold *f, size_t n);
+
+/* The steps, in this order. Each 0 or a negative errno. */
+int fold_journal(struct fold *f);          /* fold_own.c: own reports into evidence */
+int fold_batches(struct fold *f);          /* fold_opinions.c: opinions into registers */
+int fold_floors(struct fold *f);           /* fold_floors.c: dead batches out, with what they said */
+int fold_due(struct fold *f);              /* fold_time.c: keys that time may have changed */
+int fold_rescan(struct fold *f);           /* fold_time.c: keys that a new policy may have changed */
+int fold_sweep(struct fold *f);            /* fold_time.c: own evidence that says nothing any more */
+
+/* rescore.c: score and listings of one key from its registers. */
+int rescore(struct fold *f, const struct topic *t);
+
+#endif

@@ -1,0 +1,261 @@
+#include "store/fold.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    SWEEP_EVERY_S = 3600,
+    SWEEP_ROWS = 4096,
+    SLICE_MIN = 256                /* rows that a pass goes on by, however busy the fold */
+};
+
+static size_t slice(struct fold *f)
+{
+    size_t n = f->rows_left > SLICE_MIN ? f->rows_left : SLICE_MIN;
+    fold_spend(f, n);
+    return n;
+}
+
+/* Steps through rows that begin with (subject, category) and touches them. *n: how many. */
+static int touch_rows(struct fold *f, struct query *q, size_t *n)
+{
+    int rc = 0;
+    *n = 0;
+    while (rc == 0 && query_row(q)) {
+        rc = fold_touch_copy(f, column_bytes(q, 0), column_int(q, 1));
+        ++*n;
+    }
+    int ended = query_end(q);
+    return rc != 0 ? rc : ended;
+}
+
+int fold_due(struct fold *f)
+{
+    if (f->s->policy->zones_n == 0)
+        return 0;
+    size_t max = f->rows_left > SLICE_MIN ? f->rows_left : SLICE_MIN, n;
+    struct query q = query(&f->s->db, SQL_SCORE_DUE);
+    query_int(&q, f->now_s);
+    query_int(&q, (int64_t)max);
+    int rc = touch_rows(f, &q, &n);
+    fold_spend(f, n);
+    f->more |= n == max;
+    return rc;
+}
+
+/* ---- the pass over all keys */
+
+/* Where the pass stands, as one blob: subject, then the category in 2 bytes. */
+static int load_cursor(struct fold *f, uint8_t *key, size_t *len, int *category)
+{
+    uint8_t at[SUBJECT_KEY_MAX + 2];
+    size_t n = 0;
+    int rc = meta_bytes(&f->s->db, META_RESCAN_AT, at, sizeof at, &n);
+    *len = n > 2 ? n - 2 : 0;
+    *category = n > 2 ? at[n - 2] << 8 | at[n - 1] : 0;
+    memcpy(key, at, *len);
+    return rc;
+}
+
+static int save_cursor(struct fold *f, const struct topic *t)
+{
+    uint8_t at[SUBJECT_KEY_MAX + 2];
+    memcpy(at, t->key, t->len);
+    at[t->len] = (uint8_t)(t->category >> 8);
+    at[t->len + 1] = (uint8_t)t->category;
+    return meta_set_bytes(&f->s->db, META_RESCAN_AT, at, (size_t)t->len + 2);
+}
+
+/* Opinions of members that were forgotten leave as the pass goes by. */
+static int drop_forgotten(struct fold *f, size_t from)
+{
+    struct store *s = f->s;
+    for (size_t i = 0; i < s->names.members_n; i++) {
+        if (!s->names.members[i].forgotten)
+            continue;
+        for (size_t k = from; k < f->touched_n; k++) {
+            struct query q = query(&s->db, SQL_OPINION_PURGE);
+            query_blob(&q, f->touched[k].key, f->touched[k].len);
+            query_int(&q, f->touched[k].category);
+            query_int(&q, s->names.members[i].id);
+            int rc = query_run(&q);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+static int finish_rescan(struct fold *f)
+{
+    struct query q = query(&f->s->db, SQL_MEMBER_DROP_FORGOTTEN);
+    int rc = query_run(&q);
+    if (rc == 0)
+        rc = meta_set_number(&f->s->db, META_RESCAN, 0);
+    f->s->rescan = false;
+    return rc;
+}
+
+static int rescan_slice(struct fold *f)
+{
+    uint8_t key[SUBJECT_KEY_MAX];
+    size_t len, n, from = f->touched_n, max = slice(f);
+    int category;
+    int rc = load_cursor(f, key, &len, &category);
+    struct query q = query(&f->s->db, SQL_KEYS_AFTER);
+    query_blob(&q, len > 0 ? key : (const uint8_t *)"", len);
+    query_int(&q, category);
+    query_int(&q, (int64_t)max);
+    if (rc == 0)
+        rc = touch_rows(f, &q, &n);
+    if (rc == 0)
+        rc = drop_forgotten(f, from);
+    if (rc != 0)
+        return rc;
+    f->more = true;
+    if (n < max)
+        return finish_rescan(f);
+    return save_cursor(f, &f->touched[f->touched_n - 1]);
+}
+
+/* ---- the pass over what is or would be listed, when only the protection may have changed */
+
+static int recheck_row(struct fold *f, const struct query *q)
+{
+    struct subject s;
+    struct bytes key = column_bytes(q, 0);
+    if (key.len == 0 || key.len > SUBJECT_KEY_MAX)
+        return -EBADMSG;
+    memset(&s, 0, sizeof s);
+    s.len = (uint8_t)key.len;
+    memcpy(s.key, key.at, key.len);
+    f->s->recheck_at = s;
+    f->s->recheck_category = (uint16_t)column_int(q, 1);
+    bool is_listed = column_int(q, 2) != 0;
+    if (protect_covers(f->s->policy->protect, &s) != is_listed)
+        return 0;
+    return fold_touch_copy(f, key, column_int(q, 1));
+}
+
+static int recheck_slice(struct fold *f)
+{
+    struct store *s = f->s;
+    struct subject at = s->recheck_at;
+    size_t n = 0, max = slice(f) * 8;
+    int rc = 0;
+    struct query q = query(&s->db, SQL_SCORE_AFTER);
+    query_blob(&q, at.key, at.len);
+    query_int(&q, s->recheck_category);
+    query_int(&q, (int64_t)max);
+    while (rc == 0 && query_row(&q)) {
+        rc = recheck_row(f, &q);
+        n++;
+    }
+    int ended = query_end(&q);
+    s->recheck = n == max;
+    f->more |= s->recheck;
+    return rc != 0 ? rc : ended;
+}
+
+int fold_rescan(struct fold *f)
+{
+    f->rescan = f->s->rescan;
+    if (f->rescan)
+        return rescan_slice(f);
+    return f->s->recheck ? recheck_slice(f) : 0;
+}
+
+/* ---- what is past its time */
+
+static int put_floor(struct fold *f, struct known_member *m, uint32_t epoch, uint64_t seq)
+{
+    if (epoch < m->floor_epoch || (epoch == m->floor_epoch && seq <= m->floor_seq))
+        return 0;
+    int rc = store_put_floor(f->s, m, epoch, seq);
+    f->more |= rc == 0;
+    return rc;
+}
+
+/* Everything of a member below its first batch within the time to live is dead, announced or not: a member that fell
+ * silent would otherwise be kept for ever. The head always stays, or the mesh would fetch it again and again. */
+static int raise_floor(struct fold *f, struct known_member *m)
+{
+    struct query q = query(&f->s->db, SQL_BATCH_FLOOR);
+    query_int(&q, m->id);
+    query_int(&q, f->now_s - f->s->policy->ttl_s - SWEEP_EVERY_S);
+    bool found = query_row(&q);
+    if (!found) {
+        int rc = query_end(&q);
+        if (rc != 0)
+            return rc;
+        q = query(&f->s->db, SQL_BATCH_HEAD);
+        query_int(&q, m->id);
+        found = query_row(&q);
+    }
+    uint32_t epoch = found ? (uint32_t)column_int(&q, 0) : 0;
+    uint64_t seq = found ? (uint64_t)column_int(&q, 1) : 0;
+    int rc = query_end(&q);
+    return rc == 0 && found ? put_floor(f, m, epoch, seq) : rc;
+}
+
+static bool is_dead(const struct fold *f, const struct query *q)
+{
+    int64_t oldest_s = f->now_s - f->s->policy->ttl_s;
+    bool waits = column_int(q, 5) != 0;
+    return !waits && column_int(q, 2) < oldest_s && column_int(q, 3) < oldest_s && column_int(q, 4) < f->now_s;
+}
+
+static int drop_evidence(struct fold *f, const struct topic *t)
+{
+    struct query q = query(&f->s->db, SQL_EVIDENCE_DROP);
+    query_blob(&q, t->key, t->len);
+    query_int(&q, t->category);
+    return query_run(&q);
+}
+
+/* One slice of the pass over own evidence; *done: it has come to the end. */
+static int sweep_slice(struct fold *f, bool *done)
+{
+    struct store *s = f->s;
+    size_t from = f->touched_n, n = 0;
+    int rc = 0;
+    struct subject at = s->sweep_at;
+    struct query q = query(&s->db, SQL_EVIDENCE_SWEEP);
+    query_blob(&q, at.key, at.len);
+    query_int(&q, s->sweep_category);
+    query_int(&q, SWEEP_ROWS);
+    while (rc == 0 && query_row(&q)) {
+        struct bytes key = column_bytes(&q, 0);
+        if (is_dead(f, &q))
+            rc = fold_touch_copy(f, key, column_int(&q, 1));
+        if (rc == 0)
+            rc = subject_from_key(key.at, key.len, &s->sweep_at) == 0 ? 0 : -EBADMSG;
+        s->sweep_category = (uint16_t)column_int(&q, 1);
+        n++;
+    }
+    int ended = query_end(&q);
+    *done = n < SWEEP_ROWS;
+    for (size_t i = from; rc == 0 && i < f->touched_n; i++)
+        rc = drop_evidence(f, &f->touched[i]);
+    f->touched_n = from;               /* what is dead says nothing: no score changes */
+    return rc != 0 ? rc : ended;
+}
+
+int fold_sweep(struct fold *f)
+{
+    struct store *s = f->s;
+    bool done = false;
+    if (f->more || f->now_s < s->swept_s + SWEEP_EVERY_S)
+        return 0;
+    int rc = sweep_slice(f, &done);
+    if (rc == 0 && !done)
+        f->more = true;
+    if (rc != 0 || !done)
+        return rc;
+    s->swept_s = f->now_s;
+    s->sweep_at.len = 0;
+    s->sweep_category = 0;
+    for (size_t i = 0; rc == 0 && i < s->names.members_n; i++)
+        rc = raise_floor(f, &s->names.members[i]);
+    return rc;
+}

@@ -1,0 +1,216 @@
+#include "store/names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct known_member *names_member(struct names *n, int64_t id)
+{
+    size_t low = 0, high = n->members_n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (n->members[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n->members_n && n->members[low].id == id ? &n->members[low] : NULL;
+}
+
+struct known_member *names_root(struct names *n, const uint8_t root[KEY_BYTES])
+{
+    for (size_t i = 0; i < n->members_n; i++)
+        if (!n->members[i].forgotten && memcmp(n->members[i].root, root, KEY_BYTES) == 0)
+            return &n->members[i];
+    return NULL;
+}
+
+int names_zone(const struct names *n, const struct policy *p, int64_t zone_id)
+{
+    for (size_t i = 0; i < p->zones_n; i++)
+        if (n->zone_ids[i] == zone_id)
+            return (int)i;
+    return -1;
+}
+
+int names_category(const struct names *n, const char *name)
+{
+    for (int i = 1; i <= n->category_last; i++)
+        if (strcmp(n->categories[i], name) == 0)
+            return i;
+    return 0;
+}
+
+static struct known_member *append_member(struct names *n)
+{
+    if (n->members_n == n->members_room) {
+        size_t room = n->members_room * 2 + 16;
+        struct known_member *grown = realloc(n->members, room * sizeof *grown);
+        if (grown == NULL)
+            return NULL;
+        n->members = grown;
+        n->members_room = room;
+    }
+    struct known_member *m = &n->members[n->members_n++];
+    memset(m, 0, sizeof *m);
+    m->policy = -1;
+    return m;
+}
+
+static void match_member(struct known_member *m, const struct policy *p)
+{
+    const struct policy_member *configured = m->forgotten ? NULL : policy_member(p, m->root);
+    m->self = !m->forgotten && memcmp(m->root, p->self, KEY_BYTES) == 0;
+    m->policy = configured != NULL ? (int)(configured - p->members) : -1;
+    m->trust_micro = configured != NULL && !m->self ? configured->trust_micro : 0;
+    if (m->trust_micro > MICRO)
+        m->trust_micro = MICRO;
+}
+
+static int load_members(struct names *n, struct db *d, const struct policy *p)
+{
+    struct query q = query(d, SQL_MEMBER_EACH);
+    while (query_row(&q)) {
+        struct known_member *m = append_member(n);
+        if (m == NULL) {
+            query_end(&q);
+            return -ENOMEM;
+        }
+        struct bytes root = column_bytes(&q, 1);
+        m->id = column_int(&q, 0);
+        m->forgotten = root.len != KEY_BYTES;
+        if (!m->forgotten)
+            memcpy(m->root, root.at, KEY_BYTES);
+        m->floor_epoch = (uint32_t)column_int(&q, 2);
+        m->floor_seq = (uint64_t)column_int(&q, 3);
+        match_member(m, p);
+    }
+    return query_end(&q);
+}
+
+static void put_category(struct names *n, const struct policy *p, int id, const char *name)
+{
+    strncpy(n->categories[id], name, CATEGORY_MAX_BYTES);
+    n->category_policy[id] = policy_category(p, name);
+    if (n->category_policy[id] >= 0)
+        n->category_ids[n->category_policy[id]] = id;
+    if (id > n->category_last)
+        n->category_last = id;
+}
+
+static int load_categories(struct names *n, struct db *d, const struct policy *p)
+{
+    struct query q = query(d, SQL_CATEGORY_EACH);
+    while (query_row(&q)) {
+        int64_t id = column_int(&q, 0);
+        const char *name = (const char *)sqlite3_column_text(q.stmt, 1);
+        if (id >= 1 && id <= NAMES_CATEGORIES_MAX && name != NULL)
+            put_category(n, p, (int)id, name);
+    }
+    return query_end(&q);
+}
+
+static int load_zones(struct names *n, struct db *d, const struct policy *p)
+{
+    struct query q = query(d, SQL_ZONE_EACH);
+    while (query_row(&q)) {
+        const char *name = (const char *)sqlite3_column_text(q.stmt, 1);
+        int zone = name != NULL ? policy_zone(p, name) : -1;
+        if (zone >= 0)
+            n->zone_ids[zone] = column_int(&q, 0);
+    }
+    return query_end(&q);
+}
+
+static size_t count_groups(const struct policy *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->members_n; i++)
+        n += p->members[i].trust_micro > 0 && memcmp(p->members[i].root, p->self, KEY_BYTES) != 0;
+    return n;
+}
+
+int names_load(struct names *n, struct db *d, const struct policy *p)
+{
+    struct known_member *members = n->members;
+    size_t room = n->members_room;
+    memset(n, 0, sizeof *n);
+    n->members = members;
+    n->members_room = room;
+    for (size_t i = 0; i <= NAMES_CATEGORIES_MAX; i++)
+        n->category_policy[i] = -1;
+    n->groups_n = count_groups(p);
+    int rc = load_members(n, d, p);
+    if (rc == 0)
+        rc = load_categories(n, d, p);
+    if (rc == 0)
+        rc = load_zones(n, d, p);
+    return rc;
+}
+
+void names_clear(struct names *n)
+{
+    free(n->members);
+    memset(n, 0, sizeof *n);
+}
+
+static int added_id(struct query *q, int64_t *id)
+{
+    if (query_row(q))
+        *id = column_int(q, 0);
+    query_row(q);              /* RETURNING finishes only when asked for a next row */
+    return query_end(q);
+}
+
+int names_add_member(struct names *n, struct db *d, const struct policy *p, const uint8_t root[KEY_BYTES], int64_t *id)
+{
+    struct known_member *m = names_root(n, root);
+    if (m != NULL) {
+        *id = m->id;
+        return 0;
+    }
+    if (n->members_n >= MEMBERS_MAX)
+        return -EOVERFLOW;
+    struct query q = query(d, SQL_MEMBER_ADD);
+    query_blob(&q, root, KEY_BYTES);
+    int rc = added_id(&q, id);
+    if (rc != 0)
+        return rc;
+    m = append_member(n);
+    if (m == NULL)
+        return -ENOMEM;
+    m->id = *id;
+    memcpy(m->root, root, KEY_BYTES);
+    match_member(m, p);
+    return 0;
+}
+
+int names_add_category(struct names *n, struct db *d, const struct policy *p, const char *name, int *id)
+{
+    *id = names_category(n, name);
+    if (*id != 0 || n->category_last >= NAMES_CATEGORIES_MAX)
+        return 0;
+    int64_t row = 0;
+    struct query q = query(d, SQL_CATEGORY_ADD);
+    query_text(&q, name);
+    int rc = added_id(&q, &row);
+    if (rc != 0 || row > NAMES_CATEGORIES_MAX)
+        return rc;
+    *id = (int)row;
+    put_category(n, p, *id, name);
+    return 0;
+}
+
+int names_add_zones(struct names *n, struct db *d, const struct policy *p)
+{
+    for (size_t i = 0; i < p->zones_n; i++) {
+        if (n->zone_ids[i] != 0)
+            continue;
+        struct query q = query(d, SQL_ZONE_ADD);
+        query_text(&q, p->zones[i].name);
+        int rc = added_id(&q, &n->zone_ids[i]);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}

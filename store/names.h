@@ -1,0 +1,55 @@
+/* store/names.h: private. Which number in the database means which member, category and zone of the policy. */
+#ifndef HEARSAY_STORE_NAMES_H
+#define HEARSAY_STORE_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/db.h"
+#include "store/policy.h"
+
+/* A category that only others use is kept by name up to this many in all; beyond, its opinions are skipped and counted. */
+enum { NAMES_CATEGORIES_MAX = 256 };
+
+struct known_member {
+    int64_t id;
+    uint8_t root[KEY_BYTES];
+    uint32_t floor_epoch;
+    uint64_t floor_seq;
+    int policy;                        /* index into the policy's members, -1: not configured */
+    uint32_t trust_micro;
+    bool self, forgotten;
+};
+
+struct names {
+    struct known_member *members;      /* by id */
+    size_t members_n, members_room;
+    char categories[NAMES_CATEGORIES_MAX + 1][CATEGORY_MAX_BYTES + 1];    /* by id, from 1 */
+    int category_policy[NAMES_CATEGORIES_MAX + 1];                        /* policy index or -1 */
+    int category_last;                                                    /* the highest id in use */
+    int64_t zone_ids[POLICY_ZONES_MAX + 1];                               /* by policy index; 0: not registered */
+    int category_ids[POLICY_CATEGORIES_MAX];                              /* the same */
+    size_t groups_n;                                                      /* members with trust */
+};
+
+/* Reads all from the database and matches it with the policy. */
+int names_load(struct names *n, struct db *d, const struct policy *p);
+void names_clear(struct names *n);
+
+/* NULL when unknown. */
+struct known_member *names_member(struct names *n, int64_t id);
+struct known_member *names_root(struct names *n, const uint8_t root[KEY_BYTES]);
+int names_zone(const struct names *n, const struct policy *p, int64_t zone_id);       /* policy index or -1 */
+int names_category(const struct names *n, const char *name);                          /* id or 0 */
+static inline int names_category_policy(const struct names *n, int64_t id)
+{
+    return id >= 1 && id <= n->category_last ? n->category_policy[id] : -1;
+}
+
+/* Within a transaction of the writer's; after a rollback names_load() again. -EOVERFLOW above MEMBERS_MAX. */
+int names_add_member(struct names *n, struct db *d, const struct policy *p, const uint8_t root[KEY_BYTES], int64_t *id);
+int names_add_category(struct names *n, struct db *d, const struct policy *p, const char *name, int *id);   /* 0: no room */
+int names_add_zones(struct names *n, struct db *d, const struct policy *p);
+
+#endif

@@ -1,0 +1,197 @@
+#include "store/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/reader_private.h"
+#include "store/store_private.h"
+
+int reader_open(const char *path, const struct policy *p, struct reader **out, char *why)
+{
+    struct reader *r = calloc(1, sizeof *r);
+    why[0] = '\0';
+    if (r == NULL || (r->path = strdup(path)) == NULL) {
+        free(r);
+        snprintf(why, STORE_WHY_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    int rc = db_open_reader(&r->db, path, why);
+    if (rc == 0) {
+        rc = reader_set_policy(r, p);
+        if (rc != 0)
+            db_explain(&r->db, path, rc, why);
+    }
+    if (rc != 0) {
+        reader_close(&r);
+        return rc;
+    }
+    *out = r;
+    return 0;
+}
+
+int reader_set_policy(struct reader *r, const struct policy *p)
+{
+    struct policy *copy = policy_copy(p);
+    if (copy == NULL)
+        return -ENOMEM;
+    policy_destroy(&r->policy);
+    r->policy = copy;
+    return names_load(&r->names, &r->db, r->policy);
+}
+
+void reader_close(struct reader **r)
+{
+    struct reader *gone = *r;
+    if (gone == NULL)
+        return;
+    db_close(&gone->db);
+    policy_destroy(&gone->policy);
+    names_clear(&gone->names);
+    voices_clear(&gone->voices);
+    free(gone->path);
+    free(gone);
+    *r = NULL;
+}
+
+/* Zones and categories of the policy are registered by the writer; a reader may be told of them first. */
+static bool names_complete(const struct reader *r)
+{
+    for (size_t i = 0; i < r->policy->zones_n; i++)
+        if (r->names.zone_ids[i] == 0)
+            return false;
+    for (size_t i = 0; i < r->policy->categories_n; i++)
+        if (r->names.category_ids[i] == 0)
+            return false;
+    return true;
+}
+
+int reader_begin(struct reader *r)
+{
+    struct query q = query(&r->db, SQL_BEGIN_READ);
+    int rc = query_run(&q);
+    if (rc == 0 && !names_complete(r))
+        rc = names_load(&r->names, &r->db, r->policy);
+    return rc == 0 ? 0 : reader_end(r, rc);
+}
+
+int reader_end(struct reader *r, int rc)
+{
+    struct query q = query(&r->db, SQL_COMMIT);
+    int ended = query_run(&q);
+    return rc != 0 ? rc : ended;
+}
+
+/* ---- check */
+
+/* Sets address bits beyond `bits` to zero and makes the key that of the prefix. */
+static void widen(struct subject *s, unsigned bits)
+{
+    unsigned bytes = s->len - 2u;
+    for (unsigned i = 0; i < bytes; i++) {
+        unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
+        if (kept < 8)
+            s->key[1 + i] &= (uint8_t)(0xff00 >> kept);
+    }
+    s->key[1 + bytes] = (uint8_t)bits;
+}
+
+/* What one key adds to the zones that were found so far. */
+static int check_key(struct reader *r, const struct subject *s, int zone, bool *black, bool *white)
+{
+    struct query q = query(&r->db, SQL_LISTING_CHECK);
+    query_blob(&q, s->key, s->len);
+    while (query_row(&q)) {
+        int found = names_zone(&r->names, r->policy, column_int(&q, 0));
+        if (found < 0 || (zone >= 0 && found != zone))
+            continue;
+        *(r->policy->zones[found].white ? white : black) = true;
+    }
+    return query_end(&q);
+}
+
+/* The widths in use that are wider than the subject's own; as in META_PREFIXES, moved down so that bit 0 is the widest. */
+static int wider_widths(struct reader *r, const struct subject *s, unsigned *widest, int64_t *mask)
+{
+    *mask = 0;
+    int kind = subject_kind(s);
+    if (kind != SUBJECT_IP4 && kind != SUBJECT_IP6)
+        return 0;
+    int rc = meta_number(&r->db, META_PREFIXES, mask);
+    *widest = kind == SUBJECT_IP4 ? 16 : 32;
+    unsigned own = s->key[s->len - 1u] - *widest;
+    *mask >>= kind == SUBJECT_IP4 ? PREFIX_BIT_IP4(16) : PREFIX_BIT_IP6(32);
+    *mask &= (INT64_C(1) << own) - 1;
+    return rc;
+}
+
+static int check_all(struct reader *r, const struct subject *s, int zone, bool *black, bool *white)
+{
+    unsigned widest = 0;
+    int64_t mask;
+    int rc = check_key(r, s, zone, black, white);
+    if (rc == 0)
+        rc = wider_widths(r, s, &widest, &mask);
+    for (unsigned i = 0; rc == 0 && mask >> i != 0; i++) {
+        struct subject wider = *s;
+        if ((mask >> i & 1) == 0)
+            continue;
+        widen(&wider, widest + i);
+        rc = check_key(r, &wider, zone, black, white);
+    }
+    return rc;
+}
+
+int reader_check(struct reader *r, const struct subject *s, int zone, enum verdict *out)
+{
+    bool black = false, white = false;
+    int rc = reader_begin(r);
+    if (rc == 0)
+        rc = reader_end(r, check_all(r, s, zone, &black, &white));
+    if (rc == 0)
+        *out = black ? VERDICT_BLACK : white ? VERDICT_WHITE : VERDICT_UNKNOWN;
+    return rc;
+}
+
+/* ---- score */
+
+/* A member that the writer came to know after the names were read: read them again. */
+int reader_voices(struct reader *r, const struct subject *s, int category)
+{
+    struct topic t = { s->key, s->len, (uint16_t)r->names.category_ids[category] };
+    int rc = voices_load(&r->voices, &r->db, &r->names, &t);
+    if (rc != 0 || !r->voices.stranger)
+        return rc;
+    rc = names_load(&r->names, &r->db, r->policy);
+    return rc == 0 ? voices_load(&r->voices, &r->db, &r->names, &t) : rc;
+}
+
+static int64_t absolute(int64_t x)
+{
+    return x < 0 ? -x : x;
+}
+
+int reader_score(struct reader *r, const struct subject *s, int category, int64_t now_s, int64_t *milli)
+{
+    struct score score;
+    int64_t most = 0;
+    int rc = reader_begin(r);
+    if (rc != 0)
+        return rc;
+    size_t from = category < 0 ? 0 : (size_t)category;
+    size_t to = category < 0 ? r->policy->categories_n : from + 1;
+    for (size_t i = from; rc == 0 && i < to; i++) {
+        rc = reader_voices(r, s, (int)i);
+        if (rc != 0)
+            break;
+        score = voices_score(&r->voices, r->policy, (int)i, now_s);
+        if (absolute(score.micro) > absolute(most))
+            most = score.micro;
+    }
+    rc = reader_end(r, rc);
+    if (rc == 0)
+        *milli = most / 1000;
+    return rc;
+}

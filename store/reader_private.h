@@ -1,0 +1,26 @@
+/* store/reader_private.h: private. What the files of the reader share. */
+#ifndef HEARSAY_STORE_READER_PRIVATE_H
+#define HEARSAY_STORE_READER_PRIVATE_H
+
+#include "store/db.h"
+#include "store/frames.h"
+#include "store/names.h"
+#include "store/reader.h"
+#include "store/voices.h"
+
+struct reader {
+    struct db db;
+    char *path;
+    struct policy *policy;
+    struct names names;
+    struct frames frames;
+    struct voices voices;
+};
+
+/* A read transaction: all questions in between see one state of the database, and the names fit it. */
+int reader_begin(struct reader *r);
+int reader_end(struct reader *r, int rc);
+/* Fills r->voices with what is said of the subject in a category of the policy. */
+int reader_voices(struct reader *r, const struct subject *s, int category);
+
+#endif

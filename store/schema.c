@@ -1,0 +1,194 @@
+#include "store/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store.h"
+
+/* Step n brings a file from user_version n to n + 1. Steps are never edited once released, only added. */
+static const char *const steps[DB_SCHEMA] = {
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, number INTEGER NOT NULL DEFAULT 0, bytes BLOB) STRICT, WITHOUT ROWID;"
+    /* root is NULL once the member is forgotten and until its opinions are gone */
+    "CREATE TABLE member(id INTEGER PRIMARY KEY AUTOINCREMENT, root BLOB UNIQUE,"
+    " floor_epoch INTEGER NOT NULL DEFAULT 0, floor_seq INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE record(member INTEGER NOT NULL, serial INTEGER NOT NULL, frame BLOB NOT NULL,"
+    " PRIMARY KEY(member, serial)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE category(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE zone(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
+
+    /* Truth: own reports not folded yet, in order. Category 0: all. */
+    "CREATE TABLE journal(id INTEGER PRIMARY KEY, subject BLOB NOT NULL, category INTEGER NOT NULL, verb INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, cause INTEGER NOT NULL, time_s INTEGER NOT NULL) STRICT;"
+    /* Truth: signed batches. An id is never used twice: the fold's mark counts on it. */
+    "CREATE TABLE batch(id INTEGER PRIMARY KEY AUTOINCREMENT, member INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, hash BLOB NOT NULL, floor_epoch INTEGER NOT NULL, floor_seq INTEGER NOT NULL,"
+    " time_s INTEGER NOT NULL, frame BLOB NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX batch_name ON batch(member, epoch, seq, hash);"
+    /* Truth: what this member saw, and what it told of it (mass steps). urgency 1: grown, 2: tell at once. */
+    "CREATE TABLE evidence(subject BLOB NOT NULL, category INTEGER NOT NULL, black_micro INTEGER NOT NULL,"
+    " white_micro INTEGER NOT NULL, time_s INTEGER NOT NULL, told_black INTEGER NOT NULL, told_white INTEGER NOT NULL,"
+    " told_time_s INTEGER NOT NULL, hold_until_s INTEGER NOT NULL, urgency INTEGER NOT NULL, waiting_s INTEGER NOT NULL,"
+    " PRIMARY KEY(subject, category)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX evidence_waiting ON evidence(urgency, waiting_s) WHERE urgency > 0;"
+
+    /* Derived: the registers of the others. hash: the first 8 bytes, as an integer that sorts like them. */
+    "CREATE TABLE opinion(subject BLOB NOT NULL, category INTEGER NOT NULL, member INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, hash INTEGER NOT NULL, black INTEGER NOT NULL, white INTEGER NOT NULL, time_s INTEGER NOT NULL,"
+    " PRIMARY KEY(subject, category, member)) STRICT, WITHOUT ROWID;"
+    /* Derived: only what is listed, or may come to be by time alone; all else is read from the registers. */
+    "CREATE TABLE score(subject BLOB NOT NULL, category INTEGER NOT NULL, score_micro INTEGER NOT NULL,"
+    " groups INTEGER NOT NULL, groups_white INTEGER NOT NULL, minute_s INTEGER NOT NULL, due_s INTEGER NOT NULL,"
+    " PRIMARY KEY(subject, category)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX score_due ON score(due_s);"
+    "CREATE TABLE listing(subject BLOB NOT NULL, category INTEGER NOT NULL, zone INTEGER NOT NULL, since_s INTEGER NOT NULL,"
+    " until_s INTEGER NOT NULL, score_micro INTEGER NOT NULL, groups INTEGER NOT NULL,"
+    " PRIMARY KEY(subject, category, zone)) STRICT, WITHOUT ROWID;"
+};
+
+static int say(char *why, int rc, const char *path, const char *text)
+{
+    snprintf(why, STORE_WHY_MAX, "%s: %s", path, text);
+    return rc;
+}
+
+int db_explain(struct db *d, const char *path, int rc, char *why)
+{
+    snprintf(why, STORE_WHY_MAX, "%s: %s%s", path, sqlite3_errmsg(d->sql),
+             rc == -EBADMSG ? "; the file is damaged: restore a backup, or start with a new database and let the mesh refill it"
+             : rc == -ENOSPC ? "; make room on the disk and start again"
+             : rc == -EBUSY ? "; another program holds the database"
+             : "");
+    return rc;
+}
+
+/* 0 when the file is there or was made; SQLite would give it the umask's mode and take any file for an empty database. */
+int db_check_file(const char *path, bool create, char *why)
+{
+    char head[16];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && create)
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return say(why, -errno, path, errno == ENOENT ? "no such database; `hearsay init` makes one" : strerror(errno));
+    struct stat st;
+    ssize_t n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? pread(fd, head, sizeof head, 0) : -1;
+    close(fd);
+    if (n != 0 && (n != sizeof head || memcmp(head, "SQLite format 3", sizeof head) != 0))
+        return say(why, -EBADMSG, path, "not a database of hearsay; name another file, or move this one away");
+    return 0;
+}
+
+static int pragma_number(struct db *d, const char *text, int64_t *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(d->sql, text, -1, &stmt, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+        if (rc == SQLITE_ROW)
+            *out = sqlite3_column_int64(stmt, 0);
+    }
+    rc = db_error(d->sql, rc);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int check_version(struct db *d, const char *path, int64_t *version, char *why)
+{
+    int64_t application = 0;
+    int rc = pragma_number(d, "PRAGMA application_id", &application);
+    if (rc == 0)
+        rc = pragma_number(d, "PRAGMA user_version", version);
+    if (rc != 0)
+        return db_explain(d, path, rc, why);
+    if (application != DB_APPLICATION && (application != 0 || *version != 0))
+        return say(why, -EBADMSG, path, "a database of another program; name another file");
+    if (*version > DB_SCHEMA)
+        return say(why, -EPROTO, path, "written by a newer hearsay; upgrade this one, or restore the backup made before");
+    return 0;
+}
+
+static int upgrade(struct db *d, int64_t version)
+{
+    char text[96];
+    for (; version < DB_SCHEMA; version++) {
+        snprintf(text, sizeof text, "PRAGMA user_version = %d; PRAGMA application_id = %d", (int)version + 1, DB_APPLICATION);
+        int rc = db_begin(d);
+        if (rc == 0)
+            rc = db_exec(d, steps[version]);
+        if (rc == 0)
+            rc = db_exec(d, text);
+        rc = db_end(d, rc);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int connect_file(struct db *d, const char *path, int flags, char *why)
+{
+    memset(d, 0, sizeof *d);
+    int rc = sqlite3_open_v2(path, &d->sql, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (rc != SQLITE_OK)
+        return d->sql != NULL ? db_explain(d, path, db_error(d->sql, rc), why) : say(why, -ENOMEM, path, "out of memory");
+    sqlite3_busy_timeout(d->sql, 5000);
+    return 0;
+}
+
+int db_open_plain(struct db *d, const char *path, char *why)
+{
+    int rc = connect_file(d, path, SQLITE_OPEN_READWRITE, why);
+    if (rc != 0)
+        db_close(d);
+    return rc;
+}
+
+int db_open_writer(struct db *d, const char *path, char *why)
+{
+    int64_t version = 0;
+    int rc = connect_file(d, path, SQLITE_OPEN_READWRITE, why);
+    if (rc == 0)
+        rc = check_version(d, path, &version, why);
+    if (rc == 0) {
+        rc = db_exec(d, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                        "PRAGMA cache_size = -131072; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0;"
+                        "PRAGMA journal_size_limit = 67108864");
+        if (rc == 0)
+            rc = upgrade(d, version);
+        if (rc != 0)
+            db_explain(d, path, rc, why);
+    }
+    if (rc != 0)
+        db_close(d);
+    return rc;
+}
+
+int db_open_reader(struct db *d, const char *path, char *why)
+{
+    int64_t version = 0;
+    int rc = db_check_file(path, false, why);
+    if (rc != 0)
+        return rc;
+    rc = connect_file(d, path, SQLITE_OPEN_READONLY, why);
+    if (rc == 0)
+        rc = check_version(d, path, &version, why);
+    if (rc == 0 && version != DB_SCHEMA)
+        rc = say(why, -EPROTO, path, "not brought up to date yet; start hearsayd once");
+    if (rc == 0)
+        rc = db_exec(d, "PRAGMA query_only = 1; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;"
+                        "PRAGMA mmap_size = 1073741824");
+    if (rc != 0)
+        db_close(d);
+    return rc;
+}
+
+void db_close(struct db *d)
+{
+    for (size_t i = 0; i < SQL_N; i++)
+        sqlite3_finalize(d->stmts[i]);
+    sqlite3_close(d->sql);
+    memset(d, 0, sizeof *d);
+}

@@ -1,0 +1,245 @@
+#include "store/score.h"
+
+/* What one pass over the voices gives. */
+struct tally {
+    int64_t half_life_s, ttl_s, now_s;
+    int64_t slack_micro;        /* how much more than SCORE_G_MIN_MICRO a group must say to be counted; 0 but when looking ahead */
+    struct score score;
+    int64_t black_micro, white_micro;           /* all that speaks for each side, unclamped: neither grows with time */
+    int64_t rate_micro;         /* |dS/dt| is at most this, in millionths per half-life, times ln 2 */
+    int64_t groups_black_s, groups_white_s;     /* within this time no group crosses the quorum's bound, but by a jump */
+    int64_t jump_s;             /* when the next voice appears or vanishes at one blow */
+    unsigned both_n;            /* voices with masses of both colours */
+    bool ahead;                 /* some voice is dated too far ahead to count yet */
+};
+
+static int64_t clamp(int64_t x, int64_t low, int64_t high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+static int64_t absolute(int64_t x)
+{
+    return x < 0 ? -x : x;
+}
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t minute(int64_t time_s)
+{
+    return time_s - time_s % 60;
+}
+
+/* How long what moves by `rate` per half-life (times ln 2, here 0.6932) surely stays within `gap`. */
+static int64_t crossing_s(int64_t gap_micro, int64_t rate_micro, int64_t half_life_s)
+{
+    return gap_micro <= 0 ? 0 : gap_micro * half_life_s / max64(rate_micro, 1) / 6932 * 10000;
+}
+
+static void tally_jump(struct tally *t, const struct evidence *e, int64_t v_micro)
+{
+    int64_t due_s = minute(e->time_s) - SCORE_SKEW_S;
+    if (due_s > minute(t->now_s)) {
+        t->ahead = true;
+        t->jump_s = min64(t->jump_s, due_s);
+    } else if (v_micro != 0) {
+        t->jump_s = min64(t->jump_s, minute(minute(e->time_s) + t->ttl_s) + 60);
+    }
+}
+
+/* weight * v of one voice. Its slope: v = a x / (b x + W) with x = 2^-(t/h) gives |dv/dt| = ln2/h * |v| * W / (b x + W),
+ * which is at most ln2/h * min(|v|, 1/4), and so it stays since |v| only shrinks. */
+static int64_t tally_voice(struct tally *t, const struct evidence *e, int64_t weight_micro, int64_t *rate_micro)
+{
+    struct evidence now = evidence_at(*e, t->half_life_s, t->ttl_s, t->now_s);
+    int64_t v = opinion_micro(now.black_micro, now.white_micro);
+    int64_t said = weight_micro * v / MICRO;
+    *rate_micro += min64(MICRO / 4, absolute(v)) * weight_micro / MICRO + 1;
+    *(v > 0 ? &t->black_micro : &t->white_micro) += absolute(said);
+    t->both_n += now.black_micro > 0 && now.white_micro > 0;
+    if (e->black_micro > 0 || e->white_micro > 0)
+        tally_jump(t, e, v);
+    return said;
+}
+
+static void tally_bounds(struct tally *t, int64_t x_micro, int64_t rate_micro)
+{
+    int64_t bound = SCORE_G_MIN_MICRO + t->slack_micro;
+    t->score.groups += x_micro >= bound;
+    t->score.groups_white += x_micro <= -bound;
+    t->groups_black_s = min64(t->groups_black_s, crossing_s(absolute(x_micro - bound), rate_micro, t->half_life_s));
+    t->groups_white_s = min64(t->groups_white_s, crossing_s(absolute(x_micro + bound), rate_micro, t->half_life_s));
+    t->rate_micro += rate_micro;
+}
+
+static void tally_voices(struct tally *t, const struct voice *voices, size_t n)
+{
+    int64_t sum_micro = 0, rate_micro = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum_micro += tally_voice(t, &voices[i].evidence, voices[i].weight_micro, &rate_micro);
+        if (i + 1 < n && voices[i + 1].group == voices[i].group)
+            continue;
+        int64_t trust_micro = voices[i].trust_micro;
+        sum_micro = clamp(sum_micro, -(trust_micro / 2), trust_micro);
+        t->score.micro += sum_micro;
+        tally_bounds(t, sum_micro, rate_micro);
+        sum_micro = rate_micro = 0;
+    }
+}
+
+static void tally_own(struct tally *t, const struct evidence *own)
+{
+    int64_t rate_micro = 0;
+    t->score.own_micro = tally_voice(t, own, SCORE_SELF_MICRO, &rate_micro);
+    t->score.micro += t->score.own_micro;
+    tally_bounds(t, t->score.own_micro, rate_micro);
+    t->score.veto = t->score.own_micro < 0 &&
+                    evidence_at(*own, t->half_life_s, t->ttl_s, t->now_s).white_micro >= SCORE_VETO_MICRO;
+    if (t->score.veto)
+        t->score.micro = min64(t->score.micro, 0);
+}
+
+static void tally_all(struct tally *t, const struct voice *voices, size_t n, const struct evidence *own)
+{
+    t->jump_s = t->groups_black_s = t->groups_white_s = INT64_MAX;
+    tally_voices(t, voices, n);
+    if (own != NULL)
+        tally_own(t, own);
+    t->score.may_rise = t->ahead || (t->black_micro > 0 && t->white_micro > 0);
+}
+
+struct score score_of(const struct voice *voices, size_t n, const struct evidence *own,
+                      int64_t half_life_s, int64_t ttl_s, int64_t now_s)
+{
+    struct tally t = { .half_life_s = half_life_s, .ttl_s = ttl_s, .now_s = now_s };
+    tally_all(&t, voices, n, own);
+    return t.score;
+}
+
+/* ---- the rule of a zone */
+
+unsigned score_quorum(const struct policy_zone *z, size_t groups_n)
+{
+    if (z->quorum != 0)
+        return z->quorum;
+    return groups_n >= 10 ? 3 : 2;
+}
+
+/* The rule of a zone, seen from the zone's colour. */
+struct side {
+    int64_t score_micro, own_micro;
+    unsigned groups;
+};
+
+static struct side side_of(const struct policy_zone *z, const struct score *s)
+{
+    if (z->white)
+        return (struct side){ -s->micro, -s->own_micro, s->groups_white };
+    return (struct side){ s->micro, s->own_micro, s->groups };
+}
+
+static int64_t threshold_of(const struct policy_zone *z, bool was)
+{
+    return was ? z->threshold_micro / 2 : z->threshold_micro;
+}
+
+static unsigned quorum_of(const struct policy_zone *z, const struct side *s, size_t groups_n, bool was)
+{
+    unsigned quorum = score_quorum(z, groups_n);
+    if (z->own && s->own_micro >= SCORE_G_MIN_MICRO)
+        return 1;
+    return was && quorum > 1 ? quorum - 1 : quorum;
+}
+
+bool score_lists(const struct policy_zone *z, const struct score *s, size_t groups_n, bool was)
+{
+    struct side side = side_of(z, s);
+    return side.score_micro >= threshold_of(z, was) && side.groups >= quorum_of(z, &side, groups_n, was);
+}
+
+/* ---- looking ahead */
+
+/* Truncation lets v flicker by up to 4 millionths where masses of both colours decay together; one colour alone falls steadily. */
+static int64_t slack_of(const struct tally *t)
+{
+    return 8 * (int64_t)t->both_n;
+}
+
+/* Listed at `now_s` with something to spare. Voices all of one side only fade: once false, it stays false. */
+static bool surely_listed(const struct policy_zone *z, const struct tally *now, const struct voice *voices, size_t n,
+                          const struct evidence *own, size_t groups_n, int64_t at_s)
+{
+    struct tally t = { .half_life_s = now->half_life_s, .ttl_s = now->ttl_s, .now_s = at_s, .slack_micro = slack_of(now) };
+    tally_all(&t, voices, n, own);
+    struct side side = side_of(z, &t.score);
+    side.own_micro -= t.slack_micro;
+    return side.score_micro - t.slack_micro >= threshold_of(z, true) && side.groups >= quorum_of(z, &side, groups_n, true);
+}
+
+static int64_t fading_look(const struct policy_zone *z, const struct tally *now, const struct voice *voices, size_t n,
+                           const struct evidence *own, size_t groups_n)
+{
+    int64_t low = 1, high = now->ttl_s / 60;      /* minutes from now; `high` is looked at anyway */
+    int64_t start_s = minute(now->now_s);
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (surely_listed(z, now, voices, n, own, groups_n, start_s + middle * 60))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return start_s + low * 60;
+}
+
+/* When own good mail ceases to veto: its mass alone decides, which only shrinks. */
+static int64_t veto_end(const struct tally *now, const struct evidence *own)
+{
+    int64_t low = 1, high = now->ttl_s / 60;
+    int64_t start_s = minute(now->now_s);
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (evidence_at(*own, now->half_life_s, now->ttl_s, start_s + middle * 60).white_micro >= SCORE_VETO_MICRO)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return start_s + low * 60;
+}
+
+/* Voices of both sides: S may go either way, but no faster than its slope. */
+static int64_t mixed_look(const struct policy_zone *z, const struct tally *now, const struct evidence *own,
+                          size_t groups_n, bool listed)
+{
+    struct side side = side_of(z, &now->score);
+    if (now->score.veto && !z->white)
+        return min64(veto_end(now, own), now->jump_s);
+    int64_t threshold = threshold_of(z, listed);
+    int64_t gap = (listed ? side.score_micro - threshold : threshold - side.score_micro) - slack_of(now);
+    int64_t score_s = crossing_s(gap, now->rate_micro, now->half_life_s);
+    int64_t groups_s = z->white ? now->groups_white_s : now->groups_black_s;
+    bool enough = side.groups >= quorum_of(z, &side, groups_n, listed);
+    int64_t wait_s = listed ? min64(score_s, groups_s) : enough ? score_s : max64(score_s, groups_s);
+    return min64(minute(now->now_s) + minute(min64(wait_s, now->ttl_s)), now->jump_s);
+}
+
+int64_t score_next_look(const struct policy_zone *z, const struct voice *voices, size_t n, const struct evidence *own,
+                        size_t groups_n, bool listed, int64_t half_life_s, int64_t ttl_s, int64_t now_s)
+{
+    struct tally now = { .half_life_s = half_life_s, .ttl_s = ttl_s, .now_s = now_s };
+    tally_all(&now, voices, n, own);
+    int64_t can_be = z->white ? now.white_micro : now.black_micro;
+    if (!listed && !now.ahead && (!now.score.may_rise || can_be + slack_of(&now) < z->threshold_micro))
+        return INT64_MAX;
+    int64_t look_s = listed && !now.score.may_rise ? fading_look(z, &now, voices, n, own, groups_n)
+                                                   : mixed_look(z, &now, own, groups_n, listed);
+    look_s = max64(look_s, minute(now_s) + 60);
+    return min64(look_s, minute(now_s) + minute(ttl_s));
+}

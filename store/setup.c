@@ -1,0 +1,154 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/identity.h"
+#include "store/store_private.h"
+
+/* ---- a digest of all that scores and listings depend on; when it differs, every key must be looked at again */
+
+struct text {
+    uint8_t *at;
+    size_t len, room;
+    bool failed;
+};
+
+static void add(struct text *t, const void *at, size_t len)
+{
+    if (t->room - t->len < len) {
+        size_t room = t->room * 2 + len + 1024;
+        uint8_t *grown = realloc(t->at, room);
+        t->failed |= grown == NULL;
+        if (grown == NULL)
+            return;
+        t->at = grown;
+        t->room = room;
+    }
+    memcpy(t->at + t->len, at, len);
+    t->len += len;
+}
+
+static void add_number(struct text *t, int64_t value)
+{
+    add(t, &value, sizeof value);
+}
+
+static void add_name(struct text *t, const char *name)
+{
+    add(t, name, strlen(name) + 1);
+}
+
+static int compare_members(const void *a, const void *b)
+{
+    return memcmp(((const struct policy_member *)a)->root, ((const struct policy_member *)b)->root, KEY_BYTES);
+}
+
+static void add_members(struct text *t, const struct policy *p)
+{
+    struct policy_member *sorted = calloc(p->members_n + 1, sizeof *sorted);
+    if (sorted == NULL) {
+        t->failed = true;
+        return;
+    }
+    if (p->members_n > 0)
+        memcpy(sorted, p->members, p->members_n * sizeof *sorted);
+    qsort(sorted, p->members_n, sizeof *sorted, compare_members);
+    for (size_t i = 0; i < p->members_n; i++) {
+        add(t, sorted[i].root, KEY_BYTES);
+        add_number(t, sorted[i].trust_micro);
+    }
+    free(sorted);
+}
+
+static int digest_of(const struct policy *p, uint8_t out[HASH_BYTES])
+{
+    struct text t = { 0 };
+    add(&t, p->self, KEY_BYTES);
+    add_number(&t, p->ttl_s);
+    for (size_t i = 0; i < p->categories_n; i++) {
+        add_name(&t, p->categories[i].name);
+        add_number(&t, p->categories[i].half_life_s);
+    }
+    for (size_t i = 0; i < p->zones_n; i++) {
+        add_name(&t, p->zones[i].name);
+        add_number(&t, p->zones[i].white | p->zones[i].own << 1);
+        add_number(&t, p->zones[i].threshold_micro);
+        add_number(&t, p->zones[i].quorum);
+    }
+    add_members(&t, p);
+    if (!t.failed)
+        hash_sha256(t.at, t.len, out);
+    free(t.at);
+    return t.failed ? -ENOMEM : 0;
+}
+
+/* ---- */
+
+static int register_names(struct store *s)
+{
+    int id;
+    int64_t member;
+    int rc = names_add_member(&s->names, &s->db, s->policy, s->policy->self, &member);
+    for (size_t i = 0; rc == 0 && i < s->policy->members_n; i++)
+        rc = names_add_member(&s->names, &s->db, s->policy, s->policy->members[i].root, &member);
+    for (size_t i = 0; rc == 0 && i < s->policy->categories_n; i++) {
+        rc = names_add_category(&s->names, &s->db, s->policy, s->policy->categories[i].name, &id);
+        if (rc == 0 && id == 0)
+            rc = -EOVERFLOW;
+    }
+    return rc == 0 ? names_add_zones(&s->names, &s->db, s->policy) : rc;
+}
+
+int store_start_rescan(struct store *s)
+{
+    int rc = meta_set_number(&s->db, META_RESCAN, 1);
+    if (rc == 0)
+        rc = meta_set_bytes(&s->db, META_RESCAN_AT, "", 0);
+    s->rescan = rc == 0;
+    return rc;
+}
+
+static int compare_digest(struct store *s)
+{
+    uint8_t want[HASH_BYTES], got[HASH_BYTES];
+    size_t len = 0;
+    int rc = digest_of(s->policy, want);
+    if (rc == 0)
+        rc = meta_bytes(&s->db, META_DIGEST, got, sizeof got, &len);
+    if (rc != 0 || (len == HASH_BYTES && memcmp(want, got, HASH_BYTES) == 0))
+        return rc;
+    rc = meta_set_bytes(&s->db, META_DIGEST, want, HASH_BYTES);
+    return rc == 0 ? store_start_rescan(s) : rc;
+}
+
+int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
+{
+    struct policy *old = s->policy, *new = policy_copy(p);
+    (void)now_s;
+    if (new == NULL)
+        return -ENOMEM;
+    s->policy = new;
+    int rc = names_load(&s->names, &s->db, new);
+    if (rc == 0)
+        rc = db_begin(&s->db);
+    if (rc == 0)
+        rc = register_names(s);
+    if (rc == 0)
+        rc = compare_digest(s);
+    if (rc != 0)
+        s->policy = old;
+    rc = store_end(s, rc);
+    if (rc != 0) {
+        if (s->policy == new) {
+            s->policy = old;
+            store_reload(s);
+        }
+        policy_destroy(&new);
+        return rc;
+    }
+    policy_destroy(&old);
+    s->recheck = true;
+    s->recheck_at.len = 0;
+    s->recheck_category = 0;
+    return 0;
+}

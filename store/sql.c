@@ -1,0 +1,121 @@
+#include "store/sql.h"
+
+#define KEY_AFTER "(subject, category) > (?1, ?2)"
+
+/* BATCH_DEAD and the order of OPINION_PUT: DESIGN section 6, "Registers" and "Floor". The masses and the time are part of
+ * the order so that it stays total even against a liar who finds two hashes with one 8-byte beginning. */
+const char *const sql_text[SQL_N] = {
+    [SQL_BEGIN_READ] = "BEGIN",
+    [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+
+    [SQL_META_GET] = "SELECT number, bytes FROM meta WHERE name = ?1",
+    [SQL_META_PUT] = "INSERT INTO meta(name, number, bytes) VALUES(?1, ?2, ?3)"
+                     " ON CONFLICT(name) DO UPDATE SET number = excluded.number, bytes = excluded.bytes",
+    [SQL_META_ADD] = "INSERT INTO meta(name, number) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET number = number + ?2",
+
+    [SQL_MEMBER_EACH] = "SELECT id, root, floor_epoch, floor_seq FROM member ORDER BY id",
+    [SQL_MEMBER_ADD] = "INSERT INTO member(root) VALUES(?1) RETURNING id",
+    [SQL_MEMBER_FLOOR] = "UPDATE member SET floor_epoch = ?2, floor_seq = ?3 WHERE id = ?1",
+    [SQL_MEMBER_FORGET] = "UPDATE member SET root = NULL WHERE id = ?1",
+    [SQL_MEMBER_DROP_FORGOTTEN] = "DELETE FROM member WHERE root IS NULL",
+    [SQL_CATEGORY_EACH] = "SELECT id, name FROM category ORDER BY id",
+    [SQL_CATEGORY_ADD] = "INSERT INTO category(name) VALUES(?1) RETURNING id",
+    [SQL_ZONE_EACH] = "SELECT id, name FROM zone ORDER BY id",
+    [SQL_ZONE_ADD] = "INSERT INTO zone(name) VALUES(?1) RETURNING id",
+    [SQL_RECORD_ADD] = "INSERT OR IGNORE INTO record(member, serial, frame) VALUES(?1, ?2, ?3)",
+    [SQL_RECORD_GET] = "SELECT frame FROM record WHERE member = ?1 AND serial = ?2",
+    [SQL_RECORD_EACH] = "SELECT frame FROM record WHERE member = ?1 ORDER BY serial DESC",
+    [SQL_RECORD_PURGE] = "DELETE FROM record WHERE member = ?1",
+
+    [SQL_JOURNAL_ADD] = "INSERT INTO journal(subject, category, verb, count, cause, time_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_JOURNAL_READ] = "SELECT id, subject, category, verb, count, cause, time_s FROM journal ORDER BY id LIMIT ?1",
+    [SQL_JOURNAL_DROP] = "DELETE FROM journal WHERE id <= ?1",
+    [SQL_JOURNAL_COUNT] = "SELECT count(*) FROM journal",
+
+    [SQL_BATCH_ADD] = "INSERT OR IGNORE INTO batch(member, epoch, seq, hash, floor_epoch, floor_seq, time_s, frame)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_BATCH_UNFOLDED] = "SELECT id, member, frame FROM batch WHERE id > ?1 ORDER BY id",
+    [SQL_BATCH_UNFOLDED_COUNT] = "SELECT count(*) FROM batch WHERE id > ?1",
+    [SQL_BATCH_NAMES] = "SELECT epoch, seq, hash, floor_epoch, floor_seq, time_s FROM batch WHERE member = ?1"
+                        " ORDER BY epoch, seq, hash",
+    [SQL_BATCH_RANGE] = "SELECT seq, hash, floor_epoch, floor_seq, time_s, frame FROM batch"
+                        " WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4 ORDER BY seq DESC, hash DESC",
+    [SQL_BATCH_HEAD] = "SELECT epoch, seq, hash FROM batch WHERE member = ?1 ORDER BY epoch DESC, seq DESC, hash DESC LIMIT 1",
+    [SQL_BATCH_FLOOR] = "SELECT epoch, seq FROM batch WHERE member = ?1 AND time_s >= ?2 ORDER BY epoch, seq LIMIT 1",
+    [SQL_BATCH_DEAD] = "SELECT id, member, epoch, seq, hash, frame FROM batch WHERE member = ?1 AND (epoch, seq) < (?2, ?3)"
+                       " ORDER BY epoch, seq LIMIT ?4",
+    [SQL_BATCH_DROP] = "DELETE FROM batch WHERE id = ?1",
+    [SQL_BATCH_PURGE] = "DELETE FROM batch WHERE member = ?1",
+    [SQL_BATCH_ALL] = "SELECT id, member, epoch, seq, hash, frame FROM batch ORDER BY id",
+    [SQL_BATCH_FRAME] = "SELECT hash, frame FROM batch WHERE member = ?1 AND epoch = ?2 AND seq = ?3",
+
+    [SQL_EVIDENCE_OF_SUBJECT] = "SELECT category, black_micro, white_micro, time_s, told_black, told_white, told_time_s,"
+                                " hold_until_s, urgency, waiting_s FROM evidence WHERE subject = ?1 ORDER BY category",
+    [SQL_EVIDENCE_GET] = "SELECT black_micro, white_micro, time_s FROM evidence WHERE subject = ?1 AND category = ?2",
+    [SQL_EVIDENCE_PUT] = "INSERT INTO evidence(subject, category, black_micro, white_micro, time_s, told_black, told_white,"
+                         " told_time_s, hold_until_s, urgency, waiting_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                         " ON CONFLICT(subject, category) DO UPDATE SET black_micro = ?3, white_micro = ?4, time_s = ?5,"
+                         " hold_until_s = ?9, urgency = ?10, waiting_s = ?11",
+    [SQL_EVIDENCE_TOLD] = "UPDATE evidence SET told_black = ?3, told_white = ?4, told_time_s = ?5, urgency = 0, waiting_s = 0"
+                          " WHERE subject = ?1 AND category = ?2",
+    [SQL_EVIDENCE_URGENT] = "SELECT subject, category, black_micro, white_micro, time_s FROM evidence"
+                            " WHERE urgency > 0 AND urgency = ?1 ORDER BY waiting_s LIMIT ?2",
+    [SQL_EVIDENCE_GROWN] = "SELECT waiting_s FROM evidence WHERE urgency > 0 AND urgency = 1 ORDER BY waiting_s LIMIT 1",
+    [SQL_EVIDENCE_GROWTH] = "SELECT count(*) FROM (SELECT 1 FROM evidence WHERE urgency > 0 AND urgency = 1 LIMIT ?1)",
+    [SQL_EVIDENCE_SWEEP] = "SELECT subject, category, time_s, told_time_s, hold_until_s, urgency FROM evidence WHERE " KEY_AFTER
+                           " ORDER BY subject, category LIMIT ?3",
+    [SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE subject = ?1 AND category = ?2",
+
+    [SQL_OPINION_PUT] = "INSERT INTO opinion(subject, category, member, epoch, seq, hash, black, white, time_s)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(subject, category, member) DO UPDATE SET"
+                        " epoch = ?4, seq = ?5, hash = ?6, black = ?7, white = ?8, time_s = ?9"
+                        " WHERE (?4, ?5, ?6, ?9, ?7, ?8) > (epoch, seq, hash, time_s, black, white)",
+    [SQL_OPINION_OF_KEY] = "SELECT member, black, white, time_s FROM opinion WHERE subject = ?1 AND category = ?2 ORDER BY member",
+    [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s FROM opinion WHERE subject = ?1"
+                               " ORDER BY category, member",
+    [SQL_OPINION_DROP] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3"
+                         " AND epoch = ?4 AND seq = ?5 AND hash = ?6",
+    [SQL_OPINION_PURGE] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3",
+    [SQL_OPINION_ALL] = "SELECT subject, category, member, epoch, seq, hash, black, white, time_s FROM opinion"
+                        " ORDER BY subject, category, member",
+
+    [SQL_SCORE_GET] = "SELECT score_micro, groups, groups_white, minute_s, due_s FROM score WHERE subject = ?1 AND category = ?2",
+    [SQL_SCORE_PUT] = "INSERT INTO score(subject, category, score_micro, groups, groups_white, minute_s, due_s)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(subject, category) DO UPDATE SET score_micro = ?3,"
+                      " groups = ?4, groups_white = ?5, minute_s = ?6, due_s = ?7",
+    [SQL_SCORE_DROP] = "DELETE FROM score WHERE subject = ?1 AND category = ?2",
+    [SQL_SCORE_DUE] = "SELECT subject, category FROM score WHERE due_s <= ?1 ORDER BY due_s LIMIT ?2",
+    [SQL_SCORE_NEXT_DUE] = "SELECT due_s FROM score ORDER BY due_s LIMIT 1",
+    [SQL_SCORE_ALL] = "SELECT subject, category, score_micro, groups, groups_white, minute_s, due_s FROM score"
+                      " ORDER BY subject, category",
+    [SQL_SCORE_AFTER] = "SELECT subject, category, EXISTS (SELECT 1 FROM listing l WHERE l.subject = score.subject"
+                        " AND l.category = score.category) FROM score WHERE " KEY_AFTER " ORDER BY subject, category LIMIT ?3",
+
+    [SQL_LISTING_OF_KEY] = "SELECT zone, since_s, until_s FROM listing WHERE subject = ?1 AND category = ?2 ORDER BY zone",
+    [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, score_micro, groups)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(subject, category, zone) DO UPDATE SET"
+                        " until_s = ?5, score_micro = ?6, groups = ?7",
+    [SQL_LISTING_DROP] = "DELETE FROM listing WHERE subject = ?1 AND category = ?2 AND zone = ?3",
+    [SQL_LISTING_CHECK] = "SELECT zone FROM listing WHERE subject = ?1",
+    [SQL_LISTING_OF_SUBJECT] = "SELECT category, zone, since_s, until_s, score_micro, groups FROM listing WHERE subject = ?1",
+    [SQL_LISTING_ALL] = "SELECT subject, category, zone, since_s, until_s, score_micro, groups FROM listing"
+                        " WHERE since_s >= ?1 AND (?2 = 0 OR zone = ?2) ORDER BY subject, category, zone",
+
+    [SQL_KEYS_AFTER] = "SELECT subject, category FROM (SELECT DISTINCT subject, category FROM opinion WHERE " KEY_AFTER
+                       " UNION SELECT subject, category FROM evidence WHERE " KEY_AFTER
+                       " UNION SELECT subject, category FROM score WHERE " KEY_AFTER
+                       " UNION SELECT DISTINCT subject, category FROM listing WHERE " KEY_AFTER ")"
+                       " ORDER BY subject, category LIMIT ?3",
+    [SQL_KEYS_ALL] = "SELECT subject, category FROM (SELECT DISTINCT subject, category FROM opinion"
+                     " UNION SELECT subject, category FROM evidence UNION SELECT subject, category FROM score"
+                     " UNION SELECT DISTINCT subject, category FROM listing) ORDER BY subject, category",
+
+    [SQL_COUNT_SUBJECTS] = "SELECT count(*) FROM (SELECT DISTINCT subject FROM opinion UNION SELECT DISTINCT subject FROM evidence)",
+    [SQL_COUNT_EVIDENCE] = "SELECT count(*) FROM evidence",
+    [SQL_COUNT_OPINIONS] = "SELECT count(*) FROM opinion",
+    [SQL_COUNT_BATCHES] = "SELECT count(*), coalesce(sum(length(frame)), 0) FROM batch",
+    [SQL_COUNT_LISTINGS] = "SELECT count(*) FROM listing",
+    [SQL_COUNT_MEMBERS] = "SELECT count(*) FROM member WHERE root IS NOT NULL",
+};

@@ -1,0 +1,160 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store/store_private.h"
+
+/* Somebody else moves the WAL back into the file, by store_checkpoint(); if nobody does, the writer must, or the disk fills. */
+enum { WAL_BYTES_MAX = 256 << 20 };
+
+static int take_lock(const char *path, int *fd, char *why)
+{
+    char lock[4096];
+    if ((size_t)snprintf(lock, sizeof lock, "%s-lock", path) >= sizeof lock)
+        return -ENAMETOOLONG;
+    *fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*fd < 0) {
+        int rc = -errno;
+        snprintf(why, STORE_WHY_MAX, "%s-lock: %s", path, strerror(-rc));
+        return rc;
+    }
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    int rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+    snprintf(why, STORE_WHY_MAX, "%s: %s", path,
+             rc == -EBUSY ? "another hearsayd writes to this database; stop it first" : strerror(-rc));
+    close(*fd);
+    *fd = -1;
+    return rc;
+}
+
+static int note_wal(void *ctx, sqlite3 *sql, const char *schema, int pages)
+{
+    (void)sql;
+    (void)schema;
+    ((struct store *)ctx)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static int count_rows(struct store *s, enum sql which, int64_t above, size_t *n)
+{
+    struct query q = query(&s->db, which);
+    if (which == SQL_BATCH_UNFOLDED_COUNT)
+        query_int(&q, above);
+    if (query_row(&q))
+        *n = (size_t)column_int(&q, 0);
+    return query_end(&q);
+}
+
+/* The backlog: what a crash, or an end before the last fold, left to do. */
+static int load_backlog(struct store *s)
+{
+    int64_t mark = 0;
+    int rc = meta_number(&s->db, META_FOLDED, &mark);
+    if (rc == 0)
+        rc = count_rows(s, SQL_BATCH_UNFOLDED_COUNT, mark, &s->batches_n);
+    if (rc == 0)
+        rc = count_rows(s, SQL_JOURNAL_COUNT, 0, &s->journal_n);
+    return rc;
+}
+
+int store_reload(struct store *s)
+{
+    int64_t rescan = 0;
+    int rc = meta_number(&s->db, META_RESCAN, &rescan);
+    if (rc == 0)
+        rc = meta_number(&s->db, META_PREFIXES, &s->prefixes);
+    if (rc == 0 && s->policy != NULL)
+        rc = names_load(&s->names, &s->db, s->policy);
+    s->rescan = rescan != 0;
+    s->floors_raised = true;
+    s->sweep_at.len = 0;
+    return rc;
+}
+
+int store_end(struct store *s, int rc)
+{
+    rc = db_end(&s->db, rc);
+    if (rc != 0) {
+        store_reload(s);
+        return rc;
+    }
+    if (s->wal_pages > WAL_BYTES_MAX / DB_PAGE_BYTES) {
+        sqlite3_wal_checkpoint_v2(s->db.sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        s->wal_pages = 0;
+    }
+    return 0;
+}
+
+int store_open(const char *path, bool create, struct store **out, char *why)
+{
+    struct store *s = calloc(1, sizeof *s);
+    why[0] = '\0';
+    if (s == NULL || (s->path = strdup(path)) == NULL) {
+        free(s);
+        snprintf(why, STORE_WHY_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    s->lock_fd = -1;
+    int rc = db_check_file(path, create, why);
+    if (rc == 0)
+        rc = take_lock(path, &s->lock_fd, why);
+    if (rc == 0)
+        rc = db_open_writer(&s->db, path, why);
+    if (rc == 0) {
+        sqlite3_wal_hook(s->db.sql, note_wal, s);
+        rc = store_reload(s);
+        if (rc == 0)
+            rc = load_backlog(s);
+        if (rc != 0)
+            db_explain(&s->db, path, rc, why);
+    }
+    if (rc != 0) {
+        store_close(&s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+void store_close(struct store **s)
+{
+    struct store *gone = *s;
+    if (gone == NULL)
+        return;
+    db_close(&gone->db);
+    if (gone->lock_fd >= 0)
+        close(gone->lock_fd);
+    policy_destroy(&gone->policy);
+    names_clear(&gone->names);
+    voices_clear(&gone->voices);
+    free(gone->changes);
+    free(gone->path);
+    free(gone);
+    *s = NULL;
+}
+
+size_t store_backlog(const struct store *s)
+{
+    return s->journal_n + s->batches_n;
+}
+
+int store_checkpoint(const char *path)
+{
+    struct db d;
+    char why[STORE_WHY_MAX];
+    int rc = db_check_file(path, false, why);
+    if (rc == 0)
+        rc = db_open_plain(&d, path, why);
+    if (rc != 0)
+        return rc;
+    rc = db_error(d.sql, sqlite3_wal_checkpoint_v2(d.sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+    db_close(&d);
+    return rc;
+}

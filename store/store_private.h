@@ -1,0 +1,63 @@
+/* store/store_private.h: private. What the files of the writer share. */
+#ifndef HEARSAY_STORE_PRIVATE_H
+#define HEARSAY_STORE_PRIVATE_H
+
+#include "store/db.h"
+#include "store/frames.h"
+#include "store/names.h"
+#include "store/pool.h"
+#include "store/store.h"
+#include "store/voices.h"
+
+/* Names in meta. */
+#define META_FOLDED "folded_batch"          /* the last batch whose opinions are in their registers */
+#define META_DIGEST "policy_digest"         /* of all that a score or a listing depends on */
+#define META_RESCAN "rescan"                /* 1 while a pass over all keys is under way ... */
+#define META_RESCAN_AT "rescan_at"          /* ... and the key behind which it goes on: subject, then 2 bytes of category */
+#define META_REBUILD "rebuild"              /* 1: registers only, no scores, until every batch is folded */
+#define META_PREFIXES "prefixes"            /* prefix lengths in use among listings: PREFIX_BIT() */
+#define META_DNSBL "dnsbl_events"
+#define META_SKIPPED "skipped_opinions"
+#define META_EPOCH "own_epoch"
+#define META_SEQ "own_seq"
+#define META_HASH "own_hash"
+#define META_CLEAN "clean"
+#define META_NONCE "nonce"
+
+/* IPv4 lengths 16 to 32 in bits 0 to 16, IPv6 lengths 32 to 64 in bits 20 to 52. */
+#define PREFIX_BIT_IP4(len) ((len) - 16)
+#define PREFIX_BIT_IP6(len) ((len) - 32 + 20)
+
+struct store {
+    struct db db;
+    char *path;
+    int lock_fd;
+    struct policy *policy;                  /* NULL before store_set_policy() */
+    struct names names;
+    struct frames frames;
+    struct voices voices;
+    struct listing_change *changes;         /* since the last store_take_changes() */
+    size_t changes_n, changes_room;
+    size_t journal_n, batches_n;            /* not folded yet */
+    int64_t prefixes;                       /* as in meta */
+    bool rescan, recheck;                   /* a pass over all keys, or over the listings for protection, is under way */
+    struct subject recheck_at;
+    uint16_t recheck_category;
+    int64_t swept_s;                        /* when the last pass over own evidence ended; 0: none since opening */
+    struct subject sweep_at;
+    uint16_t sweep_category;
+    bool floors_raised;                     /* some member may have batches below its floor */
+    int wal_pages;                          /* after the last commit */
+};
+
+/* Takes what is kept in memory of the database from there again: after opening, and after a rollback. */
+int store_reload(struct store *s);
+/* db_end(), and after a failure store_reload(). Writes the WAL back when nobody else did for too long. */
+int store_end(struct store *s, int rc);
+
+/* The rest within a transaction. store_put_floor(): only upwards. */
+int store_put_batch(struct store *s, int64_t member, const struct store_batch *b);
+int store_start_rescan(struct store *s);
+int store_put_floor(struct store *s, struct known_member *m, uint32_t epoch, uint64_t seq);
+
+#endif

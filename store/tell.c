@@ -1,0 +1,299 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/own.h"
+#include "store/store_private.h"
+
+/* What a batch takes beside its opinions: tag, signature, keys, numbers and the names of 32 categories. */
+enum { HEAD_BYTES_MAX = 2048 };
+
+/* One batch being filled. */
+struct draft {
+    struct batch batch;
+    char categories[BATCH_CATEGORIES_MAX][CATEGORY_MAX_BYTES + 1];
+    int ids[BATCH_CATEGORIES_MAX];             /* the database's numbers of the above */
+    struct opinion opinions[BATCH_OPINIONS_MAX];
+    struct pool pool;                          /* keys */
+    size_t bytes;
+};
+
+struct telling {
+    struct store *s;
+    const struct identity *id;
+    uint64_t record_serial;
+    int64_t now_s;
+    struct draft *draft;
+    int64_t self;                              /* own member number */
+};
+
+static int category_in(struct draft *d, const struct store *s, int id)
+{
+    for (size_t i = 0; i < d->batch.categories_n; i++)
+        if (d->ids[i] == id)
+            return (int)i;
+    if (d->batch.categories_n == BATCH_CATEGORIES_MAX)
+        return -1;
+    d->ids[d->batch.categories_n] = id;
+    memcpy(d->categories[d->batch.categories_n], s->names.categories[id], CATEGORY_MAX_BYTES + 1);
+    return (int)d->batch.categories_n++;
+}
+
+static int64_t told_time(int64_t time_s)
+{
+    return time_s - time_s % OPINION_TIME_STEP_S;
+}
+
+/* What waited until it was too old to be said is said as nothing. */
+static struct opinion say(const struct telling *t, const struct query *q, const uint8_t *key, size_t len, int category)
+{
+    int64_t time_s = column_int(q, 4);
+    bool stale = t->now_s - time_s > OPINION_AGE_MAX_S - OPINION_TIME_STEP_S;
+    if (stale || time_s > t->now_s)
+        time_s = t->now_s;
+    return (struct opinion){
+        .key = key, .key_len = (uint8_t)len, .category = (uint8_t)category,
+        .black = stale ? 0 : (uint8_t)mass_step((uint64_t)column_int(q, 2)),
+        .white = stale ? 0 : (uint8_t)mass_step((uint64_t)column_int(q, 3)),
+        .time_s = told_time(time_s),
+    };
+}
+
+/* 1: put in; 0: the batch is full; or a negative errno. */
+static int draft_add(struct telling *t, const struct query *q)
+{
+    struct draft *d = t->draft;
+    struct bytes key = column_bytes(q, 0);
+    if (key.len == 0 || key.len > SUBJECT_KEY_MAX)
+        return -EBADMSG;
+    size_t bytes = batch_opinion_bytes_max(key.len);
+    if (d->batch.opinions_n == BATCH_OPINIONS_MAX || d->bytes + bytes > BATCH_FRAME_MAX - HEAD_BYTES_MAX)
+        return 0;
+    int category = category_in(d, t->s, (int)column_int(q, 1));
+    if (category < 0)
+        return 0;
+    const uint8_t *copy = pool_copy(&d->pool, key.at, key.len);
+    if (copy == NULL)
+        return -ENOMEM;
+    d->opinions[d->batch.opinions_n++] = say(t, q, copy, key.len, category);
+    d->bytes += bytes;
+    return 1;
+}
+
+static int fill(struct telling *t, enum urgency urgency)
+{
+    struct query q = query(&t->s->db, SQL_EVIDENCE_URGENT);
+    query_int(&q, urgency);
+    query_int(&q, BATCH_OPINIONS_MAX);
+    int rc = 1;
+    while (rc > 0 && query_row(&q))
+        rc = draft_add(t, &q);
+    int ended = query_end(&q);
+    return rc < 0 ? rc : ended;
+}
+
+static int mark_told(struct telling *t)
+{
+    const struct draft *d = t->draft;
+    for (size_t i = 0; i < d->batch.opinions_n; i++) {
+        const struct opinion *o = &d->opinions[i];
+        struct query q = query(&t->s->db, SQL_EVIDENCE_TOLD);
+        query_blob(&q, o->key, o->key_len);
+        query_int(&q, d->ids[o->category]);
+        query_int(&q, o->black);
+        query_int(&q, o->white);
+        query_int(&q, o->black + o->white > 0 ? o->time_s : 0);
+        int rc = query_run(&q);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Where the log stands: the next number, and the hash of the last batch, of whichever epoch. */
+static int load_head(struct telling *t, struct batch *b)
+{
+    int64_t epoch = 0, seq = 0;
+    size_t len = 0;
+    int rc = meta_number(&t->s->db, META_EPOCH, &epoch);
+    if (rc == 0)
+        rc = meta_number(&t->s->db, META_SEQ, &seq);
+    if (rc == 0)
+        rc = meta_bytes(&t->s->db, META_HASH, b->previous, sizeof b->previous, &len);
+    if (rc == 0 && epoch == 0)
+        rc = -EINVAL;                          /* store_begin_epoch() was not called */
+    b->epoch = (uint32_t)epoch;
+    b->seq = (uint64_t)seq + 1;
+    return rc;
+}
+
+/* Whoever reads this batch may forget what is below: older than the time to live, hence of no account. */
+static void set_floor(struct telling *t, struct batch *b)
+{
+    const struct known_member *self = names_member(&t->s->names, t->self);
+    bool fresh = self == NULL || self->floor_epoch == 0;
+    b->floor_epoch = fresh ? 0 : self->floor_epoch;
+    b->floor_seq = fresh ? 0 : self->floor_seq;
+}
+
+static void draft_reset(struct draft *d)
+{
+    pool_clear(&d->pool);
+    memset(&d->batch, 0, sizeof d->batch);
+    d->batch.categories = d->categories;
+    d->batch.opinions = d->opinions;
+    d->bytes = 0;
+}
+
+static void name_told(const struct batch *b, struct told_batch *out)
+{
+    out->name = (struct store_batch){
+        .epoch = b->epoch, .seq = b->seq, .floor_epoch = b->floor_epoch, .floor_seq = b->floor_seq, .time_s = b->time_s,
+        .frame = { out->frame, out->len }, .stored = true,
+    };
+    memcpy(out->name.origin, b->origin, KEY_BYTES);
+    memcpy(out->name.hash, b->hash, HASH_BYTES);
+}
+
+static int seal(struct telling *t, struct told_batch *out)
+{
+    struct batch *b = &t->draft->batch;
+    int rc = load_head(t, b);
+    if (rc != 0)
+        return rc;
+    memcpy(b->origin, identity_root(t->id), KEY_BYTES);
+    strcpy(b->federation, t->s->policy->federation);
+    b->time_s = t->now_s;
+    b->record_serial = t->record_serial;
+    set_floor(t, b);
+    rc = batch_seal(b, t->id, &out->frame, &out->len);
+    if (rc == 0)
+        name_told(b, out);
+    return rc;
+}
+
+static int keep(struct telling *t, const struct told_batch *told)
+{
+    int rc = store_put_batch(t->s, t->self, &told->name);
+    if (rc == 0 && sqlite3_changes(t->s->db.sql) == 0)
+        rc = -EEXIST;                          /* two batches with one number: never */
+    if (rc == 0)
+        rc = meta_set_number(&t->s->db, META_SEQ, (int64_t)told->name.seq);
+    if (rc == 0)
+        rc = meta_set_bytes(&t->s->db, META_HASH, told->name.hash, HASH_BYTES);
+    return rc == 0 ? mark_told(t) : rc;
+}
+
+/* *filled: a batch came of it. */
+static int tell_one(struct telling *t, enum urgency urgency, struct told_batch *out, bool *filled)
+{
+    *filled = false;
+    draft_reset(t->draft);
+    int rc = fill(t, urgency);
+    if (rc != 0 || t->draft->batch.opinions_n == 0)
+        return rc;
+    rc = seal(t, out);
+    if (rc != 0)
+        return rc;
+    *filled = true;
+    return keep(t, out);
+}
+
+/* ---- when growth is due */
+
+struct growth {
+    size_t n;                                  /* counted up to growth_min */
+    int64_t oldest_s;                          /* INT64_MAX: none waits */
+};
+
+static int load_growth(struct store *s, const struct tell_limits *limits, struct growth *g)
+{
+    *g = (struct growth){ .oldest_s = INT64_MAX };
+    struct query q = query(&s->db, SQL_EVIDENCE_GROWTH);
+    query_int(&q, limits->growth_min < INT32_MAX ? (int64_t)limits->growth_min + 1 : INT32_MAX);
+    if (query_row(&q))
+        g->n = (size_t)column_int(&q, 0);
+    int rc = query_end(&q);
+    if (rc != 0)
+        return rc;
+    q = query(&s->db, SQL_EVIDENCE_GROWN);
+    if (query_row(&q))
+        g->oldest_s = column_int(&q, 0);
+    return query_end(&q);
+}
+
+static bool growth_is_due(const struct growth *g, const struct tell_limits *limits, int64_t now_s)
+{
+    if (g->n == 0)
+        return false;
+    return g->n >= limits->growth_min || now_s - g->oldest_s >= limits->growth_wait_s || g->oldest_s > now_s;
+}
+
+/* Fills batches of one urgency until nothing of it is left or there is no place. */
+static int tell_all(struct telling *t, enum urgency urgency, size_t room, struct told_batch *out, size_t *n, bool *more)
+{
+    bool filled = true;
+    int rc = 0;
+    while (rc == 0 && filled && *n < room) {
+        rc = tell_one(t, urgency, &out[*n], &filled);
+        *n += filled;
+    }
+    *more |= rc == 0 && filled;
+    return rc;
+}
+
+static int tell_due(struct telling *t, const struct tell_limits *limits, struct told_batch *out, size_t *n,
+                    bool *more, int64_t *wake_s)
+{
+    struct growth growth;
+    int rc = tell_all(t, URGENCY_NOW, limits->batches_max, out, n, more);
+    if (rc == 0)
+        rc = load_growth(t->s, limits, &growth);
+    if (rc == 0 && growth_is_due(&growth, limits, t->now_s)) {
+        rc = tell_all(t, URGENCY_GROWN, limits->batches_max, out, n, more);
+        if (rc == 0)
+            rc = load_growth(t->s, limits, &growth);
+    }
+    *wake_s = rc != 0 || growth.n == 0 ? INT64_MAX : growth.oldest_s + limits->growth_wait_s;
+    return rc;
+}
+
+static void forget_told(struct told_batch *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(out[i].frame);
+    memset(out, 0, n * sizeof *out);
+}
+
+int store_tell(struct store *s, const struct identity *id, uint64_t record_serial, const struct tell_limits *limits,
+               int64_t now_s, struct told_batch *out, size_t *n, bool *more, int64_t *wake_s)
+{
+    struct telling t = { .s = s, .id = id, .record_serial = record_serial, .now_s = now_s };
+    const struct known_member *self = names_root(&s->names, identity_root(id));
+    size_t told_n = 0;
+    bool again = false;
+    int64_t wake = INT64_MAX;
+    if (self == NULL || !self->self)
+        return -EINVAL;
+    t.self = self->id;
+    t.draft = calloc(1, sizeof *t.draft);
+    if (t.draft == NULL)
+        return -ENOMEM;
+    memset(out, 0, limits->batches_max * sizeof *out);
+    int rc = db_begin(&s->db);
+    if (rc == 0) {
+        rc = tell_due(&t, limits, out, &told_n, &again, &wake);
+        rc = store_end(s, rc);
+    }
+    draft_reset(t.draft);
+    free(t.draft);
+    if (rc != 0) {
+        forget_told(out, limits->batches_max);
+        return rc;
+    }
+    *n = told_n;
+    *more = again;
+    *wake_s = wake;
+    s->batches_n += told_n;
+    return 0;
+}

@@ -1,0 +1,76 @@
+#include "store/store_private.h"
+
+static int run_for(struct store *s, enum sql which, int64_t member)
+{
+    struct query q = query(&s->db, which);
+    query_int(&q, member);
+    return query_run(&q);
+}
+
+static int count_unfolded(struct store *s)
+{
+    int64_t mark = 0;
+    int rc = meta_number(&s->db, META_FOLDED, &mark);
+    if (rc != 0)
+        return rc;
+    struct query q = query(&s->db, SQL_BATCH_UNFOLDED_COUNT);
+    query_int(&q, mark);
+    if (query_row(&q))
+        s->batches_n = (size_t)column_int(&q, 0);
+    return query_end(&q);
+}
+
+/* The number of the forgotten member stays with its opinions until a pass over all keys has taken them out; should the
+ * member come back meanwhile, it gets a new number. */
+static int forget(struct store *s, int64_t member, uint64_t *batches_n)
+{
+    int rc = run_for(s, SQL_BATCH_PURGE, member);
+    if (rc == 0)
+        *batches_n = (uint64_t)sqlite3_changes64(s->db.sql);
+    if (rc == 0)
+        rc = run_for(s, SQL_RECORD_PURGE, member);
+    if (rc == 0)
+        rc = run_for(s, SQL_MEMBER_FORGET, member);
+    return rc == 0 ? store_start_rescan(s) : rc;
+}
+
+int store_purge(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s, uint64_t *batches_n)
+{
+    const struct known_member *m = names_root(&s->names, root);
+    uint64_t n = 0;
+    (void)now_s;
+    if (m == NULL || m->self) {
+        *batches_n = 0;
+        return 0;
+    }
+    int rc = db_begin(&s->db);
+    if (rc == 0)
+        rc = store_end(s, forget(s, m->id, &n));
+    if (rc != 0)
+        return rc;
+    *batches_n = n;
+    rc = store_reload(s);
+    return rc == 0 ? count_unfolded(s) : rc;
+}
+
+static int start_rebuild(struct store *s)
+{
+    int rc = db_exec(&s->db, "DELETE FROM opinion");
+    if (rc == 0)
+        rc = meta_set_number(&s->db, META_FOLDED, 0);
+    if (rc == 0)
+        rc = meta_set_number(&s->db, META_REBUILD, 1);
+    return rc == 0 ? store_start_rescan(s) : rc;
+}
+
+/* Listings stand until the pass over all keys that follows: they end or begin by what the new registers say. */
+int store_rebuild(struct store *s, int64_t now_s)
+{
+    (void)now_s;
+    int rc = db_begin(&s->db);
+    if (rc == 0)
+        rc = store_end(s, start_rebuild(s));
+    if (rc == 0)
+        rc = store_reload(s);
+    return rc == 0 ? count_unfolded(s) : rc;
+}
