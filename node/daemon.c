@@ -7,6 +7,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "node/daemon_parts.h"
 #include "node/log.h"
@@ -326,13 +327,33 @@ int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
     return rc;
 }
 
+/* A first start makes the keys. With a database there, a lost key is no first start: the operator must know. */
+static int make_identity(const struct config *c)
+{
+    struct identity *id = NULL;
+    int rc;
+
+    if (access(c->database, F_OK) == 0)
+        return -ENOENT;
+    rc = identity_generate(&id);
+    if (rc == 0)
+        rc = identity_save(id, c->identity);
+    identity_destroy(&id);
+    if (rc == 0)
+        log_info("first start: made new keys in %s; keep a copy of that file in a safe place", c->identity);
+    return rc;
+}
+
 static int load_identity(struct daemon *d, char *why)
 {
     const char *path = d->config->identity;
     int rc = identity_load(path, &d->identity);
 
+    if (rc == -ENOENT && (rc = make_identity(d->config)) == 0)
+        rc = identity_load(path, &d->identity);
     if (rc == -ENOENT)
-        snprintf(why, CONFIG_WHY_MAX, "%s is not there: make one with \"hearsay init\"", path);
+        snprintf(why, CONFIG_WHY_MAX, "%s is not there, but the database %s is: put the key file back from a copy, or move the database away to start as a new member",
+                 path, d->config->database);
     else if (rc == -EACCES)
         snprintf(why, CONFIG_WHY_MAX, "%s cannot be read, or others than its owner can read it: it must be this user's, mode 0600 (chmod 600 %s)", path, path);
     else if (rc != 0)

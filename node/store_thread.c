@@ -1,329 +1,19 @@
 #include "node/store_thread.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "node/log.h"
-#include "node/mailbox.h"
+#include "node/store_thread_private.h"
 
 enum {
-    BATCHES_PER_TURN = 512,          /* then the reports that came meanwhile have their turn */
     BATCHES_WAITING_MAX = 8192,      /* half a gigabyte of the largest; then the mesh drops and fetches again */
-    FOLD_MS = 100,                   /* at most so often while reports keep coming */
-    FOLD_ROWS_BUSY = 2000,           /* rows that fold in about 30 ms: what a report may have to wait */
-    FOLD_ROWS_IDLE = 20000,
-    FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
-    TELL_MS = 250,                   /* own batches at most so often: what is urgent still leaves within a second */
-    TELL_BATCHES_MAX = 16,
-    RETRY_MS = 1000,                 /* after a failure of the disk */
     CHECKPOINT_MS = 500,
     CHECKPOINT_WAL_BYTES = 4 << 20
 };
-
-enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_SETTLED, INPUT_SERIAL, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD };
-
-struct report_input {
-    struct report_ticket ticket;
-    struct store_report report;
-};
-
-struct other_input {
-    enum input_kind kind;
-    void *token;
-    uint8_t *memory;                 /* frame, or a struct policy; owned */
-    size_t len;
-    struct store_batch batch;
-    uint8_t root[KEY_BYTES];
-    uint64_t number;                 /* serial, or `above` */
-};
-
-struct store_thread {
-    struct store *store;
-    struct store_thread_handlers handlers;
-    const struct identity *identity;
-    char *database, *nonce_path;
-    uint64_t record_serial;
-    struct mailbox *reports, *others;
-    struct other_input *pending;     /* taken from `others` and not done yet */
-    size_t pending_n, pending_at;
-    struct store_report *batch_of_reports;
-    size_t batch_of_reports_max;
-    bool settled, fold_more, tell_more;
-    int64_t fold_at_ms, tell_at_ms;  /* not before */
-    int64_t fold_wake_s, tell_wake_s;
-    int64_t reported_ms;             /* when the last reports came */
-    pthread_t thread, checkpointer;
-    bool running;
-    atomic_bool stopping;
-    atomic_uint_fast64_t stored, failed, commits, batches, repeated, batches_failed, told, backlog;
-    atomic_int_fast64_t failing_since_s;
-    atomic_int last_error;
-};
-
-static int64_t clock_ms(clockid_t id)
-{
-    struct timespec ts;
-
-    clock_gettime(id, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int64_t now_s(void) { return clock_ms(CLOCK_REALTIME) / 1000; }
-
-/* Logs the first of a row of failures, and their end: a full disk must not fill the log as well. */
-static void note_disk(struct store_thread *t, int rc, const char *what)
-{
-    if (rc != 0 && atomic_load(&t->failing_since_s) == 0) {
-        log_error("database: cannot %s: %s; reports are answered with an error until it works again", what, strerror(-rc));
-        atomic_store(&t->failing_since_s, now_s());
-    } else if (rc == 0 && atomic_load(&t->failing_since_s) != 0) {
-        log_warning("database: writing works again");
-        atomic_store(&t->failing_since_s, 0);
-    }
-    if (rc != 0)
-        atomic_store(&t->last_error, rc);
-}
-
-static bool do_reports(struct store_thread *t)
-{
-    size_t n;
-    struct report_input *in = mailbox_take(t->reports, &n);
-    int rc = 0;
-
-    if (n == 0)
-        return false;
-    if (n > t->batch_of_reports_max) {
-        struct store_report *grown = realloc(t->batch_of_reports, n * sizeof *grown);
-        if (grown == NULL) {
-            rc = -ENOMEM;
-        } else {
-            t->batch_of_reports = grown;
-            t->batch_of_reports_max = n;
-        }
-    }
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        t->batch_of_reports[i] = in[i].report;
-    if (rc == 0)
-        rc = store_add_reports(t->store, t->batch_of_reports, n, now_s());
-    note_disk(t, rc, "store reports");
-    atomic_fetch_add(rc == 0 ? &t->stored : &t->failed, n);
-    atomic_fetch_add(&t->commits, 1);
-    for (size_t i = 0; i < n; i++)
-        t->handlers.reported(t->handlers.ctx, in[i].ticket, rc);
-    t->handlers.reported_all(t->handlers.ctx);
-    t->reported_ms = clock_ms(CLOCK_MONOTONIC);
-    return true;
-}
-
-/* The run of batches at the front of what is pending, in one transaction. */
-static void do_batches(struct store_thread *t)
-{
-    struct store_batch run[BATCHES_PER_TURN];
-    struct other_input *in = t->pending + t->pending_at;
-    size_t n = 0;
-
-    while (n < BATCHES_PER_TURN && t->pending_at + n < t->pending_n && in[n].kind == INPUT_BATCH) {
-        run[n] = in[n].batch;
-        n++;
-    }
-    int rc = store_add_batches(t->store, run, n, now_s());
-    note_disk(t, rc, "store batches");
-    for (size_t i = 0; i < n; i++) {
-        struct batch_name name = { .epoch = run[i].epoch, .seq = run[i].seq };
-        memcpy(name.origin, run[i].origin, KEY_BYTES);
-        memcpy(name.hash, run[i].hash, HASH_BYTES);
-        t->handlers.batch_stored(t->handlers.ctx, &name, rc, run[i].stored);
-        atomic_fetch_add(rc != 0 ? &t->batches_failed : run[i].stored ? &t->batches : &t->repeated, 1);
-        free(in[i].memory);
-    }
-    t->pending_at += n;
-}
-
-static void begin_epoch(struct store_thread *t, uint32_t above)
-{
-    uint8_t nonce[NONCE_BYTES];
-    uint32_t epoch;
-    int rc = -EIO;
-
-    if (getrandom(nonce, sizeof nonce, 0) == sizeof nonce)
-        rc = store_begin_epoch(t->store, t->nonce_path, nonce, above, now_s(), &epoch);
-    note_disk(t, rc, "begin an epoch");
-    if (rc == 0)
-        log_info("mesh: own batches are numbered in epoch %u", epoch);
-    t->settled = rc == 0;
-    t->tell_more = true;
-}
-
-static void do_work(struct store_thread *t, struct other_input *in)
-{
-    struct policy *policy = (struct policy *)(void *)in->memory;
-    uint64_t n = 0;
-    int rc;
-
-    switch (in->kind) {
-    case INPUT_POLICY:
-        rc = store_set_policy(t->store, policy, now_s());
-        policy_destroy(&policy);
-        t->handlers.worked(t->handlers.ctx, STORE_WORK_POLICY, in->token, rc, 0);
-        break;
-    case INPUT_PURGE:
-        rc = store_purge(t->store, in->root, now_s(), &n);
-        t->handlers.worked(t->handlers.ctx, STORE_WORK_PURGE, in->token, rc, n);
-        break;
-    default:
-        rc = store_rebuild(t->store, now_s());
-        t->handlers.worked(t->handlers.ctx, STORE_WORK_REBUILD, in->token, rc, 0);
-        break;
-    }
-    note_disk(t, rc, "do an operator's work");
-    t->fold_more = true;
-}
-
-static void hand_over_changes(struct store_thread *t)
-{
-    struct listing_change *changes = NULL;
-    size_t n = 0;
-
-    if (store_take_changes(t->store, &changes, &n) == 0 && n > 0)
-        t->handlers.changes(t->handlers.ctx, changes, n);
-    free(changes);
-}
-
-/* One input that is no batch, or a run of batches. */
-static void do_pending(struct store_thread *t)
-{
-    struct other_input *in = t->pending + t->pending_at;
-
-    if (in->kind == INPUT_BATCH) {
-        do_batches(t);
-        return;
-    }
-    t->pending_at++;
-    switch (in->kind) {
-    case INPUT_RECORD:
-        note_disk(t, store_add_record(t->store, in->root, in->number, (struct bytes){ in->memory, in->len }), "store a member record");
-        free(in->memory);
-        break;
-    case INPUT_SETTLED:
-        begin_epoch(t, (uint32_t)in->number);
-        break;
-    case INPUT_SERIAL:
-        t->record_serial = in->number;
-        break;
-    default:
-        hand_over_changes(t);        /* their zone numbers are those of the policy before */
-        do_work(t, in);
-        break;
-    }
-}
-
-static void do_fold(struct store_thread *t, int64_t now_ms)
-{
-    size_t backlog = store_backlog(t->store);
-    bool busy = now_ms - t->reported_ms < 1000 && backlog < FOLD_BACKLOG_MAX;
-
-    atomic_store(&t->backlog, backlog);
-    if (!t->fold_more && backlog == 0 && now_s() < t->fold_wake_s)
-        return;
-    if (now_ms < t->fold_at_ms)
-        return;
-    int rc = store_fold(t->store, busy ? FOLD_ROWS_BUSY : FOLD_ROWS_IDLE, now_s(), &t->fold_more, &t->fold_wake_s);
-    note_disk(t, rc, "fold what was heard into scores");
-    t->fold_at_ms = clock_ms(CLOCK_MONOTONIC) + (rc != 0 ? RETRY_MS : busy ? FOLD_MS : 0);
-    hand_over_changes(t);
-    t->tell_more = true;
-    atomic_store(&t->backlog, store_backlog(t->store));
-}
-
-static void do_tell(struct store_thread *t, int64_t now_ms)
-{
-    static const struct tell_limits limits = { .growth_min = 64, .growth_wait_s = 300, .batches_max = TELL_BATCHES_MAX };
-    struct told_batch told[TELL_BATCHES_MAX];
-    size_t n = 0;
-
-    if (!t->settled || now_ms < t->tell_at_ms || (!t->tell_more && now_s() < t->tell_wake_s))
-        return;
-    int rc = store_tell(t->store, t->identity, t->record_serial, &limits, now_s(), told, &n, &t->tell_more, &t->tell_wake_s);
-    note_disk(t, rc, "store an own batch");
-    for (size_t i = 0; i < n; i++) {
-        struct batch_name name = { .epoch = told[i].name.epoch, .seq = told[i].name.seq, .record_serial = t->record_serial };
-        memcpy(name.origin, told[i].name.origin, KEY_BYTES);
-        memcpy(name.hash, told[i].name.hash, HASH_BYTES);
-        t->handlers.own(t->handlers.ctx, &name, told[i].frame, told[i].len);
-    }
-    atomic_fetch_add(&t->told, n);
-    if (n > 0 || rc != 0)
-        t->tell_at_ms = now_ms + (rc != 0 ? RETRY_MS : TELL_MS);
-}
-
-static int64_t until_ms(int64_t at_s)
-{
-    int64_t left_s = at_s - now_s();
-
-    return left_s <= 0 ? 0 : left_s > 3600 ? 3600000 : left_s * 1000;
-}
-
-/* How long the thread may sleep when nothing comes in. */
-static int sleep_ms(const struct store_thread *t)
-{
-    int64_t now_ms = clock_ms(CLOCK_MONOTONIC), wait = 3600000, other;
-
-    if (t->pending_at < t->pending_n)
-        return 0;
-    other = t->fold_more || store_backlog(t->store) > 0 ? 0 : until_ms(t->fold_wake_s);
-    if (other < t->fold_at_ms - now_ms)
-        other = t->fold_at_ms - now_ms;
-    wait = other < wait ? other : wait;
-    if (t->settled) {
-        other = t->tell_more ? 0 : until_ms(t->tell_wake_s);
-        if (other < t->tell_at_ms - now_ms)
-            other = t->tell_at_ms - now_ms;
-        wait = other < wait ? other : wait;
-    }
-    return (int)wait;
-}
-
-static void wait_for_input(struct store_thread *t)
-{
-    struct pollfd fds[] = { { .fd = mailbox_fd(t->reports), .events = POLLIN }, { .fd = mailbox_fd(t->others), .events = POLLIN } };
-    int ms = sleep_ms(t);
-
-    if (ms > 0)
-        poll(fds, 2, ms);
-}
-
-static void *store_main(void *arg)
-{
-    struct store_thread *t = arg;
-
-    for (;;) {
-        bool stopping = atomic_load(&t->stopping);
-        bool reported = do_reports(t);
-        if (t->pending_at == t->pending_n) {
-            t->pending = mailbox_take(t->others, &t->pending_n);
-            t->pending_at = 0;
-        }
-        if (t->pending_at < t->pending_n)
-            do_pending(t);
-        else if (stopping && !reported)
-            break;
-        int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
-        do_fold(t, now_ms);
-        do_tell(t, now_ms);
-        if (!stopping)
-            wait_for_input(t);
-    }
-    if (t->settled && store_end_epoch(t->store) != 0)
-        log_warning("database: the clean end could not be noted; the next start begins a new epoch");
-    return NULL;
-}
 
 static void *checkpoint_main(void *arg)
 {
@@ -361,7 +51,7 @@ int store_thread_open(const struct store_thread_options *o, const struct store_t
     if (t->database == NULL || t->nonce_path == NULL || t->reports == NULL || t->others == NULL)
         goto out;
     rc = store_open(t->database, true, &t->store, why);
-    if (rc == 0 && (rc = store_set_policy(t->store, o->policy, now_s())) != 0)
+    if (rc == 0 && (rc = store_set_policy(t->store, o->policy, store_thread_now_s())) != 0)
         snprintf(why, STORE_WHY_MAX, "cannot take the policy into the database: %s", strerror(-rc));
     if (rc == 0) {
         *out = t;
@@ -374,7 +64,7 @@ out:
 
 int store_thread_run(struct store_thread *t)
 {
-    int rc = pthread_create(&t->thread, NULL, store_main, t);
+    int rc = pthread_create(&t->thread, NULL, store_loop, t);
 
     if (rc != 0)
         return -rc;

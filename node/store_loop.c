@@ -1,0 +1,281 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "node/log.h"
+#include "node/store_thread_private.h"
+
+enum {
+    BATCHES_PER_TURN = 512,          /* then the reports that came meanwhile have their turn */
+    FOLD_MS = 100,                   /* at most so often while reports keep coming */
+    FOLD_ROWS_BUSY = 2000,           /* rows that fold in about 30 ms: what a report may have to wait */
+    FOLD_ROWS_IDLE = 20000,
+    FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
+    TELL_MS = 250,                   /* own batches at most so often: what is urgent still leaves within a second */
+    TELL_BATCHES_MAX = 16,
+    RETRY_MS = 1000                  /* after a failure of the disk */
+};
+
+static int64_t clock_ms(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t store_thread_now_s(void)
+{
+    return clock_ms(CLOCK_REALTIME) / 1000;
+}
+
+/* Logs the first of a row of failures, and their end: a full disk must not fill the log as well. */
+static void note_disk(struct store_thread *t, int rc, const char *what)
+{
+    if (rc != 0 && atomic_load(&t->failing_since_s) == 0) {
+        log_error("database: cannot %s: %s; reports are answered with an error until it works again", what, strerror(-rc));
+        atomic_store(&t->failing_since_s, store_thread_now_s());
+    } else if (rc == 0 && atomic_load(&t->failing_since_s) != 0) {
+        log_warning("database: writing works again");
+        atomic_store(&t->failing_since_s, 0);
+    }
+    if (rc != 0)
+        atomic_store(&t->last_error, rc);
+}
+
+static bool do_reports(struct store_thread *t)
+{
+    size_t n;
+    struct report_input *in = mailbox_take(t->reports, &n);
+    int rc = 0;
+
+    if (n == 0)
+        return false;
+    if (n > t->batch_of_reports_max) {
+        struct store_report *grown = realloc(t->batch_of_reports, n * sizeof *grown);
+        if (grown == NULL) {
+            rc = -ENOMEM;
+        } else {
+            t->batch_of_reports = grown;
+            t->batch_of_reports_max = n;
+        }
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        t->batch_of_reports[i] = in[i].report;
+    if (rc == 0)
+        rc = store_add_reports(t->store, t->batch_of_reports, n, store_thread_now_s());
+    note_disk(t, rc, "store reports");
+    atomic_fetch_add(rc == 0 ? &t->stored : &t->failed, n);
+    atomic_fetch_add(&t->commits, 1);
+    for (size_t i = 0; i < n; i++)
+        t->handlers.reported(t->handlers.ctx, in[i].ticket, rc);
+    t->handlers.reported_all(t->handlers.ctx);
+    t->reported_ms = clock_ms(CLOCK_MONOTONIC);
+    return true;
+}
+
+/* The run of batches at the front of what is pending, in one transaction. */
+static void do_batches(struct store_thread *t)
+{
+    struct store_batch run[BATCHES_PER_TURN];
+    struct other_input *in = t->pending + t->pending_at;
+    size_t n = 0;
+
+    while (n < BATCHES_PER_TURN && t->pending_at + n < t->pending_n && in[n].kind == INPUT_BATCH) {
+        run[n] = in[n].batch;
+        n++;
+    }
+    int rc = store_add_batches(t->store, run, n, store_thread_now_s());
+    note_disk(t, rc, "store batches");
+    for (size_t i = 0; i < n; i++) {
+        struct batch_name name = { .epoch = run[i].epoch, .seq = run[i].seq };
+        memcpy(name.origin, run[i].origin, KEY_BYTES);
+        memcpy(name.hash, run[i].hash, HASH_BYTES);
+        t->handlers.batch_stored(t->handlers.ctx, &name, rc, run[i].stored);
+        atomic_fetch_add(rc != 0 ? &t->batches_failed : run[i].stored ? &t->batches : &t->repeated, 1);
+        free(in[i].memory);
+    }
+    t->pending_at += n;
+}
+
+static void begin_epoch(struct store_thread *t, uint32_t above)
+{
+    uint8_t nonce[NONCE_BYTES];
+    uint32_t epoch;
+    int rc = -EIO;
+
+    if (getrandom(nonce, sizeof nonce, 0) == sizeof nonce)
+        rc = store_begin_epoch(t->store, t->nonce_path, nonce, above, store_thread_now_s(), &epoch);
+    note_disk(t, rc, "begin an epoch");
+    if (rc == 0)
+        log_info("mesh: own batches are numbered in epoch %u", epoch);
+    t->settled = rc == 0;
+    t->tell_more = true;
+}
+
+static void do_work(struct store_thread *t, struct other_input *in)
+{
+    struct policy *policy = (struct policy *)(void *)in->memory;
+    uint64_t n = 0;
+    int rc;
+
+    switch (in->kind) {
+    case INPUT_POLICY:
+        rc = store_set_policy(t->store, policy, store_thread_now_s());
+        policy_destroy(&policy);
+        t->handlers.worked(t->handlers.ctx, STORE_WORK_POLICY, in->token, rc, 0);
+        break;
+    case INPUT_PURGE:
+        rc = store_purge(t->store, in->root, store_thread_now_s(), &n);
+        t->handlers.worked(t->handlers.ctx, STORE_WORK_PURGE, in->token, rc, n);
+        break;
+    default:
+        rc = store_rebuild(t->store, store_thread_now_s());
+        t->handlers.worked(t->handlers.ctx, STORE_WORK_REBUILD, in->token, rc, 0);
+        break;
+    }
+    note_disk(t, rc, "do an operator's work");
+    t->fold_more = true;
+}
+
+static void hand_over_changes(struct store_thread *t)
+{
+    struct listing_change *changes = NULL;
+    size_t n = 0;
+
+    if (store_take_changes(t->store, &changes, &n) == 0 && n > 0)
+        t->handlers.changes(t->handlers.ctx, changes, n);
+    free(changes);
+}
+
+/* One input that is no batch, or a run of batches. */
+static void do_pending(struct store_thread *t)
+{
+    struct other_input *in = t->pending + t->pending_at;
+
+    if (in->kind == INPUT_BATCH) {
+        do_batches(t);
+        return;
+    }
+    t->pending_at++;
+    switch (in->kind) {
+    case INPUT_RECORD:
+        note_disk(t, store_add_record(t->store, in->root, in->number, (struct bytes){ in->memory, in->len }), "store a member record");
+        free(in->memory);
+        break;
+    case INPUT_SETTLED:
+        begin_epoch(t, (uint32_t)in->number);
+        break;
+    case INPUT_SERIAL:
+        t->record_serial = in->number;
+        break;
+    default:
+        hand_over_changes(t);        /* their zone numbers are those of the policy before */
+        do_work(t, in);
+        break;
+    }
+}
+
+static void do_fold(struct store_thread *t, int64_t now_ms)
+{
+    size_t backlog = store_backlog(t->store);
+    bool busy = now_ms - t->reported_ms < 1000 && backlog < FOLD_BACKLOG_MAX;
+
+    atomic_store(&t->backlog, backlog);
+    if (!t->fold_more && backlog == 0 && store_thread_now_s() < t->fold_wake_s)
+        return;
+    if (now_ms < t->fold_at_ms)
+        return;
+    int rc = store_fold(t->store, busy ? FOLD_ROWS_BUSY : FOLD_ROWS_IDLE, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
+    note_disk(t, rc, "fold what was heard into scores");
+    t->fold_at_ms = clock_ms(CLOCK_MONOTONIC) + (rc != 0 ? RETRY_MS : busy ? FOLD_MS : 0);
+    hand_over_changes(t);
+    t->tell_more = true;
+    atomic_store(&t->backlog, store_backlog(t->store));
+}
+
+static void do_tell(struct store_thread *t, int64_t now_ms)
+{
+    static const struct tell_limits limits = { .growth_min = 64, .growth_wait_s = 300, .batches_max = TELL_BATCHES_MAX };
+    struct told_batch told[TELL_BATCHES_MAX];
+    size_t n = 0;
+
+    if (!t->settled || now_ms < t->tell_at_ms || (!t->tell_more && store_thread_now_s() < t->tell_wake_s))
+        return;
+    int rc = store_tell(t->store, t->identity, t->record_serial, &limits, store_thread_now_s(), told, &n, &t->tell_more, &t->tell_wake_s);
+    note_disk(t, rc, "store an own batch");
+    for (size_t i = 0; i < n; i++) {
+        struct batch_name name = { .epoch = told[i].name.epoch, .seq = told[i].name.seq, .record_serial = t->record_serial };
+        memcpy(name.origin, told[i].name.origin, KEY_BYTES);
+        memcpy(name.hash, told[i].name.hash, HASH_BYTES);
+        t->handlers.own(t->handlers.ctx, &name, told[i].frame, told[i].len);
+    }
+    atomic_fetch_add(&t->told, n);
+    if (n > 0 || rc != 0)
+        t->tell_at_ms = now_ms + (rc != 0 ? RETRY_MS : TELL_MS);
+}
+
+static int64_t until_ms(int64_t at_s)
+{
+    int64_t left_s = at_s - store_thread_now_s();
+
+    return left_s <= 0 ? 0 : left_s > 3600 ? 3600000 : left_s * 1000;
+}
+
+/* How long the thread may sleep when nothing comes in. */
+static int sleep_ms(const struct store_thread *t)
+{
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC), wait = 3600000, other;
+
+    if (t->pending_at < t->pending_n)
+        return 0;
+    other = t->fold_more || store_backlog(t->store) > 0 ? 0 : until_ms(t->fold_wake_s);
+    if (other < t->fold_at_ms - now_ms)
+        other = t->fold_at_ms - now_ms;
+    wait = other < wait ? other : wait;
+    if (t->settled) {
+        other = t->tell_more ? 0 : until_ms(t->tell_wake_s);
+        if (other < t->tell_at_ms - now_ms)
+            other = t->tell_at_ms - now_ms;
+        wait = other < wait ? other : wait;
+    }
+    return (int)wait;
+}
+
+static void wait_for_input(struct store_thread *t)
+{
+    struct pollfd fds[] = { { .fd = mailbox_fd(t->reports), .events = POLLIN }, { .fd = mailbox_fd(t->others), .events = POLLIN } };
+    int ms = sleep_ms(t);
+
+    if (ms > 0)
+        poll(fds, 2, ms);
+}
+
+void *store_loop(void *store_thread)
+{
+    struct store_thread *t = store_thread;
+
+    for (;;) {
+        bool stopping = atomic_load(&t->stopping);
+        bool reported = do_reports(t);
+        if (t->pending_at == t->pending_n) {
+            t->pending = mailbox_take(t->others, &t->pending_n);
+            t->pending_at = 0;
+        }
+        if (t->pending_at < t->pending_n)
+            do_pending(t);
+        else if (stopping && !reported)
+            break;
+        int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+        do_fold(t, now_ms);
+        do_tell(t, now_ms);
+        if (!stopping)
+            wait_for_input(t);
+    }
+    if (t->settled && store_end_epoch(t->store) != 0)
+        log_warning("database: the clean end could not be noted; the next start begins a new epoch");
+    return NULL;
+}

@@ -1,0 +1,55 @@
+/* node/store_thread_private.h: what store_thread.c (start, stop, the senders' side) and store_loop.c (the thread itself) share. */
+#ifndef HEARSAY_NODE_STORE_THREAD_PRIVATE_H
+#define HEARSAY_NODE_STORE_THREAD_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "node/mailbox.h"
+#include "node/store_thread.h"
+
+enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_SETTLED, INPUT_SERIAL, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD };
+
+struct report_input {
+    struct report_ticket ticket;
+    struct store_report report;
+};
+
+struct other_input {
+    enum input_kind kind;
+    void *token;
+    uint8_t *memory;                 /* frame, or a struct policy; owned */
+    size_t len;
+    struct store_batch batch;
+    uint8_t root[KEY_BYTES];
+    uint64_t number;                 /* serial, or `above` */
+};
+
+struct store_thread {
+    struct store *store;
+    struct store_thread_handlers handlers;
+    const struct identity *identity;
+    char *database, *nonce_path;
+    uint64_t record_serial;
+    struct mailbox *reports, *others;
+    struct other_input *pending;     /* taken from `others` and not done yet */
+    size_t pending_n, pending_at;
+    struct store_report *batch_of_reports;
+    size_t batch_of_reports_max;
+    bool settled, fold_more, tell_more;
+    int64_t fold_at_ms, tell_at_ms;  /* not before */
+    int64_t fold_wake_s, tell_wake_s;
+    int64_t reported_ms;             /* when the last reports came */
+    pthread_t thread, checkpointer;
+    bool running;
+    atomic_bool stopping;
+    atomic_uint_fast64_t stored, failed, commits, batches, repeated, batches_failed, told, backlog;
+    atomic_int_fast64_t failing_since_s;
+    atomic_int last_error;
+};
+
+int64_t store_thread_now_s(void);
+void *store_loop(void *store_thread);        /* the thread; returns when `stopping` is set and nothing waits */
+
+#endif
