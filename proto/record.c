@@ -62,7 +62,7 @@ static bool record_is_sound(const struct record *r)
     return name_is_canonical(r->name, strlen(r->name)) &&
            (r->publish[0] == '\0' || endpoint_is_valid(r->publish)) &&
            (r->repair[0] == '\0' || endpoint_is_valid(r->repair)) &&
-           r->serial > 0 && r->not_after_s > 0 && r->not_after_s <= TIME_MAX_S;
+           r->serial > 0 && r->serial <= INT64_MAX && r->not_after_s > 0 && r->not_after_s <= TIME_MAX_S;
 }
 
 static ProtobufCBinaryData borrow(const void *at, size_t len)
