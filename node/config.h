@@ -1,4 +1,4 @@
-/* node/config.h: hearsay.conf. Syntax by libConfuse; each option is one row of a table in config.c (type, range, default, help).
+/* node/config.h: hearsay.conf. Syntax by libConfuse; each option is one row of a table in config_options.c (type, range, default, help).
  * Paths in the result are absolute or relative to the working directory as the file's own directory makes them. */
 #ifndef HEARSAY_NODE_CONFIG_H
 #define HEARSAY_NODE_CONFIG_H
@@ -86,7 +86,7 @@ struct config {
     uint8_t sender_key[HASH_BYTES];
 };
 
-/* Reads and checks the file. On failure `why`, CONFIG_WHY_MAX bytes, is one or more lines "FILE:LINE: what is wrong; what was expected".
+/* Reads and checks the file, and what it includes. Any thread; one after the other, since libConfuse's scanner is one for the process. On failure `why`, CONFIG_WHY_MAX bytes, is one or more lines "FILE:LINE: what is wrong; what was expected".
  * *out is the caller's, ended by config_free(). 0, -ENOENT, -EACCES, -EINVAL, -ENOMEM. */
 int config_load(const char *path, struct config **out, char *why);
 void config_free(struct config **c);           /* takes NULL */
@@ -97,12 +97,26 @@ void config_record(const struct config *c, const struct identity *id, struct rec
 /* The file that a command reads when -c is not given: $HEARSAY_CONF, else /etc/hearsay/hearsay.conf. */
 const char *config_default_path(void);
 
-/* "500ms", "90s", "15m", "12h", "3d" to milliseconds; "64kB", "1MB", "20kB/s" to bytes (1 kB = 1000). 0 or -EINVAL. */
+/* "500ms", "90s", "15m", "12h", "3d" to milliseconds; "4096", "64kB", "1MB", "20kB/s" to bytes (1 kB = 1000). 0 or -EINVAL. */
 int config_duration(const char *text, int64_t *ms);
 int config_size(const char *text, int64_t *bytes);
 
-/* Every option as one row: for `hearsayd --help-config`, and for the test that compares the rows with the sample and the manual. */
-struct config_option { const char *section; const char *name; const char *type; const char *fallback; const char *help; };
+/* Every option as one row: libConfuse's own tables, the checks and the words of an error message are made from it, `hearsayd --help-config` prints it, and a test
+ * compares it with the sample and the manual. */
+enum config_kind {
+    KIND_TEXT, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
+    KIND_SIZE, KIND_MODE, KIND_CODE, KIND_ENDPOINT, KIND_NETWORK, KIND_PROTECTED, KIND_CARD, KIND_INCLUDE
+};
+struct config_option {
+    const char *section;       /* "": outside of any section */
+    const char *name;
+    const char *type;          /* what a value is, as an error message says after "expected" */
+    const char *fallback;      /* as it would stand in the file; "": none; in parentheses: a description of what the default is made of */
+    const char *help;
+    enum config_kind kind;
+    bool list;
+    int64_t least, most;       /* of numbers, in what the kind is kept in: thousandths of a second, millionths of a decimal, bytes; of texts: bytes */
+};
 const struct config_option *config_options(size_t *n);
 
 #endif

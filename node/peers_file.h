@@ -1,18 +1,20 @@
 /* node/peers_file.h: edits peers.conf in place of a person: comments, order and what is not understood are kept.
- * Each call reads the file, changes one peer's block, checks the result by reading it back, and renames it over. No file counts as an empty one. */
+ * Each call reads the file, changes one peer's block, checks that the result can be read, and renames it over; the mode stays. No file counts as an empty one.
+ * Two edits at once come one after the other (a lock on the directory). On failure the file is as it was.
+ * Names are compared in their canonical form. -EINVAL: a wrong argument, or a file that cannot be read as a configuration; else errno's codes. */
 #ifndef HEARSAY_NODE_PEERS_FILE_H
 #define HEARSAY_NODE_PEERS_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Appends a block. 0, -EEXIST (this name or this root key is there), -EINVAL (card), -EIO ... */
+/* Appends a block. `trust` as it will stand in the file, "0.8". 0, -EEXIST (this name or this root key is there), -EINVAL (card), -EIO ... */
 int peers_file_add(const char *path, const char *name, const char *card, const char *trust, bool link);
 /* Changes the trust. 0, -ENOENT (no such peer). */
 int peers_file_trust(const char *path, const char *name, const char *trust);
 /* Takes the block out, with the comment lines directly above it. 0, -ENOENT. */
 int peers_file_remove(const char *path, const char *name);
-/* Replaces the card of the peer with this name (a newer record). 0, -ENOENT. */
+/* Replaces the card of the peer with this name (a newer record of the same root key). 0, -ENOENT, -EINVAL (another key). */
 int peers_file_card(const char *path, const char *name, const char *card);
 
 #endif

@@ -1,0 +1,70 @@
+/* The table of all options. An option is added by a row here, a line in conf/hearsay.conf and in hearsay.conf(5), and the place in config_sections.c or config.c
+ * that takes its value. */
+#include "node/config.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+static const struct config_option options[] = {
+    {"", "name", "a host name such as \"mx.a.example\"", "", "the name of this member, for people; must be set", KIND_NAME, false, 0, 0},
+    {"", "federation", "a word of letters, digits, '.', '_' and '-', at most 64", "hearsay", "the coalition; batches of another one are refused", KIND_WORD, false, 1,
+     FEDERATION_MAX_BYTES},
+    {"", "secret", "a text of at most 255 bytes", "", "keys the hashes of sender addresses; the same in all of a coalition", KIND_TEXT, false, 0, 255},
+    {"", "identity", "a file", "identity.pem", "this member's secret keys, mode 0600", KIND_PATH, false, 0, 0},
+    {"", "database", "a file", "hearsay.db", "all that this node knows", KIND_PATH, false, 0, 0},
+    {"", "control", "a file", "run/control.sock", "the socket of the hearsay command, mode 0600", KIND_SOCKET, false, 0, 0},
+    {"", "log", "error, warning, info or debug", "info", "the least urgent messages that are logged", KIND_LEVEL, false, 0, 0},
+    {"", "ttl", "a duration from \"1h\" to \"400d\"", "30d", "evidence and opinions older than this are forgotten", KIND_DURATION, false, HOUR, 400 * DAY},
+    {"", "hold", "a duration from \"1m\" to \"30d\"", "24h", "how long a retraction keeps old evidence from listing again", KIND_DURATION, false, MINUTE, 30 * DAY},
+    {"", "protect", "addresses, networks and names such as \"10.0.0.0/8\"", "", "never listed, whoever says so", KIND_PROTECTED, true, 0, 0},
+    {"", "include", "a file", "", "reads another file in this place, if it is there", KIND_INCLUDE, false, 0, 0},
+
+    {"report", "mode", "a mode in octal from \"0600\" to \"0777\"", "0660", "unix: who may connect", KIND_MODE, false, 0600, 0777},
+    {"report", "group", "a group of at most 63 bytes", "(Debian-exim where there is such a group)", "unix: the group of the socket", KIND_TEXT, false, 1, 63},
+    {"report", "allow", "addresses and networks such as \"127.0.0.0/8\"", "{ \"127.0.0.0/8\", \"::1\" }", "tcp: who may connect", KIND_NETWORK, true, 0, 0},
+
+    {"limits", "connections", "a number from 1 to 65536", "2048", "reporters at once; one more is told \"error: too many connections\"", KIND_NUMBER, false, 1, 65536},
+    {"limits", "backlog", "a number from 1 to 65535", "1024", "reporters that may wait to be accepted", KIND_NUMBER, false, 1, 65535},
+    {"limits", "lines-per-second", "a number from 1 to 100000000", "200000", "requests of one connection; then it waits for the next second", KIND_NUMBER, false, 1,
+     100000000},
+    {"limits", "line-bytes", "a size from \"64B\" to \"4096\"", "4096", "length of a request; then \"error: line too long\"", KIND_SIZE, false, 64, 4096},
+    {"limits", "line-time", "a duration from \"100ms\" to \"1h\"", "10s", "time to send a request; then \"error: timeout\"", KIND_DURATION, false, 100, HOUR},
+    {"limits", "queue", "a number from 1 to 1000000", "65536", "reports that wait for the disk; then reading pauses", KIND_NUMBER, false, 1, 1000000},
+
+    {"mesh", "publish", "an endpoint such as \"tcp://0.0.0.0:4441\"", "tcp://0.0.0.0:4441", "where peers subscribe", KIND_ENDPOINT, false, 0, ENDPOINT_MAX_BYTES},
+    {"mesh", "repair", "an endpoint such as \"tcp://0.0.0.0:4442\"", "tcp://0.0.0.0:4442", "where peers fetch what they missed", KIND_ENDPOINT, false, 0, ENDPOINT_MAX_BYTES},
+    {"mesh", "advertise", "a host name or an address, without a port", "(the address of `publish` if it is a particular one, else the name)",
+     "the host that this member's card names", KIND_HOST, false, 0, 0},
+    {"mesh", "budget", "a size a second from \"1kB/s\" to \"1GB/s\"", "20kB/s", "traffic that this node tries to keep to", KIND_SIZE, false, 1000, 1000000000},
+
+    {"peer", "card", "a member's card, \"hearsay1:...\", complete and with its true signature", "", "what `hearsay card` prints at that member; must be set", KIND_CARD, false,
+     0, 0},
+    {"peer", "trust", "a number from 0 to 1", "0.5", "how much it is believed", KIND_DECIMAL, false, 0, MICRO},
+    {"peer", "link", "true or false", "true", "keep a connection to it; false: it is reached over others", KIND_BOOL, false, 0, 0},
+
+    {"category", "code", "an address from 127.0.0.2 to 127.255.255.255", "(127.0.0.2 spam, .4 malware, .5 fraud, .6 abusive, .7 invalid-recipients; none for others)",
+     "what the DNS answers", KIND_CODE, false, 0, 0},
+    {"category", "half-life", "a duration from \"1m\" to \"400d\"", "3d", "after this time evidence counts half", KIND_DURATION, false, MINUTE, 400 * DAY},
+    {"category", "weight", "a number from 0 to 1000", "5", "what one event counts", KIND_DECIMAL, false, 0, INT64_C(1000) * MICRO},
+
+    {"zone", "file", "a file", "(zones/ and the zone's name)", "what rbldnsd reads", KIND_PATH, false, 0, 0},
+    {"zone", "lists", "black or white", "black", "bad subjects, or good ones", KIND_SIDE, false, 0, 0},
+    {"zone", "threshold", "a number from 0.001 to 1000", "1.0", "the score that lists; 1.0: one fully trusted member is quite sure", KIND_DECIMAL, false, 1000,
+     INT64_C(1000) * MICRO},
+    {"zone", "quorum", "a number from 1 to 1000, or 0 for an automatic one", "0", "groups that must say so; 0: 2, and 3 from ten groups on", KIND_NUMBER, false, -1, 1000},
+    {"zone", "own", "true or false", "true", "this member's own evidence alone may list", KIND_BOOL, false, 0, 0},
+    {"zone", "ttl", "seconds or a duration, from 1 to \"1d\"", "300", "how long resolvers keep an answer", KIND_SECONDS, false, SECOND, DAY},
+    {"zone", "ns", "host names such as \"ns.a.example\"", "(the member's name)", "the zone's name servers, at most 8", KIND_NAME, true, 0, 0},
+    {"zone", "contact", "a host name such as \"hostmaster.a.example\"", "(hostmaster. and the member's name)", "the mailbox in the SOA, its @ written as a dot", KIND_NAME,
+     false, 0, 0},
+    {"zone", "text", "a text of at most 254 bytes, one line", "Listed by $categories", "the TXT; $categories and $subject are filled in", KIND_TEXT, false, 0, 254},
+    {"zone", "expire", "a duration from \"1m\" to \"30d\"", "1h", "how long the file outlives its node", KIND_DURATION, false, MINUTE, 30 * DAY},
+};
+
+const struct config_option *config_options(size_t *n)
+{
+    *n = sizeof options / sizeof *options;
+    return options;
+}
