@@ -126,14 +126,15 @@ static int run(struct words *w)
 
 int main(int argc, char **argv)
 {
-    struct words w = { .call = { .config_path = config_default_path(), .argv = calloc((size_t)argc + 1, sizeof *argv) } };
-    if (w.call.argv == NULL) {
+    char **left = calloc((size_t)argc + 1, sizeof *left);
+    struct words w = { .call = { .config_path = config_default_path(), .argv = left } };
+    if (left == NULL) {
         say_error("out of memory");
         return STATUS_NO;
     }
     take_words(&w, argc, argv);
     int rc = run(&w);
-    free(w.call.argv);
+    free(left);
     if (fflush(stdout) != 0 && rc == STATUS_DONE) {
         say_error("the output could not be written");
         rc = STATUS_NO;
