@@ -87,15 +87,35 @@ int reader_end(struct reader *r, int rc)
 /* ---- check */
 
 /* Sets address bits beyond `bits` to zero and makes the key that of the prefix. */
-static void widen(struct subject *s, unsigned bits)
+static void widen(const struct subject *s, unsigned bits, struct subject *out)
 {
     unsigned bytes = s->len - 2u;
+    out->len = s->len;
+    out->key[0] = s->key[0];
     for (unsigned i = 0; i < bytes; i++) {
         unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
-        if (kept < 8)
-            s->key[1 + i] &= (uint8_t)(0xff00 >> kept);
+        out->key[1 + i] = kept < 8 ? s->key[1 + i] & (uint8_t)(0xff00 >> kept) : s->key[1 + i];
     }
-    s->key[1 + bytes] = (uint8_t)bits;
+    out->key[1 + bytes] = (uint8_t)bits;
+}
+
+/* The subject's key, then those of the wider prefixes of which some are listed, the narrowest first. */
+int reader_keys(struct reader *r, const struct subject *s, struct reader_keys *out)
+{
+    int kind = subject_kind(s);
+    int64_t mask = 0;
+    out->n = 1;
+    out->keys[0].len = s->len;
+    memcpy(out->keys[0].key, s->key, s->len);
+    if (kind != SUBJECT_IP4 && kind != SUBJECT_IP6)
+        return 0;
+    int rc = meta_number(&r->db, META_PREFIXES, &mask);
+    unsigned widest = kind == SUBJECT_IP4 ? 16 : 32, own = s->key[s->len - 1u];
+    mask >>= kind == SUBJECT_IP4 ? PREFIX_BIT_IP4(16) : PREFIX_BIT_IP6(32);
+    for (unsigned bits = own; rc == 0 && bits-- > widest;)
+        if ((mask >> (bits - widest) & 1) != 0)
+            widen(s, bits, &out->keys[out->n++]);
+    return rc;
 }
 
 /* What one key adds to the zones that were found so far. */
@@ -112,35 +132,12 @@ static int check_key(struct reader *r, const struct subject *s, int zone, bool *
     return query_end(&q);
 }
 
-/* The widths in use that are wider than the subject's own; as in META_PREFIXES, moved down so that bit 0 is the widest. */
-static int wider_widths(struct reader *r, const struct subject *s, unsigned *widest, int64_t *mask)
-{
-    *mask = 0;
-    int kind = subject_kind(s);
-    if (kind != SUBJECT_IP4 && kind != SUBJECT_IP6)
-        return 0;
-    int rc = meta_number(&r->db, META_PREFIXES, mask);
-    *widest = kind == SUBJECT_IP4 ? 16 : 32;
-    unsigned own = s->key[s->len - 1u] - *widest;
-    *mask >>= kind == SUBJECT_IP4 ? PREFIX_BIT_IP4(16) : PREFIX_BIT_IP6(32);
-    *mask &= (INT64_C(1) << own) - 1;
-    return rc;
-}
-
 static int check_all(struct reader *r, const struct subject *s, int zone, bool *black, bool *white)
 {
-    unsigned widest = 0;
-    int64_t mask;
-    int rc = check_key(r, s, zone, black, white);
-    if (rc == 0)
-        rc = wider_widths(r, s, &widest, &mask);
-    for (unsigned i = 0; rc == 0 && mask >> i != 0; i++) {
-        struct subject wider = *s;
-        if ((mask >> i & 1) == 0)
-            continue;
-        widen(&wider, widest + i);
-        rc = check_key(r, &wider, zone, black, white);
-    }
+    struct reader_keys k;
+    int rc = reader_keys(r, s, &k);
+    for (size_t i = 0; rc == 0 && i < k.n; i++)
+        rc = check_key(r, &k.keys[i], zone, black, white);
     return rc;
 }
 

@@ -22,17 +22,17 @@ int reader_open(const char *path, const struct policy *p, struct reader **out, c
 int reader_set_policy(struct reader *r, const struct policy *p);
 void reader_close(struct reader **r);
 
-/* Whether a zone lists the subject or a prefix that holds it. zone: index, or -1 for all (black zones first). */
+/* Whether a zone lists the subject or, for an address, a prefix that holds it. zone: index, or -1 for all (black zones first). */
 int reader_check(struct reader *r, const struct subject *s, int zone, enum verdict *out);
 /* S of the category, or with -1 of the category that says most (the largest by absolute value), computed from the registers at now_s. In thousandths, rounded towards zero. */
 int reader_score(struct reader *r, const struct subject *s, int category, int64_t now_s, int64_t *milli);
 
 struct subject_info {
-    enum verdict state;
+    enum verdict state;         /* as reader_check() with zone -1 */
     int64_t score_milli;
     unsigned groups;
     uint64_t categories;        /* bit set of policy indices that a zone lists (of `state`'s colour) */
-    uint64_t zones;             /* bit set of policy indices that list it */
+    uint64_t zones;             /* bit set of policy indices that list it or a prefix that holds it; index 64 has no bit */
     uint8_t code[4];            /* of the listed category with the highest score; 0.0.0.0 when not listed */
     int64_t until_s;            /* when it falls off if nothing new is heard; 0 when not listed */
 };
@@ -67,9 +67,10 @@ struct why_opinion {
 struct why_rule {
     int zone, category;
     bool listed;
-    int64_t score_micro, threshold_micro;
-    unsigned groups, quorum;
-    bool own, veto;
+    int64_t score_micro, threshold_micro;   /* S now, as it is: a white zone lists by -S. The threshold to begin a listing */
+    unsigned groups, quorum;                /* that say what the zone lists; needed to begin a listing */
+    bool own;                               /* own evidence alone is enough, and says so */
+    bool veto;                              /* own good mail holds S at 0 or below */
     int64_t since_s, until_s;               /* 0 when not listed */
 };
 struct why {
@@ -77,6 +78,7 @@ struct why {
     size_t opinions_n;
     struct why_rule *rules;                 /* one for each zone and each category that somebody spoke of */
     size_t rules_n;
+    struct subject wider;                   /* the narrowest wider prefix that a zone lists, and with it the subject; .len 0: none */
     bool protected_;                        /* never listed, whoever says so */
     int64_t hold_until_s;                   /* own retraction's hold-down; 0: none */
 };
@@ -102,7 +104,8 @@ int reader_head(struct reader *r, uint32_t *epoch, uint64_t *seq);
 
 /* ---- verify */
 /* Checks every stored signature and the invariants: SQLite's integrity check, registers equal what the newest batches say, scores and listings equal
- * what the registers give, nothing protected listed. `problem` is called for each fault, `progress` now and then (done of all batches; may be NULL). *problems_n counts. */
+ * what the registers give, nothing protected listed. Truth not folded yet is only checked for its signature; while a change of policy
+ * or a rebuild is still being worked in, scores are left out. One read transaction: the WAL grows until it is done. `problem` is called for each fault, `progress` now and then (done of all batches; may be NULL). *problems_n counts. */
 int reader_verify(struct reader *r, int64_t now_s, void (*problem)(void *ctx, const char *text),
                   void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx, uint64_t *problems_n);
 

@@ -13,7 +13,7 @@ struct found {
     bool black;
 };
 
-static int load_found(struct reader *r, const struct subject *s, struct found *f)
+static int add_found(struct reader *r, const struct subject *s, struct found *f)
 {
     struct query q = query(&r->db, SQL_LISTING_OF_SUBJECT);
     query_blob(&q, s->key, s->len);
@@ -30,6 +30,15 @@ static int load_found(struct reader *r, const struct subject *s, struct found *f
         f->n++;
     }
     return query_end(&q);
+}
+
+static int load_found(struct reader *r, const struct subject *s, struct found *f)
+{
+    struct reader_keys k;
+    int rc = reader_keys(r, s, &k);
+    for (size_t i = 0; rc == 0 && i < k.n; i++)
+        rc = add_found(r, &k.keys[i], f);
+    return rc;
 }
 
 static int64_t absolute(int64_t x)

@@ -20,6 +20,12 @@ struct reader {
 /* A read transaction: all questions in between see one state of the database, and the names fit it. */
 int reader_begin(struct reader *r);
 int reader_end(struct reader *r, int rc);
+/* The keys by which a subject may be listed: its own, then wider prefixes, the narrowest first. */
+struct reader_keys {
+    size_t n;
+    struct subject keys[1 + 33];
+};
+int reader_keys(struct reader *r, const struct subject *s, struct reader_keys *out);
 /* Fills r->voices with what is said of the subject in a category of the policy. */
 int reader_voices(struct reader *r, const struct subject *s, int category);
 

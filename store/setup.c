@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/identity.h"
+#include "store/setup.h"
 #include "store/store_private.h"
 
 /* ---- a digest of all that scores and listings depend on; when it differs, every key must be looked at again */
@@ -60,7 +61,7 @@ static void add_members(struct text *t, const struct policy *p)
     free(sorted);
 }
 
-static int digest_of(const struct policy *p, uint8_t out[HASH_BYTES])
+int policy_digest(const struct policy *p, uint8_t out[HASH_BYTES])
 {
     struct text t = { 0 };
     add(&t, p->self, KEY_BYTES);
@@ -112,7 +113,7 @@ static int compare_digest(struct store *s)
 {
     uint8_t want[HASH_BYTES], got[HASH_BYTES];
     size_t len = 0;
-    int rc = digest_of(s->policy, want);
+    int rc = policy_digest(s->policy, want);
     if (rc == 0)
         rc = meta_bytes(&s->db, META_DIGEST, got, sizeof got, &len);
     if (rc != 0 || (len == HASH_BYTES && memcmp(want, got, HASH_BYTES) == 0))

@@ -48,7 +48,7 @@ const char *const sql_text[SQL_N] = {
                        " ORDER BY epoch, seq LIMIT ?4",
     [SQL_BATCH_DROP] = "DELETE FROM batch WHERE id = ?1",
     [SQL_BATCH_PURGE] = "DELETE FROM batch WHERE member = ?1",
-    [SQL_BATCH_ALL] = "SELECT id, member, epoch, seq, hash, frame FROM batch ORDER BY id",
+    [SQL_BATCH_ALL] = "SELECT id, member, epoch, seq, hash, time_s, frame FROM batch ORDER BY id",
     [SQL_BATCH_FRAME] = "SELECT hash, frame FROM batch WHERE member = ?1 AND epoch = ?2 AND seq = ?3",
 
     [SQL_EVIDENCE_OF_SUBJECT] = "SELECT category, black_micro, white_micro, time_s, told_black, told_white, told_time_s,"
@@ -93,7 +93,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_SCORE_AFTER] = "SELECT subject, category, EXISTS (SELECT 1 FROM listing l WHERE l.subject = score.subject"
                         " AND l.category = score.category) FROM score WHERE " KEY_AFTER " ORDER BY subject, category LIMIT ?3",
 
-    [SQL_LISTING_OF_KEY] = "SELECT zone, since_s, until_s FROM listing WHERE subject = ?1 AND category = ?2 ORDER BY zone",
+    [SQL_LISTING_OF_KEY] = "SELECT zone, since_s, until_s, score_micro FROM listing WHERE subject = ?1 AND category = ?2 ORDER BY zone",
     [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, score_micro, groups)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(subject, category, zone) DO UPDATE SET"
                         " until_s = ?5, score_micro = ?6, groups = ?7",
@@ -118,4 +118,9 @@ const char *const sql_text[SQL_N] = {
     [SQL_COUNT_BATCHES] = "SELECT count(*), coalesce(sum(length(frame)), 0) FROM batch",
     [SQL_COUNT_LISTINGS] = "SELECT count(*) FROM listing",
     [SQL_COUNT_MEMBERS] = "SELECT count(*) FROM member WHERE root IS NOT NULL",
+    [SQL_COUNT_LIVING] = "SELECT count(*) FROM opinion WHERE member NOT IN (SELECT id FROM member WHERE root IS NULL)",
+
+    [SQL_INTEGRITY] = "PRAGMA integrity_check(20)",
+    [SQL_OPINION_GET] = "SELECT epoch, seq, hash, time_s, black, white FROM opinion"
+                        " WHERE subject = ?1 AND category = ?2 AND member = ?3",
 };
