@@ -178,7 +178,7 @@ static void put_test_sets(struct sheet *s, const char *label, const char *place,
     static const char *const sets[][2] = { { "ip4set", "127.0.0.2" }, { "ip6trie", "::ffff:7f00:2" }, { "dnset", "test" } };
     const char *dot = *place == '@' ? "" : ".";
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
-        put_format(&s->out, "$DATASET %s:test-%s-%s %s", sets[i][0], sets[i][0], label, place);
+        put_format(&s->out, "$DATASET %s:test-%s %s", sets[i][0], label, place);
         put_format(&s->out, ":%s:Test entry of %.*s%s%.180s, always listed", code, *place == '@' ? 0 : CATEGORY_MAX_BYTES, place, dot, s->zone_name);
         put_format(&s->out, "%s", sets[i][1]);
         for (size_t c = 0; i == 0 && *place == '@' && c < s->policy->categories_n; c++)
@@ -200,7 +200,7 @@ static void put_set_head(struct sheet *s, const struct group *g, const char *typ
 {
     struct template t;
     template_make(&t, s->zone->text, g->category->name, subject);
-    put_format(&s->out, "$DATASET %s:%s-%s %s", type, type, g->category->name, g->places);
+    put_format(&s->out, "$DATASET %s:%s %s", type, g->category->name, g->places);
     put_format(&s->out, ":%s:%s", g->code, t.text);
 }
 
@@ -255,13 +255,14 @@ static void put_nets6(struct sheet *s, const struct zone_image_prefix *nets, siz
  * a number or in a label of one character. What is not of a host name's letters could be a command in the file. */
 static bool name_is_safe(const char *name, size_t len)
 {
-    bool letter = false;
+    bool letter = false, dot = false;     /* without a dot: "invalid", a sub-zone */
     size_t label = 0;
     for (size_t i = 0; i < len; i++) {
         char c = name[i];
         if (c == '.' && label > 0) {
             label = 0;
             letter = false;
+            dot = true;
             continue;
         }
         bool alpha = c >= 'a' && c <= 'z';
@@ -270,7 +271,7 @@ static bool name_is_safe(const char *name, size_t len)
         letter = letter || alpha;
         label++;
     }
-    return letter && label >= 2 && len <= NAME_MAX_BYTES;
+    return dot && letter && label >= 2 && len <= NAME_MAX_BYTES;
 }
 
 static void put_name(struct sheet *s, const struct group *g, const char *name, size_t len, size_t fits)
