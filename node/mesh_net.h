@@ -21,7 +21,8 @@ struct mesh_net_handlers {
     /* A verified batch to store; frame is malloc'd and the handler's. Ends with mesh_net_stored(). 0, -EAGAIN (queue full). */
     int (*store)(void *ctx, struct store_batch *name, uint8_t *frame);
     void (*record)(void *ctx, const struct record *rec, struct bytes frame);
-    /* Own batches may be told from now on. */
+    /* Own batches may be told from now on. Called again, with a higher `above`, should an own batch turn up later that this database does not hold: begin an
+     * epoch above it then, too. */
     void (*settled)(void *ctx, uint32_t above);
 };
 
@@ -30,7 +31,7 @@ int mesh_net_start(const struct config *c, const struct identity *id, struct byt
                    struct mesh_net **out, char *why);
 void mesh_net_stop(struct mesh_net **m);           /* returns when the thread is gone; takes NULL */
 
-/* From any thread. */
+/* From any thread. When very much waits for the mesh thread already, the first four wait for it. */
 void mesh_net_stored(struct mesh_net *m, const struct batch_name *name, int rc);     /* rc 0, or why it was not stored */
 void mesh_net_own(struct mesh_net *m, const struct batch_name *name, uint8_t *frame, size_t len);    /* takes frame */
 int mesh_net_reload(struct mesh_net *m, const struct config *c);                     /* peers came, went, changed; others stay connected */

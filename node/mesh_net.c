@@ -1,0 +1,339 @@
+#include "node/mesh_net.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <zmq.h>
+
+#include "node/mesh_net_private.h"
+
+static int64_t clock_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void read_clocks(struct mesh_net *n)
+{
+    n->now_ms = clock_ms();
+    n->now_s = (int64_t)time(NULL);
+}
+
+/* ---- what other threads say */
+
+static void input_drop(void *item)
+{
+    struct net_input *in = item;
+
+    free(in->frame);
+    free(in->peers);
+}
+
+/* The thread takes all that waits at each turn, so a full box is empty in a moment. What is said here must not be lost. */
+static void put(struct mesh_net *n, struct net_input *in)
+{
+    const struct timespec moment = { .tv_nsec = 1000000 };
+
+    while (!atomic_load(&n->stopping)) {
+        if (mailbox_put(n->inputs, in) == 0)
+            return;
+        nanosleep(&moment, NULL);
+    }
+    input_drop(in);
+}
+
+void mesh_net_stored(struct mesh_net *n, const struct batch_name *name, int rc)
+{
+    put(n, &(struct net_input){ .kind = NET_STORED, .name = *name, .rc = rc });
+}
+
+void mesh_net_own(struct mesh_net *n, const struct batch_name *name, uint8_t *frame, size_t len)
+{
+    put(n, &(struct net_input){ .kind = NET_OWN, .name = *name, .frame = frame, .len = len });
+}
+
+int mesh_net_reload(struct mesh_net *n, const struct config *c)
+{
+    struct net_peers *peers = net_peers_copy(c);
+
+    if (peers == NULL)
+        return -ENOMEM;
+    put(n, &(struct net_input){ .kind = NET_PEERS, .peers = peers });
+    return 0;
+}
+
+void mesh_net_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
+{
+    struct net_input in = { .kind = NET_PURGED };
+
+    memcpy(in.root, root, KEY_BYTES);
+    put(n, &in);
+}
+
+static void on_input(struct mesh_net *n, struct net_input *in)
+{
+    switch (in->kind) {
+    case NET_STORED:
+        net_step(n, &(struct mesh_event){ .kind = in->rc == 0 ? MESH_STORED : MESH_STORE_FAILED, .name = &in->name, .stored = true });
+        break;
+    case NET_OWN:
+        net_step(n, &(struct mesh_event){ .kind = MESH_OWN, .name = &in->name, .bytes = { in->frame, in->len } });
+        break;
+    case NET_PEERS:
+        net_peers_change(n, in->peers);
+        break;
+    case NET_PURGED:
+        net_peer_purged(n, in->root);
+        break;
+    case NET_STOP:
+        n->running = false;
+        break;
+    }
+    input_drop(in);
+}
+
+static void take_inputs(struct mesh_net *n)
+{
+    size_t count;
+    struct net_input *in = mailbox_take(n->inputs, &count);
+
+    for (size_t i = 0; i < count; i++)
+        on_input(n, &in[i]);
+}
+
+/* ---- the loop */
+
+enum { ITEM_INPUTS, ITEM_ZAP, ITEM_PUBLISH, ITEM_REPAIR, ITEMS_FIXED, ITEMS_PER_PEER = 4 };
+enum { ITEM_SUB, ITEM_DEALER, ITEM_SUB_MONITOR, ITEM_DEALER_MONITOR };
+
+struct poll_set {
+    zmq_pollitem_t items[ITEMS_FIXED + ITEMS_PER_PEER * MESH_LINKS_MAX];
+    struct net_peer *peers[MESH_LINKS_MAX];
+    size_t peers_n;
+};
+
+static void poll_fill(struct mesh_net *n, struct poll_set *s)
+{
+    s->items[ITEM_INPUTS] = (zmq_pollitem_t){ .fd = mailbox_fd(n->inputs), .events = ZMQ_POLLIN };
+    s->items[ITEM_ZAP] = (zmq_pollitem_t){ .socket = n->zap, .events = ZMQ_POLLIN };
+    s->items[ITEM_PUBLISH] = (zmq_pollitem_t){ .socket = n->publish.socket, .events = ZMQ_POLLIN };
+    s->items[ITEM_REPAIR] = (zmq_pollitem_t){ .socket = n->repair.socket, .events = ZMQ_POLLIN };
+    s->peers_n = 0;
+    for (size_t i = 0; i < n->peers_n && s->peers_n < MESH_LINKS_MAX; i++) {
+        struct net_peer *p = n->peers[i];
+        zmq_pollitem_t *at = &s->items[ITEMS_FIXED + ITEMS_PER_PEER * s->peers_n];
+        if (p->link.sub == NULL)
+            continue;
+        at[ITEM_SUB] = (zmq_pollitem_t){ .socket = p->link.sub, .events = ZMQ_POLLIN };
+        at[ITEM_DEALER] = (zmq_pollitem_t){ .socket = p->link.dealer, .events = ZMQ_POLLIN };
+        at[ITEM_SUB_MONITOR] = (zmq_pollitem_t){ .socket = p->link.sub_monitor, .events = ZMQ_POLLIN };
+        at[ITEM_DEALER_MONITOR] = (zmq_pollitem_t){ .socket = p->link.dealer_monitor, .events = ZMQ_POLLIN };
+        s->peers[s->peers_n++] = p;
+    }
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static long wait_ms(const struct mesh_net *n)
+{
+    int64_t at = earlier(n->wake_ms, n->state_ms + NET_STATE_MS);
+
+    if (serve_is_ready(n))
+        return 0;
+    if (n->jobs_n > 0)
+        at = earlier(at, n->serve_retry_ms);
+    if (n->publish.rebind_ms != 0)
+        at = earlier(at, n->publish.rebind_ms);
+    if (n->repair.rebind_ms != 0)
+        at = earlier(at, n->repair.rebind_ms);
+    for (size_t i = 0; i < n->peers_n; i++)
+        at = earlier(at, link_wake_ms(n->peers[i]));
+    return at <= n->now_ms ? 0 : (long)(at - n->now_ms);
+}
+
+/* Inputs may end links, so they come last in a turn. */
+static void receive_all(struct mesh_net *n, const struct poll_set *s)
+{
+    if (s->items[ITEM_ZAP].revents != 0)
+        net_receive_zap(n);
+    if (s->items[ITEM_PUBLISH].revents != 0)
+        net_receive_subscriptions(n);
+    if (s->items[ITEM_REPAIR].revents != 0)
+        net_receive_asks(n);
+    for (size_t i = 0; i < s->peers_n; i++) {
+        const zmq_pollitem_t *at = &s->items[ITEMS_FIXED + ITEMS_PER_PEER * i];
+        if (at[ITEM_SUB_MONITOR].revents != 0)
+            link_monitor(n, s->peers[i], true);
+        if (at[ITEM_DEALER_MONITOR].revents != 0)
+            link_monitor(n, s->peers[i], false);
+        if (at[ITEM_SUB].revents != 0)
+            net_receive_sub(n, s->peers[i]);
+        if (at[ITEM_DEALER].revents != 0)
+            net_receive_dealer(n, s->peers[i]);
+    }
+    take_inputs(n);
+}
+
+static void cut_and_bind(struct mesh_net *n)
+{
+    if (n->rebind_publish)
+        net_unbind(n, &n->publish);
+    if (n->rebind_repair)
+        net_unbind(n, &n->repair);
+    n->rebind_publish = false;
+    n->rebind_repair = false;
+    net_rebind_tick(n);
+}
+
+static void turn(struct mesh_net *n, struct poll_set *s)
+{
+    poll_fill(n, s);
+    if (zmq_poll(s->items, (int)(ITEMS_FIXED + ITEMS_PER_PEER * s->peers_n), wait_ms(n)) < 0 && errno != EINTR) {
+        log_error("mesh: cannot wait for the sockets: %s", zmq_strerror(errno));
+        n->running = false;
+        return;
+    }
+    read_clocks(n);
+    receive_all(n, s);
+    serve_turn(n);
+    for (size_t i = 0; i < n->peers_n; i++)
+        link_tick(n, n->peers[i]);
+    if (n->now_ms >= n->wake_ms)
+        net_tick(n);
+    cut_and_bind(n);
+    net_state_tick(n);
+}
+
+static void *run(void *ctx)
+{
+    struct mesh_net *n = ctx;
+    struct poll_set set;
+
+    read_clocks(n);
+    net_tick(n);
+    while (n->running)
+        turn(n, &set);
+    return NULL;
+}
+
+/* ---- start and stop */
+
+static int open_core(struct mesh_net *n, const struct config *c)
+{
+    struct mesh_config mc = { .ttl_s = c->policy->ttl_s };
+
+    memcpy(mc.self, n->self, KEY_BYTES);
+    snprintf(mc.federation, sizeof mc.federation, "%s", c->federation);
+    if (getrandom(&mc.seed, sizeof mc.seed, 0) != sizeof mc.seed)
+        return -EIO;
+    return mesh_create(&mc, &n->mesh);
+}
+
+static int open_all(struct mesh_net *n, const struct config *c, struct bytes own_frame, char *why)
+{
+    struct net_peers *peers = net_peers_copy(c);
+    int rc = peers == NULL ? -ENOMEM : net_bind_all(n, &c->mesh, why);
+
+    if (rc == 0)
+        rc = open_core(n, c);
+    if (rc == 0)
+        rc = reader_open(c->database, c->policy, &n->reader, why);
+    if (rc == 0) {
+        snprintf(why, CONFIG_WHY_MAX, "cannot load the members' logs from %.900s", c->database);
+        rc = net_peers_load(n, peers, own_frame);
+    }
+    free(peers);
+    return rc;
+}
+
+static int start_thread(struct mesh_net *n)
+{
+    sigset_t all, old;
+    int rc;
+
+    /* Signals are for the main thread. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    n->running = true;
+    rc = pthread_create(&n->thread, NULL, run, n);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -rc;
+}
+
+static void close_socket(void *socket)
+{
+    if (socket != NULL)
+        zmq_close(socket);
+}
+
+static void destroy(struct mesh_net *n)
+{
+    net_peers_close(n);
+    close_socket(n->publish.socket);
+    close_socket(n->repair.socket);
+    close_socket(n->zap);
+    if (n->context != NULL)
+        zmq_ctx_term(n->context);
+    mesh_destroy(&n->mesh);
+    reader_close(&n->reader);
+    mailbox_destroy(&n->inputs, input_drop);
+    free(n->allowed.keys);
+    free(n->refused.keys);
+    free(n->jobs);
+    free(n->failed);
+    free(n->state.peers);
+    pthread_mutex_destroy(&n->state_lock);
+    explicit_bzero(n->curve_secret, sizeof n->curve_secret);
+    free(n);
+}
+
+int mesh_net_start(const struct config *c, const struct identity *id, struct bytes own_frame, const struct mesh_net_handlers *h,
+                   struct mesh_net **out, char *why)
+{
+    struct mesh_net *n = calloc(1, sizeof *n);
+    int rc = -ENOMEM;
+
+    snprintf(why, CONFIG_WHY_MAX, "out of memory");
+    if (n == NULL)
+        return rc;
+    pthread_mutex_init(&n->state_lock, NULL);
+    n->handlers = *h;
+    memcpy(n->self, identity_root(id), KEY_BYTES);
+    memcpy(n->curve, identity_curve(id), KEY_BYTES);
+    memcpy(n->curve_secret, identity_curve_secret(id), KEY_BYTES);
+    n->inputs = mailbox_create(sizeof(struct net_input), NET_INPUTS_MAX);
+    n->jobs = calloc(SERVE_JOBS_MAX, sizeof *n->jobs);
+    read_clocks(n);
+    if (n->inputs != NULL && n->jobs != NULL)
+        rc = open_all(n, c, own_frame, why);
+    if (rc == 0)
+        rc = start_thread(n);
+    if (rc != 0) {
+        destroy(n);
+        return rc;
+    }
+    *out = n;
+    return 0;
+}
+
+void mesh_net_stop(struct mesh_net **np)
+{
+    struct mesh_net *n = *np;
+
+    if (n == NULL)
+        return;
+    put(n, &(struct net_input){ .kind = NET_STOP });
+    pthread_join(n->thread, NULL);
+    atomic_store(&n->stopping, true);
+    destroy(n);
+    *np = NULL;
+}

@@ -1,0 +1,238 @@
+/* The connection to one neighbour.
+ *
+ *   OFF --endpoints known--> TRYING --handshake--> UP --lost--> TRYING
+ *                              |  refused            | silent, refused
+ *                              +------> WAITING <----+     (back-off, then TRYING)
+ *
+ * libzmq reconnects by itself after a lost TCP connection, but never after a refused key (fact 6 of the transport's table in PROTOCOL.md),
+ * and it does not notice a peer that has gone silent. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "node/mesh_net_private.h"
+
+static void enter(struct mesh_net *n, struct net_link *l, enum link_state state)
+{
+    l->state = state;
+    l->since_ms = n->now_ms;
+}
+
+static void tell_core(struct mesh_net *n, const struct net_peer *p, enum mesh_event_kind kind)
+{
+    net_step(n, &(struct mesh_event){ .kind = kind, .neighbour = p->record.root });
+}
+
+static void disconnect(struct net_link *l)
+{
+    if (!l->connected)
+        return;
+    zmq_disconnect(l->sub, l->publish);
+    zmq_disconnect(l->dealer, l->repair);
+    l->connected = false;
+    l->sub_up = false;
+}
+
+static void leave_up(struct mesh_net *n, struct net_peer *p)
+{
+    if (p->link.state != LINK_UP)
+        return;
+    enter(n, &p->link, LINK_TRYING);
+    tell_core(n, p, MESH_LINK_DOWN);
+}
+
+void link_start(struct mesh_net *n, struct net_peer *p)
+{
+    struct net_link *l = &p->link;
+
+    l->renew = false;
+    if (net_link_sockets(n, l) != 0) {
+        net_problem(n, p, "no sockets left: raise LimitNOFILE");
+        enter(n, l, LINK_WAITING);
+        l->retry_ms = n->now_ms + NET_BACKOFF_MAX_MS / 10;
+        return;
+    }
+    disconnect(l);
+    if (p->record.publish[0] == '\0' || p->record.repair[0] == '\0') {
+        enter(n, l, LINK_OFF);
+        return;
+    }
+    net_link_keys(l, &p->record);
+    snprintf(l->publish, sizeof l->publish, "%s", p->record.publish);
+    snprintf(l->repair, sizeof l->repair, "%s", p->record.repair);
+    if (zmq_connect(l->sub, l->publish) != 0 || zmq_connect(l->dealer, l->repair) != 0)
+        net_problem(n, p, "its card names an endpoint that cannot be used");
+    l->connected = true;
+    enter(n, l, LINK_TRYING);
+}
+
+void link_stop(struct mesh_net *n, struct net_peer *p)
+{
+    leave_up(n, p);
+    disconnect(&p->link);
+    net_link_close(&p->link);
+    memset(&p->link, 0, sizeof p->link);
+}
+
+static void give_up_for_now(struct mesh_net *n, struct net_peer *p, const char *problem)
+{
+    struct net_link *l = &p->link;
+
+    net_problem(n, p, problem);
+    leave_up(n, p);
+    disconnect(l);
+    if (l->backoff_ms == 0)
+        l->backoff_ms = NET_BACKOFF_MS;
+    enter(n, l, LINK_WAITING);
+    l->retry_ms = n->now_ms + l->backoff_ms;
+    l->backoff_ms = l->backoff_ms * 2 < NET_BACKOFF_MAX_MS ? l->backoff_ms * 2 : NET_BACKOFF_MAX_MS;
+}
+
+void link_heard(struct mesh_net *n, struct net_peer *p)
+{
+    struct net_link *l = &p->link;
+
+    l->heard_ms = n->now_ms;
+    p->heard_s = n->now_s;
+    if (l->state != LINK_UP)
+        return;
+    l->backoff_ms = 0;
+    if (l->sub_up)
+        p->problem[0] = '\0';
+}
+
+void link_kick(struct mesh_net *n, struct net_peer *p)
+{
+    struct net_link *l = &p->link;
+
+    if (!p->wanted || l->state == LINK_UP || l->state == LINK_OFF || n->now_ms - l->since_ms < NET_KICK_MS)
+        return;
+    link_start(n, p);
+}
+
+/* ---- what time does */
+
+void link_tick(struct mesh_net *n, struct net_peer *p)
+{
+    struct net_link *l = &p->link;
+
+    if (!p->wanted)
+        return;
+    if (l->renew) {
+        leave_up(n, p);
+        l->backoff_ms = 0;
+        link_start(n, p);
+    }
+    switch (l->state) {
+    case LINK_OFF:
+        break;
+    case LINK_TRYING:
+        if (n->now_ms - l->since_ms >= NET_TRY_MS)
+            link_start(n, p);
+        break;
+    case LINK_UP:
+        if (n->now_ms - l->heard_ms >= NET_SILENCE_MS)
+            give_up_for_now(n, p, "silent: connected, but nothing is heard");
+        else if (!l->sub_up && n->now_ms - l->since_ms >= NET_SILENCE_MS)
+            net_problem(n, p, "its publisher does not answer; its batches are fetched instead");
+        break;
+    case LINK_WAITING:
+        if (n->now_ms >= l->retry_ms)
+            link_start(n, p);
+        break;
+    }
+}
+
+int64_t link_wake_ms(const struct net_peer *p)
+{
+    const struct net_link *l = &p->link;
+
+    switch (p->wanted ? l->state : LINK_OFF) {
+    case LINK_TRYING:
+        return l->since_ms + NET_TRY_MS;
+    case LINK_UP:
+        return l->heard_ms + NET_SILENCE_MS;
+    case LINK_WAITING:
+        return l->retry_ms;
+    default:
+        return INT64_MAX;
+    }
+}
+
+/* ---- what the monitors say */
+
+static void on_handshake(struct mesh_net *n, struct net_peer *p, bool of_sub)
+{
+    struct net_link *l = &p->link;
+
+    if (of_sub) {
+        l->sub_up = true;
+        return;
+    }
+    if (l->state != LINK_TRYING)
+        return;
+    enter(n, l, LINK_UP);
+    l->heard_ms = n->now_ms;
+    p->connected_s = n->now_s;
+    p->problem[0] = '\0';
+    log_info("mesh: connected to %s at %s", p->name, l->repair);
+    tell_core(n, p, MESH_LINK_UP);
+}
+
+static void on_disconnected(struct mesh_net *n, struct net_peer *p, bool of_sub)
+{
+    if (of_sub) {
+        p->link.sub_up = false;
+        return;
+    }
+    if (p->link.state != LINK_UP)
+        return;
+    net_problem(n, p, "connection lost");
+    leave_up(n, p);
+}
+
+/* Events of a connection that was given up already still come, and change nothing. */
+static void on_event(struct mesh_net *n, struct net_peer *p, bool of_sub, uint16_t event)
+{
+    enum link_state state = p->link.state;
+
+    if (state != LINK_TRYING && state != LINK_UP)
+        return;
+    switch (event) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        on_handshake(n, p, of_sub);
+        break;
+    case ZMQ_EVENT_DISCONNECTED:
+        on_disconnected(n, p, of_sub);
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        give_up_for_now(n, p, "refused: the peer does not know our key; has it added our card?");
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        give_up_for_now(n, p, "handshake failed: not the key that its card names, or no hearsay there");
+        break;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+        if (state == LINK_TRYING && !of_sub)
+            net_problem(n, p, "no answer at its address");
+        break;
+    default:
+        break;
+    }
+}
+
+void link_monitor(struct mesh_net *n, struct net_peer *p, bool of_sub)
+{
+    for (int i = 0; i < NET_RECEIVE_MAX; i++) {
+        void *monitor = of_sub ? p->link.sub_monitor : p->link.dealer_monitor;
+        uint8_t head[6];
+        char endpoint[ENDPOINT_MAX_BYTES + 1];
+        uint16_t event;
+        if (monitor == NULL || zmq_recv(monitor, head, sizeof head, ZMQ_DONTWAIT) != sizeof head)
+            return;
+        zmq_recv(monitor, endpoint, sizeof endpoint, 0);
+        memcpy(&event, head, sizeof event);
+        on_event(n, p, of_sub, event);
+    }
+}

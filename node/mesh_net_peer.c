@@ -1,0 +1,228 @@
+/* Members as configured: loaded with what the store holds of them, changed by a reload, purged. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/mesh_net_private.h"
+
+struct net_peers *net_peers_copy(const struct config *c)
+{
+    struct net_peers *copy = malloc(sizeof *copy + c->peers_n * sizeof copy->peers[0]);
+
+    if (copy == NULL)
+        return NULL;
+    copy->n = c->peers_n;
+    if (c->peers_n > 0)
+        memcpy(copy->peers, c->peers, c->peers_n * sizeof copy->peers[0]);
+    return copy;
+}
+
+struct net_peer *net_peer(const struct mesh_net *n, const uint8_t root[KEY_BYTES])
+{
+    for (size_t i = 0; i < n->peers_n; i++) {
+        if (memcmp(n->peers[i]->record.root, root, KEY_BYTES) == 0)
+            return n->peers[i];
+    }
+    return NULL;
+}
+
+/* ---- what the store holds */
+
+struct loading {
+    struct mesh_net *net;
+    const uint8_t *only;               /* one origin; NULL: all */
+    int rc;
+};
+
+static int load_record(void *ctx, const struct record *rec, struct bytes frame)
+{
+    struct loading *l = ctx;
+
+    l->rc = mesh_member_key(l->net->mesh, rec, frame);
+    if (l->rc == -ENOENT)
+        l->rc = 0;                     /* of a member that is no longer configured */
+    if (l->rc == 0)
+        net_peer_record(l->net, rec);
+    return l->rc;
+}
+
+static int load_batch(void *ctx, const struct store_batch *b)
+{
+    struct loading *l = ctx;
+    struct store_batch_ref ref = { .floor_epoch = b->floor_epoch, .floor_seq = b->floor_seq, .time_s = b->time_s };
+
+    if (l->only != NULL && memcmp(l->only, b->origin, KEY_BYTES) != 0)
+        return 0;
+    memcpy(ref.name.origin, b->origin, KEY_BYTES);
+    memcpy(ref.name.hash, b->hash, HASH_BYTES);
+    ref.name.epoch = b->epoch;
+    ref.name.seq = b->seq;
+    l->rc = mesh_held(l->net->mesh, &ref);
+    if (l->rc == -ENOENT)
+        l->rc = 0;
+    return l->rc;
+}
+
+static int load(struct mesh_net *n, const uint8_t *only)
+{
+    struct loading l = { .net = n, .only = only };
+    int rc = reader_records(n->reader, only, load_record, &l);
+
+    if (rc == 0 && l.rc == 0)
+        rc = reader_each_batch(n->reader, load_batch, &l);
+    return rc != 0 ? rc : l.rc;
+}
+
+/* ---- one member more or less */
+
+static struct net_peer *peer_add(struct mesh_net *n, const struct config_peer *c)
+{
+    struct net_peer **grown = realloc(n->peers, (n->peers_n + 1) * sizeof(struct net_peer *));
+    struct net_peer *p = calloc(1, sizeof *p);
+
+    if (grown != NULL)
+        n->peers = grown;
+    if (grown == NULL || p == NULL) {
+        free(p);
+        return NULL;
+    }
+    p->record = c->record;
+    n->peers[n->peers_n++] = p;
+    return p;
+}
+
+/* The sockets are made before the core speaks of subscriptions. */
+static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_peer *c)
+{
+    int rc;
+
+    snprintf(p->name, sizeof p->name, "%s", c->name);
+    rc = c->link ? net_link_sockets(n, &p->link) : 0;
+    if (rc == 0)
+        rc = mesh_member_set(n->mesh, &c->record, (struct bytes){ c->frame, c->frame_len }, c->link);
+    if (rc != 0)
+        return rc;
+    net_peer_record(n, &c->record);
+    if (p->wanted && !c->link)
+        link_stop(n, p);
+    if (!p->wanted && c->link)
+        p->link.renew = true;
+    p->wanted = c->link;
+    return 0;
+}
+
+/* Its keys are cut off at once: both bound sockets let everybody in anew. */
+static void peer_remove(struct mesh_net *n, size_t i)
+{
+    struct net_peer *p = n->peers[i];
+
+    log_info("mesh: %s is no longer a member here", p->name);
+    link_stop(n, p);
+    mesh_member_drop(n->mesh, p->record.root);
+    n->rebind_publish = true;
+    n->rebind_repair = true;
+    n->peers[i] = n->peers[--n->peers_n];
+    free(p);
+}
+
+void net_peer_record(struct mesh_net *n, const struct record *rec)
+{
+    struct net_peer *p = net_peer(n, rec->root);
+    bool moved;
+
+    if (p == NULL || rec->serial <= p->record.serial)
+        return;
+    moved = memcmp(p->record.curve, rec->curve, KEY_BYTES) != 0 || strcmp(p->record.publish, rec->publish) != 0
+            || strcmp(p->record.repair, rec->repair) != 0;
+    p->record = *rec;
+    if (moved && p->wanted)
+        p->link.renew = true;
+}
+
+int net_peers_load(struct mesh_net *n, const struct net_peers *peers, struct bytes own_frame)
+{
+    struct record own;
+    int rc = record_open(own_frame, &own);
+
+    if (rc == 0)
+        rc = mesh_member_set(n->mesh, &own, own_frame, false);
+    for (size_t i = 0; rc == 0 && i < peers->n; i++) {
+        struct net_peer *p = peer_add(n, &peers->peers[i]);
+        rc = p == NULL ? -ENOMEM : peer_set(n, p, &peers->peers[i]);
+    }
+    return rc != 0 ? rc : load(n, NULL);
+}
+
+/* ---- a reload */
+
+static const struct config_peer *find_config(const struct net_peers *peers, const uint8_t root[KEY_BYTES])
+{
+    for (size_t i = 0; i < peers->n; i++) {
+        if (memcmp(peers->peers[i].record.root, root, KEY_BYTES) == 0)
+            return &peers->peers[i];
+    }
+    return NULL;
+}
+
+static void change_one(struct mesh_net *n, const struct config_peer *c)
+{
+    struct net_peer *p = net_peer(n, c->record.root);
+    bool fresh = p == NULL;
+    int rc;
+
+    if (fresh)
+        p = peer_add(n, c);
+    rc = p == NULL ? -ENOMEM : peer_set(n, p, c);
+    if (rc == 0 && fresh)
+        rc = load(n, c->record.root);
+    if (rc != 0)
+        log_error("mesh: cannot take the member %s: %s", c->name, rc == -ENOSPC ? "too many members or links" : strerror(-rc));
+    else if (fresh)
+        log_info("mesh: %s is a member here", c->name);
+}
+
+void net_peers_change(struct mesh_net *n, const struct net_peers *peers)
+{
+    for (size_t i = n->peers_n; i > 0; i--) {
+        if (find_config(peers, n->peers[i - 1]->record.root) == NULL)
+            peer_remove(n, i - 1);
+    }
+    for (size_t i = 0; i < peers->n; i++)
+        change_one(n, &peers->peers[i]);
+    net_tick(n);
+}
+
+static int again(void *ctx, const struct record *rec, struct bytes frame)
+{
+    struct mesh_net *n = ctx;
+
+    return mesh_member_key(n->mesh, rec, frame) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* What the store forgot is not held any more. A member that stays configured is known by its record and begins anew. */
+void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
+{
+    struct net_peer *p = net_peer(n, root);
+    struct bytes none = { 0 };
+
+    if (p == NULL)
+        return;
+    mesh_member_drop(n->mesh, root);
+    if (mesh_member_set(n->mesh, &p->record, none, p->wanted) != 0 || reader_records(n->reader, root, again, n) != 0)
+        log_error("mesh: cannot begin anew with %s", p->name);
+    if (p->wanted)
+        p->link.renew = true;
+    net_tick(n);
+}
+
+void net_peers_close(struct mesh_net *n)
+{
+    for (size_t i = 0; i < n->peers_n; i++) {
+        net_link_close(&n->peers[i]->link);
+        free(n->peers[i]);
+    }
+    free(n->peers);
+    n->peers = NULL;
+    n->peers_n = 0;
+}

@@ -1,0 +1,209 @@
+/* node/mesh_net_private.h: what the files of the mesh thread share. Nobody else includes it.
+ *
+ *   mesh_net.c         start, stop, the loop, what other threads say
+ *   mesh_net_socket.c  sockets and their options
+ *   mesh_net_link.c    the connection to one neighbour: tried, up, refused, silent, tried again
+ *   mesh_net_peer.c    members as configured, loaded, changed, purged
+ *   mesh_net_recv.c    what comes in
+ *   mesh_net_act.c     what the core wants done
+ *   mesh_net_serve.c   ranges for neighbours, in slices
+ *   mesh_net_state.c   the snapshot for status
+ *
+ * All but the snapshot and the mailbox belongs to the mesh thread. */
+#ifndef HEARSAY_NODE_MESH_NET_PRIVATE_H
+#define HEARSAY_NODE_MESH_NET_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "node/mailbox.h"
+#include "node/mesh_net.h"
+#include "store/reader.h"
+
+enum {
+    NET_INPUTS_MAX = 16384,            /* waiting for the thread; a sender waits then */
+    NET_RECEIVE_MAX = 256,             /* messages from one socket in a turn, so that no neighbour keeps the others waiting */
+    NET_SUBSCRIPTION_MAX = 4096,       /* bytes of a message at the XPUB */
+    NET_PUBLISH_HWM = 256,             /* messages that wait for one slow subscriber: 16 MiB of the largest; more are lost to it and repaired */
+    NET_ROUTER_HWM = 128,              /* answers that wait for one slow asker */
+    NET_HANDSHAKE_MS = 5000,
+    NET_RECONNECT_MS = 200,            /* libzmq's own, after a lost or refused TCP connection ... */
+    NET_RECONNECT_MAX_MS = 60000,      /* ... doubling up to */
+    NET_BACKOFF_MS = 1000,             /* ours, after a refused key or silence ... */
+    NET_BACKOFF_MAX_MS = 300000,       /* ... doubling up to */
+    NET_SILENCE_MS = 30000,
+    NET_TRY_MS = 300000,               /* without a handshake: begin afresh, should libzmq be stuck */
+    NET_KICK_MS = 2000,                /* a neighbour that connects to us is tried at once, but not more often than so */
+    NET_REBIND_MS = 50,
+    NET_STATE_MS = 500,
+    NET_LOG_MS = 60000,                /* between two lines about one neighbour's faults, or about refused keys */
+    NET_REFUSED_MAX = MEMBERS_MAX,     /* topics asked for and not known here; more are not remembered: who asked gets them by repair */
+    SERVE_JOBS_MAX = 512,
+    SERVE_PEER_JOBS_MAX = 64,          /* of one neighbour; more are dropped, and asked for again */
+    SERVE_SLICE = 16,                  /* frames in a turn */
+    SERVE_RETRY_MS = 10,
+    SERVE_GIVE_UP_MS = 10000,          /* the asker has given up by then */
+    ROUTING_MAX = 255
+};
+
+enum link_state {
+    LINK_OFF,                          /* not wanted, or no endpoint known */
+    LINK_TRYING,                       /* connected as far as libzmq is concerned; no handshake yet */
+    LINK_UP,
+    LINK_WAITING                       /* given up for now; tried again at retry_ms */
+};
+
+/* The sockets to one neighbour. They live as long as the link is wanted, so that the SUB keeps its subscriptions. */
+struct net_link {
+    void *sub, *dealer, *sub_monitor, *dealer_monitor;
+    enum link_state state;
+    bool connected;                    /* zmq_connect() was called for these endpoints */
+    bool sub_up;
+    char publish[ENDPOINT_MAX_BYTES + 1], repair[ENDPOINT_MAX_BYTES + 1];
+    int64_t since_ms;                  /* of the state */
+    int64_t heard_ms;                  /* anything over these sockets */
+    int64_t retry_ms, backoff_ms;
+    bool renew;                        /* keys or endpoints changed */
+};
+
+struct net_routing {
+    uint8_t at[ROUTING_MAX];
+    size_t len;
+};
+
+struct net_peer {
+    char name[NAME_MAX_BYTES + 1];
+    struct record record;              /* the newest known */
+    bool wanted;                       /* configured with a link */
+    struct net_link link;
+    struct net_routing routing;        /* of its newest message at our ROUTER */
+    int64_t connected_s, heard_s;
+    uint64_t batches, bad;
+    int64_t bad_logged_ms;
+    char problem[MESH_TEXT_MAX];
+};
+
+enum net_input_kind { NET_STORED, NET_OWN, NET_PEERS, NET_PURGED, NET_STOP };
+struct net_input {
+    enum net_input_kind kind;
+    struct batch_name name;
+    int rc;
+    uint8_t *frame;                    /* NET_OWN: the thread's to free */
+    size_t len;
+    struct net_peers *peers;           /* NET_PEERS: likewise */
+    uint8_t root[KEY_BYTES];
+};
+
+/* Members as the configuration has them: a copy that travels to the thread. */
+struct net_peers {
+    size_t n;
+    struct config_peer peers[];
+};
+
+struct net_key_set {
+    uint8_t (*keys)[KEY_BYTES];        /* ascending */
+    size_t n, room;
+};
+
+struct serve_job {
+    struct net_routing to;
+    uint8_t asker[KEY_BYTES];
+    uint8_t origin[KEY_BYTES];
+    uint32_t id, epoch;
+    uint64_t from, next;               /* next: the highest seq still to be sent */
+    int64_t progress_ms;
+};
+
+/* A socket that others connect to. */
+struct net_bound {
+    void *socket;
+    const char *option;                /* "mesh.publish" */
+    char endpoint[ENDPOINT_MAX_BYTES + 1];       /* as bound: with the port that was really taken */
+    int64_t rebind_ms;                 /* 0: bound; else when to try again */
+};
+
+struct mesh_net {
+    struct mailbox *inputs;
+    struct mesh_net_handlers handlers;
+    pthread_t thread;
+    bool running;
+    atomic_bool stopping;
+
+    uint8_t curve[KEY_BYTES], curve_secret[KEY_BYTES];
+    uint8_t self[KEY_BYTES];
+    void *context, *zap;
+    struct net_bound publish, repair;
+    struct mesh *mesh;
+    struct reader *reader;
+
+    struct net_peer **peers;
+    size_t peers_n;
+    struct net_key_set allowed, refused;         /* topics, without the letter */
+    bool rebind_publish, rebind_repair;          /* at the end of this turn */
+    struct serve_job *jobs;            /* SERVE_JOBS_MAX places */
+    size_t jobs_n, jobs_turn;
+    int64_t serve_retry_ms;            /* 0: no job waits for room */
+
+    struct batch_name *failed;         /* batches that the handler could not take */
+    size_t failed_n, failed_room;
+    int64_t wake_ms;                   /* as the core said */
+    int64_t now_ms, now_s;
+    int64_t denied_logged_ms;
+    uint64_t bytes_in, bytes_out, zap_denied;
+
+    pthread_mutex_t state_lock;        /* guards `state` only; nothing is called under it */
+    struct mesh_net_state state;
+    int64_t state_ms;
+};
+
+/* ---- mesh_net_socket.c */
+int net_bind_all(struct mesh_net *n, const struct config_mesh *c, char *why);        /* ZAP first */
+void net_unbind(struct mesh_net *n, struct net_bound *b);             /* cuts all connections; bound again by net_rebind_tick() */
+void net_rebind_tick(struct mesh_net *n);
+int net_link_sockets(struct mesh_net *n, struct net_link *l);         /* makes what is missing. 0, -errno */
+void net_link_keys(struct net_link *l, const struct record *rec);     /* whom to expect there; for the next connection */
+void net_link_close(struct net_link *l);
+
+/* ---- mesh_net_link.c */
+void link_start(struct mesh_net *n, struct net_peer *p);
+void link_stop(struct mesh_net *n, struct net_peer *p);               /* for good: closes the sockets */
+void link_tick(struct mesh_net *n, struct net_peer *p);
+void link_kick(struct mesh_net *n, struct net_peer *p);               /* the neighbour has just connected to us */
+void link_monitor(struct mesh_net *n, struct net_peer *p, bool of_sub);         /* reads what a monitor says */
+void link_heard(struct mesh_net *n, struct net_peer *p);
+int64_t link_wake_ms(const struct net_peer *p);
+
+/* ---- mesh_net_peer.c */
+struct net_peers *net_peers_copy(const struct config *c);             /* NULL: out of memory */
+int net_peers_load(struct mesh_net *n, const struct net_peers *peers, struct bytes own_frame);     /* with what the store holds */
+void net_peers_change(struct mesh_net *n, const struct net_peers *peers);
+void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES]);
+void net_peer_record(struct mesh_net *n, const struct record *rec);   /* a newer record came over the mesh */
+struct net_peer *net_peer(const struct mesh_net *n, const uint8_t root[KEY_BYTES]);        /* or NULL */
+void net_peers_close(struct mesh_net *n);
+
+/* ---- mesh_net_recv.c */
+void net_receive_zap(struct mesh_net *n);
+void net_receive_subscriptions(struct mesh_net *n);
+void net_receive_asks(struct mesh_net *n);
+void net_receive_sub(struct mesh_net *n, struct net_peer *p);
+void net_receive_dealer(struct mesh_net *n, struct net_peer *p);
+
+/* ---- mesh_net_act.c */
+void net_step(struct mesh_net *n, const struct mesh_event *ev);       /* fills in the time; carries out what comes of it */
+void net_tick(struct mesh_net *n);
+bool net_answer(struct mesh_net *n, const struct net_routing *to, struct bytes frame, int *rc);
+bool key_set_has(const struct net_key_set *s, const uint8_t key[KEY_BYTES]);
+int key_set_add(struct net_key_set *s, const uint8_t key[KEY_BYTES], size_t most);     /* 0, -ENOSPC, -ENOMEM */
+void key_set_remove(struct net_key_set *s, const uint8_t key[KEY_BYTES]);
+
+/* ---- mesh_net_serve.c */
+void serve_add(struct mesh_net *n, const struct net_peer *to, const struct mesh_action *a);
+void serve_turn(struct mesh_net *n);
+bool serve_is_ready(const struct mesh_net *n);                        /* there is something to do now */
+
+/* ---- mesh_net_state.c */
+void net_state_tick(struct mesh_net *n);
+void net_problem(struct mesh_net *n, struct net_peer *p, const char *text);     /* logs it when it is another than before */
+
+#endif

@@ -1,0 +1,187 @@
+/* What comes in. Nothing is believed here: frames and messages go to the core as they are, with the name of the neighbour that sent them. */
+#include <string.h>
+#include <zmq.h>
+
+#include "node/mesh_net_private.h"
+#include "node/mesh_zap.h"
+
+/* ---- who is there */
+
+/* ZAP gave each connection the root as its User-Id. NULL when it is no member (any more). */
+static struct net_peer *sender(const struct mesh_net *n, zmq_msg_t *msg)
+{
+    const char *user = zmq_msg_gets(msg, "User-Id");
+    char text[2 * KEY_BYTES + 1];
+
+    for (size_t i = 0; user != NULL && i < n->peers_n; i++) {
+        if (strcmp(user, hex_text(n->peers[i]->record.root, KEY_BYTES, text)) == 0)
+            return n->peers[i];
+    }
+    return NULL;
+}
+
+static bool lookup(void *ctx, const uint8_t curve[KEY_BYTES], uint8_t root[KEY_BYTES])
+{
+    const struct mesh_net *n = ctx;
+
+    for (size_t i = 0; i < n->peers_n; i++) {
+        if (memcmp(n->peers[i]->record.curve, curve, KEY_BYTES) == 0) {
+            memcpy(root, n->peers[i]->record.root, KEY_BYTES);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void log_denied(struct mesh_net *n, const char *address)
+{
+    n->zap_denied++;
+    if (n->denied_logged_ms != 0 && n->now_ms - n->denied_logged_ms < NET_LOG_MS)
+        return;
+    n->denied_logged_ms = n->now_ms;
+    log_warning("mesh: refused a connection from %s: its key is no member's (%llu refused so far)", address, (unsigned long long)n->zap_denied);
+}
+
+void net_receive_zap(struct mesh_net *n)
+{
+    uint8_t root[KEY_BYTES];
+    char address[64];
+
+    for (int i = 0; i < NET_RECEIVE_MAX; i++) {
+        switch (zap_answer(n->zap, lookup, n, root, address)) {
+        case ZAP_NOTHING:
+            return;
+        case ZAP_DENIED:
+            log_denied(n, address);
+            break;
+        case ZAP_ALLOWED:
+            link_kick(n, net_peer(n, root));
+            break;
+        }
+    }
+}
+
+/* ---- messages of several parts */
+
+enum { PARTS_MAX = 3 };
+struct parts {
+    zmq_msg_t at[PARTS_MAX];
+    int n;
+};
+
+static void parts_close(struct parts *p)
+{
+    for (int i = 0; i < p->n; i++)
+        zmq_msg_close(&p->at[i]);
+    p->n = 0;
+}
+
+static struct bytes part(struct parts *p, int i)
+{
+    return (struct bytes){ zmq_msg_data(&p->at[i]), zmq_msg_size(&p->at[i]) };
+}
+
+/* How many parts came, 0 when nothing waits; PARTS_MAX + 1 when there were more than fit, which no member's node sends. */
+static int receive(void *socket, struct parts *p)
+{
+    bool more = true;
+    int n = 0;
+
+    p->n = 0;
+    while (more) {
+        zmq_msg_t msg;
+        zmq_msg_init(&msg);
+        if (zmq_msg_recv(&msg, socket, n == 0 ? ZMQ_DONTWAIT : 0) < 0) {
+            zmq_msg_close(&msg);
+            break;
+        }
+        more = zmq_msg_more(&msg) != 0;
+        n++;
+        if (p->n < PARTS_MAX)
+            p->at[p->n++] = msg;
+        else
+            zmq_msg_close(&msg);
+    }
+    return n <= PARTS_MAX ? n : PARTS_MAX + 1;
+}
+
+/* ---- each kind of socket */
+
+/* XPUB_MANUAL: what we do not take up is not subscribed. A topic is taken whole, and only of an origin that is known. */
+static void on_subscription(struct mesh_net *n, struct bytes wish)
+{
+    const uint8_t *topic = wish.at + 1;
+    int option;
+
+    if (wish.len != 1 + MESH_TOPIC_BYTES || wish.at[0] > 1 || topic[0] != 'B')
+        return;
+    option = wish.at[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
+    if (option == ZMQ_UNSUBSCRIBE || key_set_has(&n->allowed, topic + 1))
+        zmq_setsockopt(n->publish.socket, option, topic, MESH_TOPIC_BYTES);
+    else
+        key_set_add(&n->refused, topic + 1, NET_REFUSED_MAX);
+}
+
+void net_receive_subscriptions(struct mesh_net *n)
+{
+    struct parts p;
+
+    for (int i = 0; i < NET_RECEIVE_MAX * 16 && receive(n->publish.socket, &p) > 0; i++) {
+        on_subscription(n, part(&p, 0));
+        parts_close(&p);
+    }
+}
+
+static void on_ask(struct mesh_net *n, struct parts *p)
+{
+    struct bytes routing = part(p, 0);
+    struct net_peer *from = sender(n, &p->at[1]);
+
+    if (from == NULL || routing.len > ROUTING_MAX)
+        return;
+    memcpy(from->routing.at, routing.at, routing.len);
+    from->routing.len = routing.len;
+    from->heard_s = n->now_s;
+    n->bytes_in += part(p, 1).len;
+    net_step(n, &(struct mesh_event){ .kind = MESH_ASK, .neighbour = from->record.root, .bytes = part(p, 1) });
+}
+
+void net_receive_asks(struct mesh_net *n)
+{
+    struct parts p;
+    int parts;
+
+    for (int i = 0; i < NET_RECEIVE_MAX && (parts = receive(n->repair.socket, &p)) > 0; i++) {
+        if (parts == 2)
+            on_ask(n, &p);
+        parts_close(&p);
+    }
+}
+
+void net_receive_sub(struct mesh_net *n, struct net_peer *from)
+{
+    struct parts p;
+    int parts;
+
+    for (int i = 0; i < NET_RECEIVE_MAX && (parts = receive(from->link.sub, &p)) > 0; i++) {
+        link_heard(n, from);
+        n->bytes_in += part(&p, parts == 2 ? 1 : 0).len;
+        if (parts == 2)
+            net_step(n, &(struct mesh_event){ .kind = MESH_FRAME, .neighbour = from->record.root, .bytes = part(&p, 1) });
+        parts_close(&p);
+    }
+}
+
+void net_receive_dealer(struct mesh_net *n, struct net_peer *from)
+{
+    struct parts p;
+    int parts;
+
+    for (int i = 0; i < NET_RECEIVE_MAX && (parts = receive(from->link.dealer, &p)) > 0; i++) {
+        link_heard(n, from);
+        n->bytes_in += part(&p, 0).len;
+        if (parts == 1)
+            net_step(n, &(struct mesh_event){ .kind = MESH_ANSWER, .neighbour = from->record.root, .bytes = part(&p, 0) });
+        parts_close(&p);
+    }
+}

@@ -1,0 +1,80 @@
+/* The snapshot for status, and what is said of a neighbour's troubles. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/mesh_net_private.h"
+
+void net_problem(struct mesh_net *n, struct net_peer *p, const char *text)
+{
+    (void)n;
+    if (strcmp(p->problem, text) == 0)
+        return;
+    snprintf(p->problem, sizeof p->problem, "%s", text);
+    log_warning("mesh: %s (%s): %s", p->name, p->record.repair, text);
+}
+
+static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct mesh_net_peer *out)
+{
+    struct mesh_log_state log;
+
+    memcpy(out->name, p->name, sizeof out->name);
+    memcpy(out->root, p->record.root, KEY_BYTES);
+    memcpy(out->endpoint, p->record.publish, sizeof out->endpoint);
+    out->link = p->wanted;
+    out->connected = p->link.state == LINK_UP;
+    out->connected_s = p->connected_s;
+    out->heard_s = p->heard_s;
+    out->batches = p->batches;
+    out->bad = p->bad;
+    out->record_expires_s = p->record.not_after_s;
+    memcpy(out->problem, p->problem, sizeof out->problem);
+    if (mesh_log_state(n->mesh, p->record.root, &log) == 0) {
+        out->head = log.head;
+        out->epoch = log.epoch;
+        out->behind = log.missing;
+    }
+}
+
+void net_state_tick(struct mesh_net *n)
+{
+    struct mesh_net_state s = { .settled = mesh_settled(n->mesh), .bytes_in = n->bytes_in, .bytes_out = n->bytes_out, .zap_denied = n->zap_denied };
+    struct mesh_net_peer *old;
+
+    if (n->state_ms != 0 && n->now_ms - n->state_ms < NET_STATE_MS)
+        return;
+    n->state_ms = n->now_ms;
+    s.peers = calloc(n->peers_n + 1, sizeof *s.peers);
+    if (s.peers == NULL)
+        return;
+    s.peers_n = n->peers_n;
+    for (size_t i = 0; i < n->peers_n; i++)
+        fill_peer(n, n->peers[i], &s.peers[i]);
+    for (int c = 0; c < MESH_COUNTS; c++)
+        s.counts[c] = mesh_counted(n->mesh, (enum mesh_count)c);
+    pthread_mutex_lock(&n->state_lock);
+    old = n->state.peers;
+    n->state = s;
+    pthread_mutex_unlock(&n->state_lock);
+    free(old);
+}
+
+int mesh_net_state(struct mesh_net *n, struct mesh_net_state *out)
+{
+    struct mesh_net_peer *copy;
+    int rc = 0;
+
+    pthread_mutex_lock(&n->state_lock);
+    copy = calloc(n->state.peers_n + 1, sizeof *copy);
+    if (copy == NULL) {
+        rc = -ENOMEM;
+    } else {
+        if (n->state.peers_n > 0)
+            memcpy(copy, n->state.peers, n->state.peers_n * sizeof *copy);
+        *out = n->state;
+        out->peers = copy;
+    }
+    pthread_mutex_unlock(&n->state_lock);
+    return rc;
+}
