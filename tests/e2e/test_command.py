@@ -151,7 +151,7 @@ def test_a_failed_init_leaves_nothing(tmp_path):
 def test_init_takes_its_words_into_the_configuration(tmp_path):
     conf = init(tmp_path / "n", "--federation", "friends", "--advertise", "192.0.2.5", "--port", "5000", name="MX.C.Example.")
     text = conf.read_text()
-    assert 'name       = "mx.c.example"' in text and '"friends"' in text and '"192.0.2.5"' in text
+    assert 'name = "mx.c.example"' in text and '"friends"' in text and '"192.0.2.5"' in text
     for port in ("127.0.0.1:5000", "0.0.0.0:5001", "0.0.0.0:5002"):
         assert port in text
     card = json.loads(ask(conf, "card", "--json").stdout)
