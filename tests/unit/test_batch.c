@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "documented.h"
 #include "fixed_identity.h"
 #include "proto/batch.h"
 #include "proto/subject.h"
@@ -539,32 +540,6 @@ static void masses_round_to_the_nearest_step_on_a_logarithmic_scale(void **state
     }
     for (unsigned step = 0; step < MASS_STEPS; step++)
         assert_int_equal(mass_step(mass_of_step(step) * UINT64_C(1000)), step);
-}
-
-/* The bytes of the block of PROTOCOL.md that begins with "```hex NAME". */
-static size_t documented(const char *name, uint8_t *out, size_t room)
-{
-    char line[512], want[64];
-    size_t n = 0;
-    unsigned byte;
-    int inside = 0, width;
-    FILE *f = fopen(SOURCE_DIR "/proto/PROTOCOL.md", "r");
-
-    assert_non_null(f);
-    snprintf(want, sizeof want, "```hex %s\n", name);
-    while (fgets(line, sizeof line, f) != NULL) {
-        if (inside && strncmp(line, "```", 3) == 0)
-            break;
-        for (const char *at = line; inside && sscanf(at, " %2x%n", &byte, &width) == 1; at += width) {
-            assert_true(n < room);
-            out[n++] = (uint8_t)byte;
-        }
-        inside = inside || strcmp(line, want) == 0;
-    }
-    fclose(f);
-    if (n == 0)
-        fail_msg("PROTOCOL.md has no %s", name);
-    return n;
 }
 
 static void the_documented_frame_is_the_one_that_is_sealed_and_opened(void **state)

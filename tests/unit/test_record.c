@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "documented.h"
 #include "fixed_identity.h"
 #include "proto/record.h"
 
@@ -328,6 +329,40 @@ static void a_fingerprint_is_five_groups_of_four_digits(void **state)
     assert_int_equal(text[4], '-');
 }
 
+static bool protocol_has_line(const char *want)
+{
+    char line[CARD_MAX + 2];
+    bool found = false;
+    FILE *f = fopen(SOURCE_DIR "/proto/PROTOCOL.md", "r");
+
+    assert_non_null(f);
+    while (!found && fgets(line, sizeof line, f) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        found = strcmp(line, want) == 0;
+    }
+    fclose(f);
+    return found;
+}
+
+static void the_documented_record_and_card_are_the_ones_that_are_sealed(void **state)
+{
+    uint8_t doc[RECORD_FRAME_MAX];
+    struct record r = plain_record();
+    size_t doc_len = documented("record", doc, sizeof doc);
+    char card[CARD_MAX];
+
+    (void)state;
+    r.serial = 1;
+    r.not_after_s = 1807776000;
+    struct sealed s = seal(&r);
+    assert_int_equal(s.len, doc_len);
+    assert_memory_equal(s.frame, doc, doc_len);
+    assert_int_equal(card_encode((struct bytes){ s.frame, s.len }, card, sizeof card), 0);
+    assert_true(protocol_has_line(card));
+    assert_int_equal(documented("root key", doc, sizeof doc), KEY_BYTES);
+    assert_memory_equal(doc, identity_root(id), KEY_BYTES);
+}
+
 static int current(const struct record *want, int64_t now_s, struct record *out)
 {
     struct sealed s = { .len = sizeof s.frame };
@@ -483,6 +518,7 @@ int main(void)
         cmocka_unit_test(the_card_of_rfc4648_s_vector_is_the_published_text),
         cmocka_unit_test(what_is_no_card_is_refused),
         cmocka_unit_test(a_fingerprint_is_five_groups_of_four_digits),
+        cmocka_unit_test(the_documented_record_and_card_are_the_ones_that_are_sealed),
         cmocka_unit_test_teardown(a_new_record_lives_for_90_days_and_is_kept, remove_file),
         cmocka_unit_test_teardown(a_record_is_renewed_45_days_before_it_ends, remove_file),
         cmocka_unit_test_teardown(a_change_of_name_or_endpoint_makes_a_new_record, remove_file),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "documented.h"
 #include "proto/name.h"
 #include "proto/network.h"
 #include "proto/subject.h"
@@ -277,11 +278,15 @@ static void the_hash_of_a_sender_is_the_documented_one(void **state)
     struct subject s;
     const char *reason;
     char text[SUBJECT_TEXT_MAX];
+    uint8_t doc[SUBJECT_KEY_MAX];
+    size_t doc_len = documented("sender", doc, sizeof doc);
 
     (void)state;
     subject_sender_key("example-coalition", "secret", key);
     assert_int_equal(subject_parse("User@Bad.Example", 16, key, &s, &reason), 0);
     assert_string_equal(subject_text(&s, text), "sender:5f884b1435f2482250454e960bb6ce8b");
+    assert_int_equal(doc_len, s.len);
+    assert_memory_equal(doc, s.key, s.len);
 }
 
 static void the_text_of_a_subject_reads_back_as_the_subject(void **state)
