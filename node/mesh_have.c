@@ -256,31 +256,26 @@ static void serve_fetch(struct mesh *m, struct member *from, const struct messag
     mesh_count(m, MESH_COUNT_SERVED);
 }
 
-static void asked_for_have(struct mesh *m, struct member *from, const struct message *msg)
-{
-    bool full = msg->u.have.full && m->now_ms - from->link.full_answer_ms >= 1000;
-
-    from->link.asked_ms = m->now_ms;
-    hear_have(m, from, msg);
-    if (!msg->u.have.answer_wanted)
-        return;
-    if (full)
-        from->link.full_answer_ms = m->now_ms;
-    have_send(m, from, MESH_DO_ANSWER, full, false);
-}
-
 /* A neighbour may ask so much, not more: what it gets costs more than what it sends. */
-static bool may_ask(struct mesh *m, struct link *l)
+static bool may_ask(struct mesh *m, struct link *l, int64_t asks)
 {
     const int64_t most = INT64_C(2000) * MESH_ASKS_PER_S;
     int64_t grown = l->asks_milli + (m->now_ms - l->asks_ms) * MESH_ASKS_PER_S;
 
     l->asks_milli = grown > most || m->now_ms - l->asks_ms > 2000 ? most : grown;
     l->asks_ms = m->now_ms;
-    if (l->asks_milli < 1000)
+    if (l->asks_milli < 1000 * asks)
         return false;
-    l->asks_milli -= 1000;
+    l->asks_milli -= 1000 * asks;
     return true;
+}
+
+static void asked_for_have(struct mesh *m, struct member *from, const struct message *msg)
+{
+    from->link.asked_ms = m->now_ms;
+    hear_have(m, from, msg);
+    if (msg->u.have.answer_wanted)
+        have_send(m, from, MESH_DO_ANSWER, msg->u.have.full && may_ask(m, &from->link, FULL_ANSWER_ASKS), false);
 }
 
 static void bad_message(struct mesh *m, const struct member *from)
@@ -307,7 +302,7 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
 {
     struct message msg = { 0 };
 
-    if (!may_ask(m, &from->link)) {
+    if (!may_ask(m, &from->link, 1)) {
         mesh_count(m, MESH_COUNT_OVER_LIMIT);
         return;
     }

@@ -60,7 +60,6 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     o->link.asked_ms = -1;
     o->record_asked_ms = INT64_MIN / 2;
     o->doubt.next_ms = INT64_MIN / 2;
-    o->link.full_answer_ms = INT64_MIN / 2;
     o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
     memmove(m->members + i + 1, m->members + i, (m->members_n - i) * sizeof(struct member *));
     m->members[i] = o;

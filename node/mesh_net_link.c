@@ -214,7 +214,7 @@ static void on_event(struct mesh_net *n, struct net_peer *p, bool of_sub, uint16
         give_up_for_now(n, p, "handshake failed: not the key that its card names, or no hearsay there");
         break;
     case ZMQ_EVENT_CONNECT_RETRIED:
-        if (state == LINK_TRYING && !of_sub)
+        if (state == LINK_TRYING && !of_sub && n->now_ms - p->link.since_ms >= NET_UNREACHED_MS)
             net_problem(n, p, "no answer at its address");
         break;
     default:

@@ -33,6 +33,7 @@ enum {
     NET_BACKOFF_MAX_MS = 300000,       /* ... doubling up to */
     NET_SILENCE_MS = 30000,
     NET_TRY_MS = 300000,               /* without a handshake: begin afresh, should libzmq be stuck */
+    NET_UNREACHED_MS = 5000,           /* so long without a TCP connection is worth a line: neighbours that start together are not */
     NET_KICK_MS = 2000,                /* a neighbour that connects to us is tried at once, but not more often than so */
     NET_REBIND_MS = 50,
     NET_STATE_MS = 500,

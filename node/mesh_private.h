@@ -32,6 +32,7 @@ enum {
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
     FETCH_FRAMES_MAX = FETCH_RANGE_MAX * MESH_VERSIONS_MAX,
+    FULL_ANSWER_ASKS = 20,             /* so many messages a full answer counts for */
     FETCH_TOTAL_MS = 60000             /* however slowly its frames come */
 };
 #define EPOCH_START_S INT64_C(1767225600)       /* 2026-01-01T00:00:00Z: minute 0 of epoch numbers */
@@ -109,7 +110,6 @@ struct link {
     int64_t have_at_ms;                /* when the next Have is due */
     int64_t answered_ms;               /* last Have on our own connection to it */
     int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
-    int64_t full_answer_ms;            /* when it last got all */
     uint64_t told_version;             /* it was told all that changed up to here */
     unsigned fetches;                  /* outstanding */
     size_t claims_n;

@@ -1,0 +1,549 @@
+/* node/mesh_net: real sockets on loopback, real databases in a private directory. Each wait ends as soon as what is waited for is there. */
+#include "node/mesh_net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <cmocka.h>
+
+#include "node/log.h"
+#include "store/store.h"
+
+enum { STATIONS = 3, WAIT_S = 60, EPOCH = 1000 };
+
+/* One member: keys, configuration, database, and the mesh thread when it runs. */
+struct station {
+    struct identity *id;
+    struct record record;
+    uint8_t frame[RECORD_FRAME_MAX];
+    size_t frame_len;
+    struct config config;
+    struct store *store;
+    struct mesh_net *net;
+    uint64_t seq;
+    uint8_t previous[HASH_BYTES];
+    pthread_mutex_t lock;              /* guards the store handle and what follows */
+    pthread_cond_t changed;
+    unsigned stored, records, settled;
+};
+
+static struct station stations[STATIONS];
+static struct station *const a = &stations[0], *const b = &stations[1], *const c = &stations[2];
+static char dir[] = "/tmp/hearsay-mesh-XXXXXX";
+
+/* ---- what a daemon does for the mesh thread */
+
+static int on_store(void *ctx, struct store_batch *name, uint8_t *frame)
+{
+    struct station *s = ctx;
+    struct batch_name stored = { .epoch = name->epoch, .seq = name->seq };
+    int rc;
+
+    memcpy(stored.origin, name->origin, KEY_BYTES);
+    memcpy(stored.hash, name->hash, HASH_BYTES);
+    pthread_mutex_lock(&s->lock);
+    rc = store_add_batches(s->store, name, 1, (int64_t)time(NULL));
+    s->stored += rc == 0 && name->stored;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    free(frame);
+    mesh_net_stored(s->net, &stored, rc);
+    return 0;
+}
+
+static void on_record(void *ctx, const struct record *rec, struct bytes frame)
+{
+    struct station *s = ctx;
+
+    pthread_mutex_lock(&s->lock);
+    assert_int_equal(store_add_record(s->store, rec->root, rec->serial, frame), 0);
+    s->records++;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void on_settled(void *ctx, uint32_t above)
+{
+    struct station *s = ctx;
+
+    (void)above;
+    pthread_mutex_lock(&s->lock);
+    s->settled++;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- stations */
+
+/* A port that was free a moment ago: the card must name it before anything is bound. */
+static int free_port(void)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof addr;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+    close(fd);
+    return ntohs(addr.sin_port);
+}
+
+static void seal_record(struct station *s)
+{
+    s->frame_len = sizeof s->frame;
+    assert_int_equal(record_seal(&s->record, s->id, s->frame, &s->frame_len), 0);
+}
+
+static void make(struct station *s, const char *name)
+{
+    char why[STORE_WHY_MAX];
+
+    memset(s, 0, sizeof *s);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    assert_int_equal(identity_generate(&s->id), 0);
+    memcpy(s->record.root, identity_root(s->id), KEY_BYTES);
+    memcpy(s->record.operational, identity_operational(s->id), KEY_BYTES);
+    memcpy(s->record.curve, identity_curve(s->id), KEY_BYTES);
+    snprintf(s->record.name, sizeof s->record.name, "%s", name);
+    snprintf(s->record.publish, sizeof s->record.publish, "tcp://127.0.0.1:%d", free_port());
+    snprintf(s->record.repair, sizeof s->record.repair, "tcp://127.0.0.1:%d", free_port());
+    s->record.serial = 1;
+    s->record.not_after_s = (int64_t)time(NULL) + 86400;
+    seal_record(s);
+    snprintf(s->config.name, sizeof s->config.name, "%s", name);
+    snprintf(s->config.federation, sizeof s->config.federation, "test");
+    snprintf(s->config.database, sizeof s->config.database, "%s/%s.db", dir, name);
+    snprintf(s->config.mesh.publish, sizeof s->config.mesh.publish, "%s", s->record.publish);
+    snprintf(s->config.mesh.repair, sizeof s->config.mesh.repair, "%s", s->record.repair);
+    s->config.mesh.present = true;
+    s->config.policy = policy_create();
+    snprintf(s->config.policy->federation, sizeof s->config.policy->federation, "test");
+    memcpy(s->config.policy->self, s->record.root, KEY_BYTES);
+    policy_finish(s->config.policy);
+    s->config.peers = calloc(STATIONS, sizeof *s->config.peers);
+    if (store_open(s->config.database, true, &s->store, why) != 0)
+        fail_msg("%s", why);
+    assert_int_equal(store_set_policy(s->store, s->config.policy, (int64_t)time(NULL)), 0);
+    assert_int_equal(store_add_record(s->store, s->record.root, 1, (struct bytes){ s->frame, s->frame_len }), 0);
+}
+
+static void knows(struct station *s, const struct station *other, bool link)
+{
+    struct config_peer *p = &s->config.peers[s->config.peers_n++];
+
+    snprintf(p->name, sizeof p->name, "%s", other->record.name);
+    p->record = other->record;
+    memcpy(p->frame, other->frame, other->frame_len);
+    p->frame_len = other->frame_len;
+    p->link = link;
+}
+
+static void start(struct station *s)
+{
+    const struct mesh_net_handlers h = { .ctx = s, .store = on_store, .record = on_record, .settled = on_settled };
+    char why[CONFIG_WHY_MAX];
+
+    if (mesh_net_start(&s->config, s->id, (struct bytes){ s->frame, s->frame_len }, &h, &s->net, why) != 0)
+        fail_msg("%s", why);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    log_open(getenv("MESH_LOG") != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
+    strcpy(dir, "/tmp/hearsay-mesh-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    make(a, "a.example");
+    make(b, "b.example");
+    make(c, "c.example");
+    return 0;
+}
+
+static int end(void **state)
+{
+    char command[64];
+
+    (void)state;
+    for (struct station *s = stations; s < stations + STATIONS; s++) {
+        mesh_net_stop(&s->net);
+        store_close(&s->store);
+        identity_destroy(&s->id);
+        policy_destroy(&s->config.policy);
+        free(s->config.peers);
+        pthread_mutex_destroy(&s->lock);
+        pthread_cond_destroy(&s->changed);
+    }
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command);
+}
+
+/* ---- batches */
+
+/* A batch of one opinion, signed. The frame is the caller's. */
+static uint8_t *sign(struct station *s, uint64_t seq, struct store_batch *name)
+{
+    static const uint8_t key[] = { SUBJECT_IP4, 192, 0, 2, 7, 32 };
+    char categories[1][CATEGORY_MAX_BYTES + 1] = { "spam" };
+    struct opinion opinion = { .key = key, .key_len = sizeof key, .black = 5 };
+    struct batch batch = { .epoch = EPOCH, .seq = seq, .record_serial = s->record.serial, .time_s = (int64_t)time(NULL),
+                           .categories_n = 1, .categories = categories, .opinions_n = 1, .opinions = &opinion };
+    uint8_t *frame = NULL;
+    size_t len = 0;
+
+    opinion.time_s = batch.time_s - batch.time_s % OPINION_TIME_STEP_S;
+    memcpy(batch.origin, s->record.root, KEY_BYTES);
+    memcpy(batch.previous, s->previous, HASH_BYTES);
+    snprintf(batch.federation, sizeof batch.federation, "test");
+    assert_int_equal(batch_seal(&batch, s->id, &frame, &len), 0);
+    memcpy(s->previous, batch.hash, HASH_BYTES);
+    *name = (struct store_batch){ .epoch = EPOCH, .seq = seq, .time_s = batch.time_s, .frame = { frame, len } };
+    memcpy(name->origin, batch.origin, KEY_BYTES);
+    memcpy(name->hash, batch.hash, HASH_BYTES);
+    return frame;
+}
+
+/* Stored, and told if the mesh thread runs. */
+static void tell(struct station *s)
+{
+    struct store_batch name;
+    uint8_t *frame = sign(s, ++s->seq, &name);
+    struct batch_name told = { .epoch = EPOCH, .seq = s->seq, .record_serial = s->record.serial };
+
+    memcpy(told.origin, name.origin, KEY_BYTES);
+    memcpy(told.hash, name.hash, HASH_BYTES);
+    pthread_mutex_lock(&s->lock);
+    assert_int_equal(store_add_batches(s->store, &name, 1, (int64_t)time(NULL)), 0);
+    pthread_mutex_unlock(&s->lock);
+    if (s->net != NULL)
+        mesh_net_own(s->net, &told, frame, name.frame.len);
+    else
+        free(frame);
+}
+
+/* ---- waiting */
+
+static void wait_for_stored(struct station *s, unsigned n)
+{
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_S;
+    pthread_mutex_lock(&s->lock);
+    while (s->stored < n && rc == 0)
+        rc = pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    pthread_mutex_unlock(&s->lock);
+    if (s->stored < n)
+        fail_msg("%s has %u batches, want %u", s->record.name, s->stored, n);
+}
+
+typedef bool (*state_test)(const struct mesh_net_state *state);
+
+static void wait_for_state(struct station *s, state_test test, const char *what)
+{
+    const struct timespec moment = { .tv_nsec = 20000000 };
+
+    for (int i = 0; i < WAIT_S * 50; i++) {
+        struct mesh_net_state state;
+        bool is;
+        assert_int_equal(mesh_net_state(s->net, &state), 0);
+        is = test(&state);
+        free(state.peers);
+        if (is)
+            return;
+        nanosleep(&moment, NULL);
+    }
+    fail_msg("%s: never %s", s->record.name, what);
+}
+
+static bool is_connected(const struct mesh_net_state *s)
+{
+    return s->peers_n > 0 && s->peers[0].connected;
+}
+
+static bool is_cut_off(const struct mesh_net_state *s)
+{
+    return s->peers_n > 0 && !s->peers[0].connected && strstr(s->peers[0].problem, "refused") != NULL;
+}
+
+static bool is_alone(const struct mesh_net_state *s)
+{
+    return s->peers_n == 0;
+}
+
+static bool has_denied(const struct mesh_net_state *s)
+{
+    return s->zap_denied > 0;
+}
+
+static bool has_two_faults(const struct mesh_net_state *s)
+{
+    return s->counts[MESH_COUNT_BAD_SIGNATURE] == 1 && s->counts[MESH_COUNT_MALFORMED] == 1 && s->peers[0].bad == 2;
+}
+
+static bool is_level(const struct mesh_net_state *s)
+{
+    return s->peers_n > 0 && s->peers[0].head == 200 && s->peers[0].behind == 0;
+}
+
+/* ---- claims */
+
+static void line(void)
+{
+    knows(a, b, true);
+    knows(a, c, false);
+    knows(b, a, true);
+    knows(b, c, true);
+    knows(c, b, true);
+    knows(c, a, false);
+}
+
+static void a_batch_reaches_a_member_over_another(void **state)
+{
+    (void)state;
+    line();
+    start(a);
+    start(b);
+    start(c);
+    wait_for_state(a, is_connected, "connected");
+    wait_for_state(c, is_connected, "connected");
+    tell(a);
+    tell(a);
+    wait_for_stored(c, 2);
+    tell(c);
+    wait_for_stored(a, 1);
+    assert_int_equal(b->stored, 3);
+    assert_int_equal(a->settled, 1);
+}
+
+static void a_late_joiner_fetches_all(void **state)
+{
+    (void)state;
+    line();
+    for (int i = 0; i < 200; i++)
+        tell(a);
+    start(a);
+    start(b);
+    wait_for_stored(b, 200);
+    mesh_net_stop(&a->net);
+    start(c);
+    wait_for_stored(c, 200);
+    wait_for_state(b, is_level, "level with a");
+    assert_int_equal(c->stored, 200);
+}
+
+static void a_member_allowed_later_gets_in_without_a_restart(void **state)
+{
+    (void)state;
+    knows(a, b, true);
+    start(a);
+    start(b);
+    wait_for_state(a, is_cut_off, "refused");
+    wait_for_state(b, has_denied, "denying");
+    tell(a);
+    knows(b, a, true);
+    pthread_mutex_lock(&b->lock);
+    assert_int_equal(store_set_policy(b->store, b->config.policy, (int64_t)time(NULL)), 0);
+    pthread_mutex_unlock(&b->lock);
+    assert_int_equal(mesh_net_reload(b->net, &b->config), 0);
+    wait_for_stored(b, 1);
+    wait_for_state(a, is_connected, "connected");
+    tell(a);
+    wait_for_stored(b, 2);
+}
+
+static void a_removed_member_is_cut_off_and_others_stay(void **state)
+{
+    (void)state;
+    line();
+    start(a);
+    start(b);
+    start(c);
+    wait_for_state(a, is_connected, "connected");
+    wait_for_state(c, is_connected, "connected");
+    b->config.peers[0] = b->config.peers[1];
+    b->config.peers_n = 1;
+    assert_int_equal(mesh_net_reload(b->net, &b->config), 0);
+    wait_for_state(a, is_cut_off, "cut off");
+    tell(c);
+    wait_for_stored(b, 1);
+    assert_int_equal(a->stored, 0);
+    c->config.peers_n = 0;
+    assert_int_equal(mesh_net_reload(c->net, &c->config), 0);
+    wait_for_state(c, is_alone, "alone");
+}
+
+static void a_purged_member_is_fetched_anew(void **state)
+{
+    (void)state;
+    line();
+    start(a);
+    start(b);
+    tell(a);
+    tell(a);
+    wait_for_stored(b, 2);
+    pthread_mutex_lock(&b->lock);
+    assert_int_equal(store_purge(b->store, a->record.root, (int64_t)time(NULL), &(uint64_t){ 0 }), 0);
+    b->stored = 0;
+    pthread_mutex_unlock(&b->lock);
+    mesh_net_purged(b->net, a->record.root);
+    wait_for_stored(b, 2);
+}
+
+static void a_new_record_travels_and_its_batches_are_taken(void **state)
+{
+    (void)state;
+    line();
+    a->record.serial = 2;
+    a->record.not_after_s += 86400;
+    seal_record(a);
+    assert_int_equal(store_add_record(a->store, a->record.root, 2, (struct bytes){ a->frame, a->frame_len }), 0);
+    start(a);
+    start(b);
+    start(c);
+    tell(a);
+    wait_for_stored(c, 1);
+    assert_int_equal(b->records, 1);
+    assert_int_equal(c->records, 1);
+}
+
+/* ---- a member whose node does what it likes: bare sockets in the place of A's */
+
+struct rogue {
+    void *context, *publish, *repair;
+};
+
+static void *rogue_socket(struct rogue *r, int type, const char *endpoint)
+{
+    void *socket = zmq_socket(r->context, type);
+    int one = 1, zero = 0;
+
+    zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &one, sizeof one);
+    zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, identity_curve_secret(a->id), KEY_BYTES);
+    assert_int_equal(zmq_bind(socket, endpoint), 0);
+    return socket;
+}
+
+static void rogue_open(struct rogue *r)
+{
+    r->context = zmq_ctx_new();
+    r->publish = rogue_socket(r, ZMQ_XPUB, a->record.publish);
+    r->repair = rogue_socket(r, ZMQ_ROUTER, a->record.repair);
+}
+
+static void rogue_close(struct rogue *r)
+{
+    zmq_close(r->publish);
+    zmq_close(r->repair);
+    zmq_ctx_term(r->context);
+}
+
+static void wait_for_subscription(struct rogue *r, const struct station *origin)
+{
+    uint8_t wish[64];
+
+    do
+        assert_int_equal(zmq_recv(r->publish, wish, sizeof wish, 0), 1 + MESH_TOPIC_BYTES);
+    while (memcmp(wish + 2, origin->record.root, KEY_BYTES) != 0);
+}
+
+static void rogue_publish(struct rogue *r, const struct station *origin, const void *frame, size_t len)
+{
+    uint8_t topic[MESH_TOPIC_BYTES] = { 'B' };
+
+    memcpy(topic + 1, origin->record.root, KEY_BYTES);
+    zmq_send(r->publish, topic, sizeof topic, ZMQ_SNDMORE);
+    zmq_send(r->publish, frame, len, 0);
+}
+
+static void a_tampered_frame_is_refused_and_blamed_on_who_sent_it(void **state)
+{
+    struct rogue rogue;
+    struct store_batch name;
+    uint8_t *frame, *tampered;
+
+    (void)state;
+    line();
+    rogue_open(&rogue);
+    start(b);
+    wait_for_subscription(&rogue, c);
+    frame = sign(c, 1, &name);
+    tampered = malloc(name.frame.len);
+    memcpy(tampered, frame, name.frame.len);
+    tampered[name.frame.len - SIGNATURE_BYTES - 1] ^= 1;
+    rogue_publish(&rogue, c, tampered, name.frame.len);
+    rogue_publish(&rogue, c, "short", 5);
+    rogue_publish(&rogue, c, frame, name.frame.len);
+    wait_for_stored(b, 1);
+    wait_for_state(b, has_two_faults, "blaming");
+    assert_int_equal(b->stored, 1);
+    free(tampered);
+    free(frame);
+    rogue_close(&rogue);
+}
+
+/* ---- a stranger */
+
+static void a_strangers_key_is_denied(void **state)
+{
+    void *context = zmq_ctx_new();
+    void *dealer = zmq_socket(context, ZMQ_DEALER);
+    char public_key[41], secret_key[41];
+    int zero = 0;
+
+    (void)state;
+    line();
+    start(b);
+    zmq_setsockopt(dealer, ZMQ_LINGER, &zero, sizeof zero);
+    assert_int_equal(zmq_curve_keypair(public_key, secret_key), 0);
+    zmq_setsockopt(dealer, ZMQ_CURVE_SERVERKEY, b->record.curve, KEY_BYTES);
+    zmq_setsockopt(dealer, ZMQ_CURVE_PUBLICKEY, public_key, 41);
+    zmq_setsockopt(dealer, ZMQ_CURVE_SECRETKEY, secret_key, 41);
+    assert_int_equal(zmq_connect(dealer, b->record.repair), 0);
+    wait_for_state(b, has_denied, "denying");
+    zmq_close(dealer);
+    zmq_ctx_term(context);
+}
+
+static void a_port_in_use_is_said_at_the_start(void **state)
+{
+    const struct mesh_net_handlers h = { .ctx = a, .store = on_store, .record = on_record, .settled = on_settled };
+    char why[CONFIG_WHY_MAX];
+
+    (void)state;
+    start(b);
+    memcpy(a->config.mesh.repair, b->config.mesh.repair, sizeof a->config.mesh.repair);
+    assert_int_equal(mesh_net_start(&a->config, a->id, (struct bytes){ a->frame, a->frame_len }, &h, &a->net, why), -EADDRINUSE);
+    assert_non_null(strstr(why, "mesh.repair"));
+    assert_null(a->net);
+}
+
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_batch_reaches_a_member_over_another),
+        CLAIM(a_late_joiner_fetches_all),
+        CLAIM(a_member_allowed_later_gets_in_without_a_restart),
+        CLAIM(a_removed_member_is_cut_off_and_others_stay),
+        CLAIM(a_purged_member_is_fetched_anew),
+        CLAIM(a_new_record_travels_and_its_batches_are_taken),
+        CLAIM(a_tampered_frame_is_refused_and_blamed_on_who_sent_it),
+        CLAIM(a_strangers_key_is_denied),
+        CLAIM(a_port_in_use_is_said_at_the_start),
+    };
+    return cmocka_run_group_tests_name("mesh_net", tests, NULL, NULL);
+}
