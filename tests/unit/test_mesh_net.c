@@ -233,6 +233,16 @@ static void tell(struct station *s)
 
 /* ---- waiting */
 
+static unsigned read_count(struct station *s, const unsigned *count)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&s->lock);
+    n = *count;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
 static void wait_for_stored(struct station *s, unsigned n)
 {
     struct timespec until;
@@ -244,8 +254,8 @@ static void wait_for_stored(struct station *s, unsigned n)
     while (s->stored < n && rc == 0)
         rc = pthread_cond_timedwait(&s->changed, &s->lock, &until);
     pthread_mutex_unlock(&s->lock);
-    if (s->stored < n)
-        fail_msg("%s has %u batches, want %u", s->record.name, s->stored, n);
+    if (rc != 0)
+        fail_msg("%s has %u batches, want %u", s->record.name, read_count(s, &s->stored), n);
 }
 
 typedef bool (*state_test)(const struct mesh_net_state *state);
@@ -323,8 +333,8 @@ static void a_batch_reaches_a_member_over_another(void **state)
     wait_for_stored(c, 2);
     tell(c);
     wait_for_stored(a, 1);
-    assert_int_equal(b->stored, 3);
-    assert_int_equal(a->settled, 1);
+    assert_int_equal(read_count(b, &b->stored), 3);
+    assert_int_equal(read_count(a, &a->settled), 1);
 }
 
 static void a_late_joiner_fetches_all(void **state)
@@ -340,7 +350,7 @@ static void a_late_joiner_fetches_all(void **state)
     start(c);
     wait_for_stored(c, 200);
     wait_for_state(b, is_level, "level with a");
-    assert_int_equal(c->stored, 200);
+    assert_int_equal(read_count(c, &c->stored), 200);
 }
 
 static void a_member_allowed_later_gets_in_without_a_restart(void **state)
@@ -378,7 +388,7 @@ static void a_removed_member_is_cut_off_and_others_stay(void **state)
     wait_for_state(a, is_cut_off, "cut off");
     tell(c);
     wait_for_stored(b, 1);
-    assert_int_equal(a->stored, 0);
+    assert_int_equal(read_count(a, &a->stored), 0);
     c->config.peers_n = 0;
     assert_int_equal(mesh_net_reload(c->net, &c->config), 0);
     wait_for_state(c, is_alone, "alone");
@@ -414,8 +424,8 @@ static void a_new_record_travels_and_its_batches_are_taken(void **state)
     start(c);
     tell(a);
     wait_for_stored(c, 1);
-    assert_int_equal(b->records, 1);
-    assert_int_equal(c->records, 1);
+    assert_int_equal(read_count(b, &b->records), 1);
+    assert_int_equal(read_count(c, &c->records), 1);
 }
 
 /* ---- a member whose node does what it likes: bare sockets in the place of A's */
@@ -488,7 +498,7 @@ static void a_tampered_frame_is_refused_and_blamed_on_who_sent_it(void **state)
     rogue_publish(&rogue, c, frame, name.frame.len);
     wait_for_stored(b, 1);
     wait_for_state(b, has_two_faults, "blaming");
-    assert_int_equal(b->stored, 1);
+    assert_int_equal(read_count(b, &b->stored), 1);
     free(tampered);
     free(frame);
     rogue_close(&rogue);
