@@ -11,7 +11,7 @@
 #include "proto/record.h"
 #include "store/policy.h"
 
-enum { CONFIG_REPORTS_MAX = 16, CONFIG_NETWORKS_MAX = 256, CONFIG_NS_MAX = 8, CONFIG_TEXT_MAX = 255, CONFIG_PATH_MAX = 1024, CONFIG_WHY_MAX = 1024 };
+enum { CONFIG_REPORTS_MAX = 16, CONFIG_NETWORKS_MAX = 256, CONFIG_NS_MAX = 8, CONFIG_TEXT_MAX = 255, CONFIG_PATH_MAX = 1024, CONFIG_WHY_MAX = 3072 };
 
 struct config_network { uint8_t family; uint8_t bits; uint8_t addr[16]; };     /* family 4 or 6 */
 

@@ -12,7 +12,7 @@
 
 #include "node/config.h"
 #include "node/log.h"
-#include "node/unix_socket.h"
+#include "node/unix_listen.h"
 
 enum { CONTROL_CLIENTS_MAX = 16, CONTROL_BACKLOG = 16, CONTROL_ASK_MS = 10000 };
 
@@ -33,6 +33,7 @@ struct control_request {
 struct control {
     uv_pipe_t listener;
     char *path;
+    struct stat file;
     void (*handle)(void *ctx, const json_t *request, struct control_request *rq);
     void *ctx;
     struct control_request *requests;
@@ -204,7 +205,7 @@ int control_start(uv_loop_t *loop, const char *path, void (*handle)(void *ctx, c
     }
     c->handle = handle;
     c->ctx = ctx;
-    rc = unix_socket_listen(path, 0600, CONTROL_BACKLOG, &fd, why);
+    rc = unix_bind(&(struct unix_listen){ .path = path, .mode = 0600 }, &fd, &c->file, why);
     if (rc != 0) {
         free(c->path);
         free(c);
@@ -239,7 +240,7 @@ void control_stop(struct control **c)
         (*c)->requests->owed = false;      /* nobody answers any more */
         hang_up((*c)->requests);
     }
-    unlink((*c)->path);
+    unix_unlink((*c)->path, &(*c)->file);
     uv_close((uv_handle_t *)&(*c)->listener, on_listener_closed);
     *c = NULL;
 }
