@@ -307,6 +307,7 @@ int daemon_make_record(struct daemon *d, const struct config *c, char *why)
     struct record want;
 
     config_record(c, d->identity, &want);
+    d->record_len = sizeof d->record_frame;
     int rc = record_current(c->card, d->identity, &want, daemon_now_s(), &d->record, d->record_frame, &d->record_len);
     if (rc != 0)
         snprintf(why, CONFIG_WHY_MAX, "cannot make this member's record in %s: %s%s", c->card, strerror(-rc),
