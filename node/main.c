@@ -70,6 +70,6 @@ int main(int argc, char **argv)
     }
     log_open(c->log_level);
     signal(SIGPIPE, SIG_IGN);
-    umask(027);
+    umask(022);
     return daemon_run(c);
 }
