@@ -140,6 +140,8 @@ static void take_lines(struct pump *p)
 /* Makes room to read into. Of a line that fills all of it, only so much is kept as shows that it is too long. */
 static void make_in_room(struct pump *p)
 {
+    if (p->in_end < IN_BYTES)
+        return;
     if (p->in_at > 0)
         memmove(p->in, p->in + p->in_at, p->in_end - p->in_at);
     p->in_end -= p->in_at;
@@ -152,9 +154,6 @@ static void make_in_room(struct pump *p)
 
 static int read_input(struct pump *p)
 {
-    make_in_room(p);
-    if (p->in_end == IN_BYTES)
-        return 0;
     ssize_t n = read(p->feed->in_fd, p->in + p->in_end, IN_BYTES - p->in_end);
     if (n < 0 && errno == EINTR)
         return 0;
@@ -257,7 +256,8 @@ static bool has_work(const struct pump *p)
 /* Waits for whatever can go on. Input is asked for only while what it becomes has a place. */
 static int pump_wait(struct pump *p, bool *in_ready, bool *back_ready)
 {
-    bool want_input = !p->in_ended && p->in_end - p->in_at < IN_BYTES && has_room(p);
+    make_in_room(p);
+    bool want_input = !p->in_ended && p->in_end < IN_BYTES && has_room(p);
     struct pollfd fds[2] = {
         { .fd = p->fd, .events = (short)(POLLIN | (p->out_end > p->out_at ? POLLOUT : 0)) },
         { .fd = want_input ? p->feed->in_fd : -1, .events = POLLIN }
