@@ -6,9 +6,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,6 +95,55 @@ static void what_was_saved_is_loaded(void **state)
     identity_destroy(&again);
     identity_destroy(&id);
     assert_null(id);
+    identity_destroy(&id);
+}
+
+static void a_file_that_cannot_be_written_whole_is_not_left_behind(void **state)
+{
+    struct identity *id = generate();
+    struct rlimit before, small;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 100;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int rc = identity_save(id, path);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(rc, -EFBIG);
+    assert_int_equal(access(path, F_OK), -1);
+    identity_destroy(&id);
+}
+
+static void *sign_often(void *shared)
+{
+    const struct identity *id = shared;
+    uint8_t signature[SIGNATURE_BYTES];
+    intptr_t bad = 0;
+
+    for (int i = 0; i < 50; i++) {
+        if (identity_sign(id, IDENTITY_OPERATIONAL, &i, sizeof i, signature) != 0 ||
+            signature_verify(identity_operational(id), &i, sizeof i, signature) != 0)
+            bad++;
+    }
+    return (void *)bad;
+}
+
+static void several_threads_can_sign_with_one_handle(void **state)
+{
+    enum { THREADS = 4 };
+    struct identity *id = generate();
+    pthread_t threads[THREADS];
+    void *bad;
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_often, id), 0);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], &bad), 0);
+        assert_null(bad);
+    }
     identity_destroy(&id);
 }
 
@@ -299,6 +351,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_was_saved_is_loaded, remove_file),
+        cmocka_unit_test_teardown(a_file_that_cannot_be_written_whole_is_not_left_behind, remove_file),
+        cmocka_unit_test(several_threads_can_sign_with_one_handle),
         cmocka_unit_test(two_identities_share_no_key),
         cmocka_unit_test_teardown(a_saved_file_is_for_its_owner_only_whatever_the_umask, remove_file),
         cmocka_unit_test_teardown(a_file_that_is_there_is_never_overwritten, remove_file),

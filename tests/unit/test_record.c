@@ -6,9 +6,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -489,6 +491,27 @@ static void the_kept_file_is_one_line_that_is_the_card(void **state)
     assert_int_equal(open_sealed(&s, &r), 0);
 }
 
+static void a_failed_write_leaves_the_old_record(void **state)
+{
+    struct record want = plain_record(), first, second;
+    struct rlimit before, small;
+
+    (void)state;
+    assert_int_equal(current(&want, NOW_S, &first), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 100;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    strcpy(want.name, "mx2.a.example");
+    int rc = current(&want, NOW_S, &second);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(rc, -EFBIG);
+    strcpy(want.name, "mx.a.example");
+    assert_int_equal(current(&want, NOW_S, &second), 0);
+    assert_int_equal(second.serial, first.serial);
+}
+
 static void a_directory_that_cannot_be_written_is_an_error(void **state)
 {
     struct record want = plain_record(), r;
@@ -526,6 +549,7 @@ int main(void)
         cmocka_unit_test_teardown(the_record_of_another_identity_is_not_taken, remove_file),
         cmocka_unit_test_teardown(without_the_root_key_a_valid_record_is_taken_as_it_is, remove_file),
         cmocka_unit_test_teardown(the_kept_file_is_one_line_that_is_the_card, remove_file),
+        cmocka_unit_test_teardown(a_failed_write_leaves_the_old_record, remove_file),
         cmocka_unit_test_teardown(a_directory_that_cannot_be_written_is_an_error, remove_file),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
