@@ -85,26 +85,34 @@ static void append_report(const struct config_report *r, char *where)
         name_report(r, where + used, ASK_WHERE_MAX - used);
 }
 
-int ask_connect(const struct config *c, int *fd, char where[ASK_WHERE_MAX])
+/* Tries the sockets of one kind. -ENOENT when there is none; -EACCES if any says so, since that one is there. */
+static int connect_kind(const struct config *c, bool is_unix, int *fd, char where[ASK_WHERE_MAX])
 {
     int rc = -ENOENT;
-    where[0] = '\0';
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < c->reports_n; i++) {
-            const struct config_report *r = &c->reports[i];
-            if (r->is_unix != (pass == 0))
-                continue;
-            int now = connect_one(r, fd);
-            if (now == 0) {
-                name_report(r, where, ASK_WHERE_MAX);
-                return 0;
-            }
-            append_report(r, where);
-            if (rc != -EACCES)
-                rc = now;
+    for (size_t i = 0; i < c->reports_n; i++) {
+        const struct config_report *r = &c->reports[i];
+        if (r->is_unix != is_unix)
+            continue;
+        int now = connect_one(r, fd);
+        if (now == 0) {
+            name_report(r, where, ASK_WHERE_MAX);
+            return 0;
         }
+        append_report(r, where);
+        if (rc != -EACCES)
+            rc = now;
     }
     return rc;
+}
+
+int ask_connect(const struct config *c, int *fd, char where[ASK_WHERE_MAX])
+{
+    where[0] = '\0';
+    int rc = connect_kind(c, true, fd, where);
+    if (rc == 0 || (where[0] != '\0' && rc != -EACCES))
+        return rc;                          /* a unix socket that is dead: a TCP port that answers might be another node's */
+    int tcp = connect_kind(c, false, fd, where);
+    return tcp == 0 || rc != -EACCES ? tcp : rc;
 }
 
 int ask_failed(int rc, const char *where, const char *config_file)

@@ -9,7 +9,8 @@
 
 enum { ASK_WHERE_MAX = 1200, ASK_ANSWER_MAX = 8192, ASK_TIMEOUT_MS = 10000 };
 
-/* Connects to the first report socket of the configuration that answers, unix sockets first. `where` names it, or, on failure, all that were tried.
+/* Connects to the first report socket of the configuration that answers: a unix socket, or a TCP one where there is no unix socket or this user may not use it.
+ * `where` names it, or, on failure, all that were tried.
  * 0 and *fd is the caller's to close(); -EACCES when one is there and this user may not connect; else the last error. */
 int ask_connect(const struct config *c, int *fd, char where[ASK_WHERE_MAX]);
 

@@ -10,6 +10,7 @@ struct table {
     const char *const *heads;
     size_t columns;
     size_t width[COLUMNS_MAX];
+    bool used[COLUMNS_MAX];         /* a column of empty cells is not shown */
     char **cells;
     size_t n, room;
 };
@@ -51,18 +52,26 @@ void table_cell(struct table *t, const char *format, ...)
     size_t len = strlen(clean), column = t->n % t->columns;
     t->cells[t->n] = memcpy(grown(NULL, len + 1), clean, len + 1);
     t->n++;
+    t->used[column] = t->used[column] || len > 0;
     if (len > t->width[column])
         t->width[column] = len;
 }
 
-/* One row; the last column is not padded, so that lines end where their text ends. */
+/* One row. Blanks are put before a cell, never after the last one, so that lines end where their text ends. */
 static void print_row(const struct table *t, FILE *to, const char *indent, const char *const *cells)
 {
+    size_t blanks = 0;
     fputs(indent, to);
     for (size_t i = 0; i < t->columns; i++) {
-        bool right = t->heads[i][0] == '>', last = i + 1 == t->columns;
-        int width = last && !right ? 0 : (int)t->width[i];
-        fprintf(to, "%s%*s", i > 0 ? "  " : "", right ? width : -width, cells[i]);
+        size_t len = strlen(cells[i]), pad = t->width[i] - len;
+        bool right = t->heads[i][0] == '>';
+        if (!t->used[i])
+            continue;
+        if (len > 0) {
+            fprintf(to, "%*s%s", (int)(blanks + (right ? pad : 0)), "", cells[i]);
+            blanks = 0;
+        }
+        blanks += (right && len > 0 ? 0 : pad) + 2;
     }
     fputc('\n', to);
 }

@@ -81,7 +81,7 @@ static void say_not_listed(const struct why_answer *a)
     if (a->why->protected_)
         printf(": it is protected here, whoever says what.\n");
     else if (a->why->opinions_n == 0)
-        printf(": nobody has said anything about it.\n");
+        printf(": nobody says anything about it.\n");
     else if (r == NULL)
         printf(": no zone looks at what was said.\n");
     else if (r->veto)
@@ -128,15 +128,16 @@ static void opinion_cells(const struct why_answer *a, const struct why_opinion *
     char text[NUMBER_TEXT_MAX], more[NUMBER_TEXT_MAX], age[TIME_TEXT_MAX], fingerprint[FINGERPRINT_MAX];
     table_cell(t, "%s", member_text(a, o, fingerprint));
     table_cell(t, "%s%s", o->category_name, o->category < 0 ? " (not configured)" : "");
-    table_cell(t, "%s", thousandths_text(o->black_milli, text));
-    table_cell(t, "%s", thousandths_text(o->white_milli, more));
+    bool withdrawn = o->black_milli == 0 && o->white_milli == 0;
+    table_cell(t, "%s", withdrawn ? "-" : thousandths_text(o->black_milli, text));
+    table_cell(t, "%s", withdrawn ? "-" : thousandths_text(o->white_milli, more));
     table_cell(t, "%s", span_text(a->now_s - o->time_s, age));
     if (o->own)
         table_cell(t, "own");
     else
         table_cell(t, "%.2f", o->trust_micro / (double)MICRO);
-    table_cell(t, "%s", signed_text(o->opinion_micro, text));
-    table_cell(t, "%s", signed_text(o->counted_micro, more));
+    table_cell(t, "%s", withdrawn ? "withdrawn" : signed_text(o->opinion_micro, text));
+    table_cell(t, "%s", withdrawn ? "-" : signed_text(o->counted_micro, more));
     if (o->own)
         table_cell(t, "-");
     else
@@ -168,12 +169,21 @@ static void rule_cells(const struct why_answer *a, const struct why_rule *r, str
     table_cell(t, "%s", r->listed ? time_text(r->until_s, when) : "-");
 }
 
+/* The white zone that answers `check` where none is configured: of interest only when something good is said. */
+static bool is_idle_default(const struct why_answer *a, const struct why_rule *r)
+{
+    const struct policy *p = a->home->config->policy;
+    bool named = r->zone >= 0 && (size_t)r->zone < p->zones_n && p->zones[r->zone].name[0] != '\0';
+    return !named && !r->listed && shown_score(a, r) <= 0;
+}
+
 static void say_rules(const struct why_answer *a)
 {
     static const char *const heads[] = { "ZONE", "CATEGORY", ">SCORE", ">NEEDED", ">GROUPS", ">NEEDED", "LISTED", "UNTIL ABOUT", NULL };
     struct table *t = table_create(heads);
     for (size_t i = 0; i < a->why->rules_n; i++)
-        rule_cells(a, &a->why->rules[i], t);
+        if (!is_idle_default(a, &a->why->rules[i]))
+            rule_cells(a, &a->why->rules[i], t);
     puts("\nWhat follows:");
     table_print(t, stdout, "  ");
     table_destroy(&t);
@@ -202,9 +212,12 @@ static json_t *opinion_json(const struct why_answer *a, const struct why_opinion
     return out;
 }
 
+/* The zone that answers `check` where no white one is configured has no name: "". */
 static json_t *rule_json(const struct why_answer *a, const struct why_rule *r)
 {
-    return json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I}", "zone", zone_name(a, r->zone), "category", category_name(a, r->category),
+    const struct policy *p = a->home->config->policy;
+    bool known = r->zone >= 0 && (size_t)r->zone < p->zones_n;
+    return json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I}", "zone", known ? p->zones[r->zone].name : "", "category", category_name(a, r->category),
                      "white", is_white(a, r), "listed", r->listed, "score_micro", (json_int_t)r->score_micro, "threshold_micro",
                      (json_int_t)r->threshold_micro, "groups", (json_int_t)r->groups, "quorum", (json_int_t)r->quorum, "own", r->own, "veto", r->veto,
                      "since_s", (json_int_t)r->since_s, "until_s", (json_int_t)r->until_s);

@@ -313,7 +313,7 @@ def test_a_configuration_without_peers_conf_is_warned_of(conf, friend):
 
 def test_an_empty_database_answers(conf):
     why = ask(conf, "why", "192.0.2.7")
-    assert why.returncode == NO and "nobody has said anything" in why.stdout
+    assert why.returncode == NO and "nobody says anything" in why.stdout
     assert json.loads(ask(conf, "why", "192.0.2.7", "--json").stdout)["opinions"] == []
     assert ask(conf, "list").stdout == ""
     assert json.loads(ask(conf, "list", "--json").stdout) == {"listings": []}
