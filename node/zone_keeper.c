@@ -141,31 +141,52 @@ static void set_problem(struct job *job, const char *text)
     snprintf(job->state.problem, sizeof job->state.problem, "%s", text);
 }
 
+/* Images being filled, one a zone. */
+struct fresh {
+    size_t n;
+    struct zone_image *images[POLICY_ZONES_MAX];
+};
+
 static int load_one(void *ctx, const struct listing *l)
 {
-    struct zone_image *image = ctx;
+    struct fresh *f = ctx;
+    if (l->zone < 0 || (size_t)l->zone >= f->n)
+        return 0;
+    struct zone_image *image = f->images[l->zone];
     int rc = zone_image_change(image, l->category, &l->subject, true);
     if (rc == 0 && zone_image_noted(image) >= LOAD_SETTLE)
         rc = zone_image_settle(image);
     return rc == -EINVAL ? 0 : rc;     /* of no category here: the store is about to take it out */
 }
 
-static int load_zone(struct job *job, struct reader *r, int zone)
+static int fill(struct fresh *f, struct reader *r)
 {
-    struct zone_image *fresh = zone_image_create();
-    if (fresh == NULL)
-        return -ENOMEM;
-    int rc = reader_list(r, zone, 0, load_one, fresh);
+    int rc = 0;
+    for (size_t i = 0; i < f->n; i++)
+        if ((f->images[i] = zone_image_create()) == NULL)
+            rc = -ENOMEM;
     if (rc == 0)
-        rc = zone_image_settle(fresh);
-    if (rc != 0) {
-        zone_image_destroy(&fresh);
-        return rc;
+        rc = reader_list(r, -1, 0, load_one, f);
+    for (size_t i = 0; rc == 0 && i < f->n; i++)
+        rc = zone_image_settle(f->images[i]);
+    return rc;
+}
+
+/* All zones in one pass over the table. The old images stay until the new ones are whole. */
+static int load_all(struct zone_keeper *k, struct reader *r)
+{
+    struct fresh f = { .n = k->settings->zones_n };
+    int rc = fill(&f, r);
+    for (size_t i = 0; i < f.n; i++) {
+        if (rc == 0) {
+            zone_image_destroy(&k->jobs[i].image);
+            k->jobs[i].image = f.images[i];
+            k->jobs[i].stale = true;
+        } else {
+            zone_image_destroy(&f.images[i]);
+        }
     }
-    zone_image_destroy(&job->image);
-    job->image = fresh;
-    job->stale = true;
-    return 0;
+    return rc;
 }
 
 void zone_keeper_load(struct zone_keeper *k, struct reader *r, int64_t now_ms, bool now)
@@ -174,8 +195,8 @@ void zone_keeper_load(struct zone_keeper *k, struct reader *r, int64_t now_ms, b
     if (k->loaded || (!now && now_ms < k->load_not_before_ms))
         return;
     int rc = reader_set_policy(r, k->settings->policy);
-    for (size_t i = 0; rc == 0 && i < k->settings->zones_n; i++)
-        rc = load_zone(&k->jobs[i], r, (int)i);
+    if (rc == 0)
+        rc = load_all(k, r);
     k->loaded = rc == 0;
     k->load_retry_ms = rc == 0 ? 0 : doubled(k->load_retry_ms);
     k->load_not_before_ms = now_ms + k->load_retry_ms;
