@@ -1,0 +1,268 @@
+"""The benchmarks, each beside a limit measured in the same run. Started by tools/bench, which builds the programs first.
+
+A benchmark yields results: {name, value, unit, limit, ratio, aim}. The ratio is 1 for as good as the limit, whether the value is
+a rate or a time. Ours and the limit take turns, round by round, and the medians are compared, since a shared machine has moods.
+"""
+import argparse
+import contextlib
+import json
+import os
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+import hearsay_lab                                                      # noqa: E402
+from dns_lab import Rbldnsd                                             # noqa: E402
+from hearsay_lab import BUILD, Lab, Process, stays, wait_until, zone    # noqa: E402
+
+PROGRAMS = BUILD / "tests" / "bench"
+POLL_S = 0.005
+_first = [0]
+
+
+def result(name, ours, limit, unit, aim):
+    """ours, limit: what each round gave."""
+    value, least = statistics.median(ours), statistics.median(limit)
+    ratio = least / value if unit == "ms" else value / least
+    return {"name": name, "value": round(value, 3), "unit": unit, "limit": round(least, 3), "ratio": round(ratio, 4), "aim": aim,
+            "rounds": len(ours)}
+
+
+def run_program(name, *args):
+    """A C program's own results, line by line."""
+    done = subprocess.run([PROGRAMS / name, *map(str, args)], text=True, stdout=subprocess.PIPE, check=True, timeout=600)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def load(address, requests, in_flight=16, verb="black", wanted="ok"):
+    """One round of the load generator; its subjects were never used before."""
+    _first[0] += requests
+    return run_program("bench_load", address, "-n", requests, "-k", in_flight, "-v", verb, "-f", _first[0] - requests, "-w", wanted)[0]
+
+
+# ---- the world
+
+def quiet_node(lab, name, **options):
+    """A member that logs as an ordinary one does."""
+    node = lab.node(name, **options)
+    node.conf.write_text(node.conf.read_text().replace('log = "debug"', 'log = "info"').replace(
+        'advertise = "127.0.0.1"', 'advertise = "127.0.0.1"\n  budget = "100MB/s"'))
+    return node
+
+
+@contextlib.contextmanager
+def echo(lab, label, address, *journal):
+    """The bare loop. It stands still but for its own rounds."""
+    process = Process(label, [str(PROGRAMS / "bench_echo"), address, *map(str, journal)], lab.dir / f"{label}.log")
+    wait_until(lambda: can_connect(address), f"{label} listens")
+    try:
+        yield address
+    finally:
+        process.end()
+
+
+def can_connect(address):
+    with contextlib.suppress(OSError):
+        hearsay_lab.connect(address[5:] if address.startswith("unix:") else ("127.0.0.1", int(address[4:])), 1).close()
+        return True
+
+
+@contextlib.contextmanager
+def frozen(node):
+    """While the limit is measured, the node's work in the background must not slow it."""
+    node.process.freeze()
+    yield
+    node.process.thaw()
+
+
+# ---- reports
+
+def reports(quick):
+    """One connection a report, against a bare epoll loop, and against one that flushes what came before it answers."""
+    with Lab("bench") as lab:
+        node = quiet_node(lab, "mx.a.example", mesh=False).start()
+        ways = [("unix", f"unix:{node.unix}", lambda tag: f"unix:{lab.dir}/{tag}.sock", 12000),
+                ("tcp", f"tcp:{node.tcp[1]}", lambda tag: f"tcp:{lab.port()}", 8000)]
+        for label, address, other, requests in ways:
+            with echo(lab, f"{label}-bare", other("bare")) as bare, \
+                    echo(lab, f"{label}-durable", other("durable"), lab.dir / "journal") as durable:
+                for in_flight in (16, 150):
+                    yield from reports_one(node, f"reports.{label}.{in_flight}", address, bare, durable, in_flight,
+                                           600 if quick else requests, 1 if quick else 5)
+
+
+def reports_one(node, name, address, bare, durable, in_flight, requests, rounds):
+    ours, limit, flushed = [], [], []
+    for _ in range(rounds):
+        with frozen(node):
+            limit.append(load(bare, requests, in_flight)["rate"])
+            flushed.append(load(durable, requests, in_flight)["rate"])
+        ours.append(load(address, requests, in_flight)["rate"])
+    yield result(name, ours, limit, "reports/s", 0.6)
+    yield result(name + ".durable", ours, flushed, "reports/s", 0.6)
+
+
+# ---- the street
+
+class Dns:
+    """A small resolver that asks again each few milliseconds."""
+
+    def __init__(self, port):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(("127.0.0.1", port))
+
+    def lists(self, addr, name):
+        labels = [*reversed(addr.split(".")), *name.split(".")]
+        question = b"".join(bytes([len(l)]) + l.encode() for l in labels) + b"\0\0\1\0\1"
+        self.socket.settimeout(0.5)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            self.socket.send(random.randbytes(2) + b"\1\0\0\1\0\0\0\0\0\0" + question)
+            answer = self.socket.recv(1500)
+            return len(answer) > 12 and answer[6:8] != b"\0\0"
+        return False
+
+    def wait(self, addr, name, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not self.lists(addr, name):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{addr} is not listed in {name} after {seconds} s")
+            time.sleep(POLL_S)
+
+
+def street(quick):
+    """From the report at A to the answer at B's rbldnsd, against how long rbldnsd itself takes to see a file that was renamed into place."""
+    times = 3 if quick else 30
+    with Lab("bench") as lab:
+        a = quiet_node(lab, "mx.a.example")
+        b = quiet_node(lab, "mx.b.example", zones=zone("bl.b.example", threshold=0.5, quorum=1))
+        a.start(), b.start()
+        a.peer_add(b), b.peer_add(a)
+        wait_until(lambda: all(p["connected"] for n in (a, b) for p in n.json("status")["peers"]), "the peers are connected")
+        dns = Dns(Rbldnsd(lab, "b", {"bl.b.example": b.dir / "zones" / "bl.b.example"}).port)
+        sample = lab.dir / "sample"
+        write_sample(sample, [])
+        bare = Dns(Rbldnsd(lab, "bare", {"bl.bare.example": sample}).port)
+        ours, limit = [], []
+        for i in range(times + 1):
+            addr = f"203.0.113.{i + 1}"
+            time.sleep(random.random() * (0.1 if quick else 1))       # else each round would begin just after rbldnsd looked
+            ours.append(timed(lambda: a.ask(f"black {addr}"), lambda: dns.wait(addr, "bl.b.example")))
+            time.sleep(random.random() * (0.1 if quick else 1))
+            limit.append(timed(lambda: write_sample(sample, [addr]), lambda: bare.wait(addr, "bl.bare.example")))
+        yield from latencies("street", ours[1:], limit[1:], 0.5)       # the first warms up
+
+
+def write_sample(path, addresses):
+    subprocess.run([PROGRAMS / "zone_sample", path, "bl.bare.example"], input="".join(f"list spam {a}\n" for a in addresses), text=True,
+                   stdout=subprocess.DEVNULL, check=True)
+
+
+def timed(do, wait):
+    began = time.monotonic()
+    do()
+    wait()
+    return (time.monotonic() - began) * 1e3
+
+
+def part(values, share):
+    ordered = sorted(values)
+    return ordered[round((len(ordered) - 1) * share)]
+
+
+def latencies(name, ours, limit, aim):
+    for label, share in (("median", 0.5), ("p99", 0.99)):
+        value, least = part(ours, share), part(limit, share)
+        yield {"name": f"{name}.{label}", "value": round(value, 3), "unit": "ms", "limit": round(least, 3), "ratio": round(least / value, 4),
+               "aim": aim, "rounds": len(ours)}
+
+
+# ---- check, while B takes up all that A knows
+
+def check(quick):
+    """How long Exim waits for `check` at a member that merges at full speed, against the bare loop beside the same work."""
+    known, requests, rounds = (3000, 200, 1) if quick else (150000, 2000, 5)
+    with Lab("bench") as lab:
+        a = quiet_node(lab, "mx.a.example").start()
+        b = quiet_node(lab, "mx.b.example").start()
+        teach(a, known)
+        with echo(lab, "bare", f"unix:{lab.dir}/bare.sock") as bare:
+            a.peer_add(b), b.peer_add(a)
+            wait_until(lambda: opinions(b) > 0, "B begins to merge", 60)
+            began, before = time.monotonic(), opinions(b)
+            ours, limit = [], []
+            for _ in range(rounds):
+                ours.append(load(f"unix:{b.unix}", requests, 1, "check", ""))
+                limit.append(load(bare, requests, 1, "check"))
+            rate = (opinions(b) - before) / (time.monotonic() - began)
+        for label in ("p50", "p99"):
+            yield result(f"check.{label}", [r[f"{label}_ms"] for r in ours], [r[f"{label}_ms"] for r in limit], "ms", 0.3)
+        print(f"check: {rate:.0f} opinions/s were merged meanwhile", file=sys.stderr)
+
+
+def teach(node, n):
+    with node.stream() as s:
+        reader = threading.Thread(target=lambda: [s.answer() for _ in range(n)])
+        reader.start()
+        for i in range(0, n, 1000):
+            s.send(*(f"black 11.{k >> 16 & 255}.{k >> 8 & 255}.{k & 255}" for k in range(i, min(i + 1000, n))))
+        reader.join()
+    wait_until(lambda: node.json("status")["backlog"] == 0, "the reports are folded", 120)
+
+
+def opinions(node):
+    return node.json("status")["counts"]["opinions"]
+
+
+# ---- all of them
+
+def program(name):
+    def run(quick):
+        with Lab("bench") as lab:
+            yield from run_program(f"bench_{name}", lab.dir, *(["--quick"] if quick else []))
+    run.__doc__ = {"merge": "Opinions a second from signed batches to registers and scores, against raw upserts of the same rows.",
+                   "zone": "A million listings written, from memory and from the database, against a bare write of the same bytes."}[name]
+    return run
+
+
+BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check}
+
+
+def show(r):
+    mark = "" if r["ratio"] >= r["aim"] else "  below"
+    print(f"{r['name']:<26} {r['value']:>12,.2f} {r['unit']:<11} {r['limit']:>12,.2f} {r['ratio']:>7.2f} {r['aim']:>5.2f}{mark}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="\n".join(f"{name:<9}{run.__doc__}" for name, run in BENCHMARKS.items()))
+    parser.add_argument("--only", metavar="NAME", action="append", choices=BENCHMARKS, help="one of those below; may be repeated")
+    parser.add_argument("--json", action="store_true", help="one JSON object, with an object for each result by its name")
+    parser.add_argument("--quick", action="store_true", help="a few seconds in all: whether it runs, not how fast")
+    args = parser.parse_args()
+    hearsay_lab.enter_private_world()
+    results, failed = [], False
+    if not args.json:
+        print(f"{'':<26} {'value':>12} {'':<11} {'limit':>12} {'ratio':>7} {'aim':>5}")
+    for name in args.only or BENCHMARKS:
+        try:
+            for r in BENCHMARKS[name](args.quick):
+                results.append(r)
+                if not args.json:
+                    show(r)
+        except (AssertionError, OSError, subprocess.SubprocessError) as e:
+            failed = True
+            print(f"{name}: {e}", file=sys.stderr)
+    if args.json:
+        print(json.dumps({r["name"]: r for r in results}, indent=1))
+    return 1 if failed or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
