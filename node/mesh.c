@@ -253,7 +253,7 @@ static uint32_t newest_epoch(const struct member *o)
 }
 
 /* Of each epoch, what lies between the lowest floor and the highest head that anybody told, and is not here. */
-static void add_missing(const struct member *o, struct mesh_log_state *out)
+static void add_missing(const struct mesh *m, const struct member *o, struct mesh_log_state *out)
 {
     for (size_t i = 0; i < o->claims_n;) {
         uint32_t epoch = o->claims[i].epoch;
@@ -262,8 +262,8 @@ static void add_missing(const struct member *o, struct mesh_log_state *out)
         uint64_t missing;
 
         for (; i < o->claims_n && o->claims[i].epoch == epoch; i++) {
-            if (o->claims[i].floor == 0)
-                continue;
+            if (m->now_ms < o->claims[i].ignored_until_ms)
+                continue;              /* it did not keep its word */
             from = o->claims[i].floor < from ? o->claims[i].floor : from;
             to = o->claims[i].head > to ? o->claims[i].head : to;
         }
@@ -290,7 +290,7 @@ int mesh_log_state(const struct mesh *m, const uint8_t origin[KEY_BYTES], struct
         out->head = e->head;
         out->known_head = e->head;
     }
-    add_missing(o, out);
+    add_missing(m, o, out);
     out->heard_ms = o->heard_ms;
     return 0;
 }

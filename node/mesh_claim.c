@@ -1,4 +1,4 @@
-/* What neighbours say they have. Nothing here is signed: a claim only leads to a fetch, and one that proves wrong is ignored for a while. */
+/* What neighbours say they have. Nothing here is signed: a claim only leads to a fetch, and one that proves wrong is passed over for a while. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,8 +115,6 @@ void claim_set(struct mesh *m, struct member *o, struct member *by, const struct
 
     if (have->head == 0 || log_is_dead(o, have->epoch, have->head))
         return;
-    if (c != NULL && c->floor == 0 && m->now_ms < c->ignored_until_ms)
-        return;
     if (c == NULL)
         c = claim_make(m, o, by, have->epoch);
     if (c == NULL)
@@ -124,8 +122,10 @@ void claim_set(struct mesh *m, struct member *o, struct member *by, const struct
     c->floor = have->floor > 0 ? have->floor : 1;
     c->head = have->head;
     memcpy(c->head_hash, have->head_hash, HEAD_HASH_BYTES);
+    if (m->now_ms - c->barren_ms >= BARREN_MIN_MS)
+        ranges_clear(&c->barren);
     compare_heads(m, o, by, have);
-    if (fetch_useful(o, c))
+    if (fetch_useful(m, o, c))
         mesh_plan(m, o, m->now_ms + (o == m->self && !m->settled ? 0 : GAP_GRACE_MS));
 }
 
@@ -141,13 +141,13 @@ void claim_raise(struct mesh *m, struct member *o, struct member *by, uint32_t e
         c = claim_make(m, o, by, epoch);
     if (c == NULL)
         return;
-    if (c->floor == 0)
+    if (c->floor == 0)                 /* a new one */
         c->floor = from;
     c->ignored_until_ms = 0;
     c->strikes = 0;
     if (seq > c->head)
         c->head = seq;
-    if (fetch_useful(o, c))
+    if (fetch_useful(m, o, c))
         mesh_plan(m, o, m->now_ms + GAP_GRACE_MS);
 }
 
@@ -171,7 +171,7 @@ void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t fr
     }
 }
 
-/* The first time may be the network's fault; from the second on the claim waits. */
+/* It did not answer, or did not have its own head. The first time may be the network's fault; from the second on the claim waits. */
 void claim_strike(struct mesh *m, struct claim *c)
 {
     int64_t wait_ms = IGNORE_CLAIM_MS;
@@ -181,14 +181,4 @@ void claim_strike(struct mesh *m, struct claim *c)
     for (unsigned i = 2; i < c->strikes && wait_ms < IGNORE_CLAIM_MAX_MS; i++)
         wait_ms *= 2;
     c->ignored_until_ms = m->now_ms + (wait_ms < IGNORE_CLAIM_MAX_MS ? wait_ms : IGNORE_CLAIM_MAX_MS);
-}
-
-/* It did not have its own head: nothing that it said of this log counts until it says it again, later. */
-void claim_refute(struct mesh *m, struct claim *c)
-{
-    c->floor = 0;
-    c->head = 0;
-    if (c->strikes == 0)
-        c->strikes = 1;
-    claim_strike(m, c);
 }

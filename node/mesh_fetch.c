@@ -14,8 +14,6 @@ static bool gap_of(const struct member *o, const struct epoch_log *e, const stru
     uint64_t from = log_live_from(o, c->epoch);
     uint64_t to = c->head;
 
-    if (c->floor == 0)
-        return false;
     from = c->floor > from ? c->floor : from;
     for (int i = 0; i <= BARREN_PIECES_MAX; i++) {
         struct range missing;
@@ -30,17 +28,17 @@ static bool gap_of(const struct member *o, const struct epoch_log *e, const stru
     return false;
 }
 
-bool fetch_useful(const struct member *o, struct claim *c)
+bool fetch_useful(const struct mesh *m, const struct member *o, const struct claim *c)
 {
     struct range gap;
 
-    return c->by->link.up && gap_of(o, log_epoch(o, c->epoch), c, &gap);
+    return c->by->link.up && m->now_ms >= c->ignored_until_ms && gap_of(o, log_epoch(o, c->epoch), c, &gap);
 }
 
-bool fetch_wanted(const struct member *o)
+bool fetch_wanted(const struct mesh *m, const struct member *o)
 {
     for (size_t i = 0; i < o->claims_n; i++) {
-        if (fetch_useful(o, &o->claims[i]))
+        if (fetch_useful(m, o, &o->claims[i]))
             return true;
     }
     return false;
@@ -97,7 +95,7 @@ static void choose(struct mesh *m, struct member *o, struct choice *best)
     for (size_t i = o->claims_n; i > 0; i--) {
         struct claim *c = &o->claims[i - 1];
         struct range gap;
-        if (!c->by->link.up || c->floor == 0)
+        if (!c->by->link.up)
             continue;
         if (e == NULL || e->epoch != c->epoch)
             e = log_epoch(o, c->epoch);
@@ -161,7 +159,7 @@ static struct member *who_may_know(struct mesh *m, const struct member *o)
 
     for (size_t i = 0; i < o->claims_n; i++) {
         const struct claim *c = &o->claims[i];
-        if (c->epoch == o->doubt.epoch && c->by->link.up && c->floor != 0 && c->floor <= o->doubt.seq && o->doubt.seq <= c->head
+        if (c->epoch == o->doubt.epoch && c->by->link.up && c->floor <= o->doubt.seq && o->doubt.seq <= c->head
             && mesh_random(m) % ++equals == 0)
             who = c->by;
     }
@@ -247,7 +245,7 @@ static void finish(struct mesh *m, struct member *o)
         c->strikes = 0;
     if (c != NULL && left > 0 && !f.blocked) {
         if (!progress && f.highest == c->head)
-            claim_refute(m, c);
+            claim_strike(m, c);
         else
             claim_barren(m, o, c, f.lowest, f.highest);
     }

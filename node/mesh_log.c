@@ -188,12 +188,12 @@ void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct he
     o->held_n--;
 }
 
+/* Any new batch is told, not only a new head: who asked for it in vain asks again then. */
 void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq)
 {
-    if (seq >= e->head) {              /* equal: another version, which changes the head's hash */
+    if (seq > e->head)
         e->head = seq;
-        e->version = ++m->version;
-    }
+    e->version = ++m->version;
 }
 
 void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES])

@@ -26,6 +26,7 @@ enum {
     IGNORE_CLAIM_MS = 30000,           /* a claim that proved wrong; doubles with each repeat */
     IGNORE_CLAIM_MAX_MS = 3600 * 1000,
     BARREN_MS = 30000,                 /* how long a neighbour is not asked again for what it did not have */
+    BARREN_MIN_MS = 3000,              /* nor sooner than this when it says that its log has changed */
     BARREN_PIECES_MAX = 64,
     RECORD_ASK_MS = 5000,              /* between two questions for one member's records */
     DOUBT_MS = 60000,                  /* between two questions for another version of a held batch of one origin */
@@ -54,7 +55,7 @@ struct epoch_log {
     size_t n, room;
     struct ranges present;
     uint64_t head;                     /* highest stored; 0: none */
-    uint64_t version;                  /* of the mesh when head last changed */
+    uint64_t version;                  /* of the mesh when this last changed */
 };
 
 /* A place in an origin's log; all below it is dead. */
@@ -76,7 +77,7 @@ struct claim {
     struct member *by;
     uint32_t epoch;
     unsigned strikes;                  /* fetches in a row that it did not keep up to */
-    uint64_t floor, head;              /* floor 0: nothing (the claim proved wrong) */
+    uint64_t floor, head;
     uint8_t head_hash[HEAD_HASH_BYTES];
     int64_t ignored_until_ms;
     struct ranges barren;              /* what it did not have when asked */
@@ -217,7 +218,7 @@ size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t se
 struct held *log_find(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t *hash);
 int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const uint8_t *hash, int64_t time_s, uint32_t state);
 void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h);
-void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq);       /* it counts for the head from here on */
+void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq);       /* it is here from now on */
 void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq);
 void log_bound(struct mesh *m, struct member *o);                         /* keeps MESH_HELD_MAX and MESH_EPOCHS_MAX */
 void log_expire(struct mesh *m, struct member *o);
@@ -241,7 +242,6 @@ struct claim *claim_find(const struct member *o, const struct member *by, uint32
 bool claim_any(const struct member *o, const struct member *by);
 void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to);
 void claim_strike(struct mesh *m, struct claim *c);
-void claim_refute(struct mesh *m, struct claim *c);
 void claims_forget(struct mesh *m, struct member *o);
 void claims_forget_by(struct mesh *m, const struct member *by);
 
@@ -251,8 +251,8 @@ void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes
 void fetch_cancel(struct mesh *m, struct member *o);
 void fetch_link_down(struct mesh *m, const struct member *from);
 void fetch_doubt(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq);
-bool fetch_useful(const struct member *o, struct claim *c);        /* this neighbour has what is not here */
-bool fetch_wanted(const struct member *o);                 /* a connected one has */
+bool fetch_useful(const struct mesh *m, const struct member *o, const struct claim *c);        /* this neighbour may have what is not here */
+bool fetch_wanted(const struct mesh *m, const struct member *o);         /* one of them may */
 
 /* ---- mesh_have.c */
 void have_ask(struct mesh *m, struct member *from, struct bytes wire);

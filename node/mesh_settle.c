@@ -25,7 +25,7 @@ static uint32_t highest_heard_of(const struct mesh *m)
     for (size_t i = 0; i < o->claims_n; i++) {
         const struct claim *c = &o->claims[i];
         const struct epoch_log *e = log_epoch(o, c->epoch);
-        if (c->floor == 0 || !is_credible(m, c->epoch))
+        if (!is_credible(m, c->epoch))
             continue;
         heard_of(&above, e != NULL && e->head >= c->head ? c->epoch : c->epoch + 1);
     }
@@ -45,7 +45,7 @@ static bool is_settled(const struct mesh *m)
 {
     if (m->links_wanted == 0 || m->now_ms - m->start_ms >= MESH_SETTLE_MS)
         return true;
-    return m->full_heard && m->self->fetch.from == NULL && !fetch_wanted(m->self) && !own_in_flight(m);
+    return m->full_heard && m->self->fetch.from == NULL && !fetch_wanted(m, m->self) && !own_in_flight(m);
 }
 
 static void say(struct mesh *m, uint32_t above)

@@ -1,0 +1,164 @@
+/* Keys, records and batches. The keys come from fixed secrets, so that a seed means the same bytes in every run. */
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/identity.h"
+#include "proto/subject.h"
+#include "sim.h"
+
+enum { AUTHORS = NODES_MAX + 1 };              /* the last one is a stranger to all */
+
+struct author {
+    struct identity *id;
+    struct record record;
+    uint8_t frame[RECORD_FRAME_MAX];
+    size_t frame_len;
+};
+static struct author *authors[AUTHORS];
+
+/* PKCS #8 of an Ed25519 (RFC 8410: 70) or X25519 (6e) secret of 32 equal-looking bytes. */
+static void write_key(int fd, uint8_t algorithm, uint8_t kind, unsigned index)
+{
+    uint8_t der[48] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, algorithm, 0x04, 0x22, 0x04, 0x20 };
+    unsigned char text[80];
+    int len;
+
+    memset(der + 16, kind, 32);
+    der[16] = (uint8_t)(index >> 8);
+    der[17] = (uint8_t)index;
+    len = EVP_EncodeBlock(text, der, sizeof der);
+    dprintf(fd, "-----BEGIN PRIVATE KEY-----\n%.*s\n-----END PRIVATE KEY-----\n", len, (const char *)text);
+}
+
+static struct identity *make_identity(unsigned index)
+{
+    struct identity *id = NULL;
+    char path[64];
+    int fd = memfd_create("identity", MFD_CLOEXEC);
+
+    if (fd < 0 || fchmod(fd, 0600) != 0)
+        abort();
+    write_key(fd, 0x70, 1, index);
+    write_key(fd, 0x70, 2, index);
+    write_key(fd, 0x6e, 3, index);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (identity_load(path, &id) != 0)
+        abort();
+    close(fd);
+    return id;
+}
+
+static struct author *author(unsigned index)
+{
+    struct author *a = authors[index];
+
+    if (a != NULL)
+        return a;
+    a = authors[index] = calloc(1, sizeof *a);
+    if (a == NULL)
+        abort();
+    a->id = make_identity(index);
+    memcpy(a->record.root, identity_root(a->id), KEY_BYTES);
+    memcpy(a->record.operational, identity_operational(a->id), KEY_BYTES);
+    memcpy(a->record.curve, identity_curve(a->id), KEY_BYTES);
+    snprintf(a->record.name, sizeof a->record.name, "n%u.example", index);
+    a->record.serial = 1;
+    a->record.not_after_s = START_S + 90 * 86400;
+    a->frame_len = sizeof a->frame;
+    if (record_seal(&a->record, a->id, a->frame, &a->frame_len) != 0)
+        abort();
+    return a;
+}
+
+const struct record *author_record(unsigned index)
+{
+    return &author(index)->record;
+}
+
+struct bytes author_frame(unsigned index)
+{
+    const struct author *a = author(index);
+
+    return (struct bytes){ a->frame, a->frame_len };
+}
+
+int author_of(const uint8_t root[KEY_BYTES])
+{
+    for (int i = 0; i < AUTHORS; i++) {
+        if (authors[i] != NULL && memcmp(authors[i]->record.root, root, KEY_BYTES) == 0)
+            return i;
+    }
+    return -1;
+}
+
+void authors_free(void)
+{
+    for (int i = 0; i < AUTHORS; i++) {
+        if (authors[i] != NULL)
+            identity_destroy(&authors[i]->id);
+        free(authors[i]);
+    }
+}
+
+long registry_find(const struct world *w, const uint8_t hash[HASH_BYTES])
+{
+    for (size_t i = w->registry_n; i > 0; i--) {
+        if (memcmp(w->registry[i - 1].ref.name.hash, hash, HASH_BYTES) == 0)
+            return (long)(i - 1);
+    }
+    return -1;
+}
+
+static size_t registry_add(struct world *w, const struct batch *b, const struct batch_plan *p, uint8_t *frame, size_t len)
+{
+    struct signed_batch *s;
+
+    if (w->registry_n == w->registry_room) {
+        w->registry_room = w->registry_room * 2 + 64;
+        w->registry = realloc(w->registry, w->registry_room * sizeof *w->registry);
+        if (w->registry == NULL)
+            abort();
+    }
+    s = &w->registry[w->registry_n];
+    memset(s, 0, sizeof *s);
+    memcpy(s->ref.name.origin, b->origin, KEY_BYTES);
+    memcpy(s->ref.name.hash, b->hash, HASH_BYTES);
+    s->ref.name.epoch = b->epoch;
+    s->ref.name.seq = b->seq;
+    s->ref.name.record_serial = b->record_serial;
+    s->ref.floor_epoch = b->floor_epoch;
+    s->ref.floor_seq = b->floor_seq;
+    s->ref.time_s = b->time_s;
+    s->frame = frame;
+    s->len = len;
+    s->author = p->author;
+    s->sound = p->signer == p->author && strcmp(p->federation, FEDERATION) == 0;
+    return w->registry_n++;
+}
+
+size_t author_sign(struct world *w, const struct batch_plan *p)
+{
+    uint8_t key[] = { SUBJECT_IP4, 192, 0, 2, p->salt, 32 };
+    char categories[1][CATEGORY_MAX_BYTES + 1] = { "spam" };
+    struct opinion opinion = { .key = key, .key_len = sizeof key, .black = 5, .time_s = p->time_s - p->time_s % OPINION_TIME_STEP_S };
+    struct batch b = { .epoch = p->epoch, .seq = p->seq, .floor_epoch = p->floor_epoch, .floor_seq = p->floor_seq, .record_serial = 1,
+                       .time_s = p->time_s, .categories_n = 1, .categories = categories, .opinions_n = 1, .opinions = &opinion };
+    uint8_t *frame = NULL;
+    size_t len = 0;
+
+    memcpy(b.origin, author(p->author)->record.root, KEY_BYTES);
+    if (p->previous != NULL)
+        memcpy(b.previous, p->previous, HASH_BYTES);
+    snprintf(b.federation, sizeof b.federation, "%s", p->federation);
+    if (batch_seal(&b, author(p->author)->id, &frame, &len) != 0)
+        abort();
+    if (p->signer != p->author
+        && identity_sign(author(p->signer)->id, IDENTITY_OPERATIONAL, frame, len - SIGNATURE_BYTES, frame + len - SIGNATURE_BYTES) != 0)
+        abort();
+    return registry_add(w, &b, p, frame, len);
+}
