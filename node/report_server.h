@@ -1,5 +1,8 @@
 /* node/report_server.h: the report socket (proto/REPORTS.md) on a libuv loop: unix and TCP listeners, framing, limits, answers in order.
- * It knows no database: what a line asks for goes to the handlers below. Belongs to the loop's thread. */
+ * It knows no database: what a line asks for goes to the handlers below. Belongs to the loop's thread. SIGPIPE is ignored from the first start on.
+ *
+ * Answers leave in the order of their lines. A line that asks (check, score, info) waits until the changes before it on the same connection are answered,
+ * so that a reporter reads what it wrote. */
 #ifndef HEARSAY_NODE_REPORT_SERVER_H
 #define HEARSAY_NODE_REPORT_SERVER_H
 
@@ -25,21 +28,29 @@ struct report_handlers {
     int (*change)(void *ctx, const struct request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX]);
 };
 
-/* Binds and listens to all of c->reports (creating parent directories, removing stale unix sockets that nobody answers). `why`, CONFIG_WHY_MAX bytes, says which
- * listener failed and what to do. 0; -EADDRINUSE, -EACCES, ... */
+/* Binds and listens to all of c->reports (creating parent directories, removing stale unix sockets that nobody answers). Nothing of `c` is kept. `why`, CONFIG_WHY_MAX
+ * bytes, says which listener failed and what to do; the loop must then still run until its handles are gone. 0; -EADDRINUSE, -EACCES, ... */
 int report_server_start(uv_loop_t *loop, const struct config *c, const struct report_handlers *h, struct report_server **out, char *why);
-/* New sender key, limits and allow lists; listeners that came or went are opened and closed, others are left alone. */
+/* New sender key, limits and allow lists; listeners that came or went are opened and closed, others are left alone (the mode and group of a unix socket are set anew,
+ * a changed backlog counts for new listeners only). When one cannot be opened, all else is in force, and `why` says which one. */
 int report_server_reload(struct report_server *s, const struct config *c, char *why);
-/* Closes the listeners and takes no new line; lines already accepted are still answered. `done` is called when all connections are gone or after grace_ms. */
+/* Closes the listeners and takes no new line ("error: shutting down"); lines already accepted are still answered. `done` is called once, from the loop, when all
+ * connections are gone or after grace_ms. */
 void report_server_stop(struct report_server *s, int64_t grace_ms, void (*done)(void *ctx), void *ctx);
-void report_server_destroy(struct report_server **s);    /* after the loop ran out of its handles; takes NULL */
+void report_server_destroy(struct report_server **s);    /* after report_server_stop(), when the loop ran out of its handles; takes NULL */
 
-/* An answer without newline for a ticket; a ticket whose connection is gone is ignored. */
+/* An answer without newline for a ticket; a ticket whose connection is gone, or that was answered, is ignored. */
 void report_server_answer(struct report_server *s, struct report_ticket ticket, const char *answer);
 void report_server_resume(struct report_server *s);
 
 struct report_server_counts {
-    uint64_t connections, connections_now, lines, errors, refused, timeouts, too_long, paused;
+    uint64_t connections;            /* accepted, without refused ones */
+    uint64_t connections_now;
+    uint64_t lines;                  /* requests, wrong ones included */
+    uint64_t errors;                 /* answers that begin with "error:" */
+    uint64_t refused;                /* connections: not allowed, or too many */
+    uint64_t timeouts, too_long;     /* lines */
+    uint64_t paused;                 /* how often a connection had to wait for the queue */
 };
 void report_server_counted(const struct report_server *s, struct report_server_counts *out);
 

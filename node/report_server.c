@@ -1,0 +1,330 @@
+#include "node/report_server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/report_conn.h"
+
+/* ---- places for connections */
+
+/* What is never used stays untouched memory. */
+static int add_block(struct report_server *s, uint32_t n)
+{
+    struct conn **conns = realloc(s->conns, (s->conns_n + n) * sizeof *conns);
+    void **blocks;
+    struct conn *block;
+    if (conns == NULL)
+        return -ENOMEM;
+    s->conns = conns;
+    blocks = realloc(s->blocks, (s->blocks_n + 1) * sizeof *blocks);
+    if (blocks == NULL)
+        return -ENOMEM;
+    s->blocks = blocks;
+    block = calloc(n, sizeof *block);
+    if (block == NULL)
+        return -ENOMEM;
+    s->blocks[s->blocks_n++] = block;
+    for (uint32_t i = 0; i < n; i++)
+        s->conns[s->conns_n++] = &block[i];
+    return 0;
+}
+
+int server_reserve(struct report_server *s, unsigned connections)
+{
+    uint32_t want = connections + REFUSED_MAX + CLOSING_MAX;
+    return want <= s->conns_n ? 0 : add_block(s, want - s->conns_n);
+}
+
+/* ---- turns */
+
+void server_wake(struct conn *c)
+{
+    struct report_server *s = c->server;
+    if (c->in_turn || c->state == CONN_CLOSING)
+        return;
+    c->in_turn = true;
+    TAILQ_INSERT_TAIL(&s->turn, c, turn_link);
+    s->turn_n++;
+}
+
+void server_unwake(struct conn *c)
+{
+    struct report_server *s = c->server;
+    if (c->in_turn) {
+        TAILQ_REMOVE(&s->turn, c, turn_link);
+        s->turn_n--;
+        c->in_turn = false;
+    }
+    if (c->in_paused) {
+        TAILQ_REMOVE(&s->paused, c, paused_link);
+        c->in_paused = false;
+    }
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;                            /* it only keeps the loop from sleeping */
+}
+
+static bool accept_waiting(struct report_server *s)
+{
+    struct listener *l;
+    bool waiting = false;
+    SLIST_FOREACH (l, &s->listeners, link) {
+        if (l->waiting)
+            conn_accept(l);
+        waiting = waiting || l->waiting;
+    }
+    return waiting;
+}
+
+void server_handle_gone(struct report_server *s)
+{
+    if (--s->handles == 0 && s->never_started)
+        report_server_destroy(&s);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    server_handle_gone(handle->data);
+}
+
+static void end_if_empty(struct report_server *s)
+{
+    if (!s->stopping || s->done_called || s->open > 0)
+        return;
+    s->done_called = true;
+    uv_close((uv_handle_t *)&s->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&s->check, on_handle_closed);
+    uv_close((uv_handle_t *)&s->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&s->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&s->grace, on_handle_closed);
+    if (s->done != NULL)
+        s->done(s->done_ctx);
+}
+
+/* Before the loop sleeps and after it woke up: so that all answers of one commit leave in one write for each connection. Those woken meanwhile come next time. */
+static void server_turn(struct report_server *s)
+{
+    bool waiting;
+    s->accepts_left = ACCEPTS_PER_TURN;
+    for (size_t n = s->turn_n; n > 0 && s->turn_n > 0; n--) {
+        struct conn *c = TAILQ_FIRST(&s->turn);
+        TAILQ_REMOVE(&s->turn, c, turn_link);
+        s->turn_n--;
+        c->in_turn = false;
+        conn_step(c);
+    }
+    waiting = accept_waiting(s);
+    if (s->turn_n > 0 || waiting)
+        uv_idle_start(&s->idle, on_idle);
+    else
+        uv_idle_stop(&s->idle);
+    end_if_empty(s);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    server_turn(prepare->data);
+}
+
+static void on_check(uv_check_t *check)
+{
+    server_turn(check->data);
+}
+
+/* ---- start and stop */
+
+static void init_handles(struct report_server *s)
+{
+    uv_prepare_init(s->loop, &s->prepare);
+    uv_check_init(s->loop, &s->check);
+    uv_idle_init(s->loop, &s->idle);
+    uv_timer_init(s->loop, &s->timer);
+    uv_timer_init(s->loop, &s->grace);
+    s->prepare.data = s->check.data = s->idle.data = s->timer.data = s->grace.data = s;
+    s->handles = 5;
+    uv_prepare_start(&s->prepare, on_prepare);
+    uv_check_start(&s->check, on_check);
+}
+
+static struct report_server *server_create(uv_loop_t *loop, const struct config *c, const struct report_handlers *h)
+{
+    struct report_server *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->loop = loop;
+    s->handlers = *h;
+    s->limits = c->limits;
+    memcpy(s->sender_key, c->sender_key, sizeof s->sender_key);
+    TAILQ_INIT(&s->turn);
+    TAILQ_INIT(&s->paused);
+    for (enum deadline d = DEADLINE_NONE; d < DEADLINES; d++)
+        TAILQ_INIT(&s->deadlines[d]);
+    SLIST_INIT(&s->listeners);
+    SLIST_INIT(&s->free);
+    if (server_reserve(s, c->limits.connections) == 0) {
+        init_handles(s);
+        return s;
+    }
+    report_server_destroy(&s);
+    return NULL;
+}
+
+/* A client that goes away while libuv writes to it must not end the process. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction old, ignore = {.sa_handler = SIG_IGN};
+    if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+        sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void close_listeners(struct report_server *s)
+{
+    while (!SLIST_EMPTY(&s->listeners))
+        listener_close(SLIST_FIRST(&s->listeners));
+}
+
+int report_server_start(uv_loop_t *loop, const struct config *c, const struct report_handlers *h, struct report_server **out, char *why)
+{
+    struct report_server *s = server_create(loop, c, h);
+    int rc = 0;
+    if (s == NULL) {
+        snprintf(why, CONFIG_WHY_MAX, "report server: memory is out");
+        return -ENOMEM;
+    }
+    ignore_sigpipe();
+    for (size_t i = 0; rc == 0 && i < c->reports_n; i++)
+        rc = listener_open(s, &c->reports[i], why);
+    if (rc == 0) {
+        *out = s;
+    } else {
+        s->never_started = true;           /* the caller has nothing to destroy */
+        report_server_stop(s, 0, NULL, NULL);
+    }
+    return rc;
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+    struct report_server *s = timer->data;
+    for (uint32_t i = 0; i < s->conns_used; i++)
+        if (s->conns[i]->state != CONN_FREE)
+            conn_close(s->conns[i]);
+}
+
+void report_server_stop(struct report_server *s, int64_t grace_ms, void (*done)(void *ctx), void *ctx)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    s->done = done;
+    s->done_ctx = ctx;
+    close_listeners(s);
+    report_server_resume(s);
+    for (uint32_t i = 0; i < s->conns_used; i++)
+        if (s->conns[i]->state != CONN_FREE)
+            server_wake(s->conns[i]);
+    uv_timer_start(&s->grace, on_grace, (uint64_t)grace_ms, 0);
+}
+
+void report_server_destroy(struct report_server **sp)
+{
+    struct report_server *s = *sp;
+    if (s == NULL)
+        return;
+    for (uint32_t i = 0; i < s->conns_used; i++) {
+        buffer_clear(&s->conns[i]->rest);
+        buffer_clear(&s->conns[i]->out);
+        buffer_clear(&s->conns[i]->sending);
+    }
+    for (size_t i = 0; i < s->blocks_n; i++)
+        free(s->blocks[i]);
+    free(s->blocks);
+    free(s->conns);
+    free(s);
+    *sp = NULL;
+}
+
+/* ---- reload */
+
+static struct listener *find_listener(struct report_server *s, const struct config_report *spec)
+{
+    struct listener *l;
+    SLIST_FOREACH (l, &s->listeners, link)
+        if (listener_is_for(l, spec))
+            return l;
+    return NULL;
+}
+
+static void close_unwanted(struct report_server *s, const struct config *c)
+{
+    struct listener *l, *next;
+    SLIST_FOREACH (l, &s->listeners, link)
+        l->keep = false;
+    for (size_t i = 0; i < c->reports_n; i++) {
+        l = find_listener(s, &c->reports[i]);
+        if (l != NULL)
+            l->keep = true;
+    }
+    for (l = SLIST_FIRST(&s->listeners); l != NULL; l = next) {
+        next = SLIST_NEXT(l, link);
+        if (!l->keep)
+            listener_close(l);
+    }
+}
+
+int report_server_reload(struct report_server *s, const struct config *c, char *why)
+{
+    char one[CONFIG_WHY_MAX];
+    int rc = server_reserve(s, c->limits.connections);
+    if (rc != 0) {
+        snprintf(why, CONFIG_WHY_MAX, "report server: memory is out");
+        return rc;
+    }
+    s->limits = c->limits;
+    memcpy(s->sender_key, c->sender_key, sizeof s->sender_key);
+    close_unwanted(s, c);                  /* first, since a new one may want the port of an old one */
+    for (size_t i = 0; i < c->reports_n; i++) {
+        struct listener *l = find_listener(s, &c->reports[i]);
+        int failed = l != NULL ? listener_update(l, &c->reports[i], one) : listener_open(s, &c->reports[i], one);
+        if (failed != 0 && rc == 0) {
+            rc = failed;
+            memcpy(why, one, sizeof one);
+        }
+    }
+    return rc;
+}
+
+/* ---- answers */
+
+void report_server_answer(struct report_server *s, struct report_ticket ticket, const char *answer)
+{
+    struct conn *c;
+    if (ticket.slot >= s->conns_used)
+        return;
+    c = s->conns[ticket.slot];
+    if (c->generation != ticket.generation || (c->state != CONN_OPEN && c->state != CONN_LAST))
+        return;
+    conn_answer(c, ticket.number, answer);
+    server_wake(c);
+}
+
+void report_server_resume(struct report_server *s)
+{
+    struct conn *c;
+    while ((c = TAILQ_FIRST(&s->paused)) != NULL) {
+        TAILQ_REMOVE(&s->paused, c, paused_link);
+        c->in_paused = false;
+        c->blocked &= ~(unsigned)BLOCK_QUEUE;
+        server_wake(c);
+    }
+}
+
+void report_server_counted(const struct report_server *s, struct report_server_counts *out)
+{
+    *out = s->counts;
+}
