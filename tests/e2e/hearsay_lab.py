@@ -24,6 +24,8 @@ HEARSAY = BUILD / "tools" / "hearsay"
 WAIT_S = 15             # the patience of wait_until(); a loaded machine needs it, a good run does not
 TAIL_LINES = 60         # of each log, shown when a test fails
 
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWNET = 0x40000000
 _world = {"private": False}
@@ -39,8 +41,7 @@ def private_world():
 
 def enter_private_world():
     """Moves this process into new network and mount namespaces. Without the right to, does nothing."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET) != 0:
+    if os.geteuid() != 0 or _libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET) != 0:
         return
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -68,6 +69,11 @@ def stays(true, seconds, what):
         time.sleep(0.02)
 
 
+def _die_with_parent():
+    """So that nothing is left behind when the test itself is killed."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Process:
     """One program with a log file. It is ended by its own pid."""
 
@@ -75,7 +81,8 @@ class Process:
         self.name, self.log = name, Path(log)
         self._file = open(self.log, "ab")
         self._popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self._file,
-                                       stderr=subprocess.STDOUT, start_new_session=True, **popen)
+                                       stderr=subprocess.STDOUT, start_new_session=True,
+                                       preexec_fn=_die_with_parent, **popen)
         self.pid = self._popen.pid
         self.frozen = False
 

@@ -267,7 +267,7 @@ def test_a_newer_database_is_refused(stopped):
 @pytest.mark.parametrize("break_, parts", [
     (lambda path: path.chmod(0o644), ("identity.pem", "0600|chmod")),
     (lambda path: path.chmod(0o640), ("identity.pem", "0600|chmod")),
-    (lambda path: path.unlink(), ("identity.pem", "hearsay init|backup")),
+    (lambda path: path.unlink(), ("identity.pem", "copy|backup")),
     (lambda path: path.write_text("no key\n"), ("identity.pem", "hearsay init|backup|not an identity")),
     (lambda path: path.write_text(path.read_text()[:100]), ("identity.pem", "hearsay init|backup|not an identity")),
 ], ids=["open-to-all", "open-to-group", "missing", "garbage", "cut"])
@@ -414,19 +414,19 @@ def test_systemd_is_told_when_it_is_ready_and_when_it_stops(own_lab):
     node = own_lab.node("mx.a.example", zones=ZONES, mesh=False)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(own_lab.dir / "notify"))
-        notify.settimeout(15)
+        notify.setblocking(False)
         node.spawn(env={**os.environ, "NOTIFY_SOCKET": str(own_lab.dir / "notify")})
+        words = []
 
         def told(word):
-            while word not in notify.recv(4096).decode().split("\n"):
-                pass
-        told("READY=1")
+            with contextlib.suppress(BlockingIOError):
+                words.extend(notify.recv(4096).decode().split("\n"))
+            return word in words
+        wait_until(lambda: told("READY=1"), "systemd is told that it is ready")
         assert talk(node.unix, "ping\n") == b"pong", "ready means that it answers"
-        node.hang_up()
-        told("RELOADING=1")
-        told("READY=1")
+        wait_until(lambda: told("WATCHDOG=1"), "the watchdog is fed")
         node.process.send(signal.SIGTERM)
-        told("STOPPING=1")
+        wait_until(lambda: told("STOPPING=1"), "systemd is told that it stops")
     assert node.process.wait() == 0
 
 

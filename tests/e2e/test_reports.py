@@ -193,13 +193,21 @@ def test_a_longer_line_is_an_error(address, length):
     assert answer.startswith(b"error: ") and b"long" in answer, answer
 
 
-def test_a_line_without_end_is_an_error_and_costs_no_more(node, address):
-    with connect(address) as s:
-        with pytest.raises((ConnectionError, TimeoutError)):
-            s.settimeout(5)
-            for _ in range(2000):
+def resident_bytes(process):
+    with open(f"/proc/{process.pid}/statm") as f:
+        return int(f.read().split()[1]) * 4096
+
+
+def test_a_line_without_end_is_sent_away_and_costs_no_memory(own_lab):
+    """It is read on for a while, since closing with unread input would destroy the answer; but not for ever."""
+    node = own_lab.node("mx.b.example", mesh=False, extra='limits { line-time = "300ms" }\n').start()
+    before = resident_bytes(node.process)
+    for address in (node.unix, node.tcp):
+        deadline = time.monotonic() + 10
+        with connect(address) as s, pytest.raises(ConnectionError):
+            while time.monotonic() < deadline:
                 s.sendall(b"x" * 65536)
-            raise AssertionError("took 128 MB of one line")
+    assert resident_bytes(node.process) - before < 50e6
     assert node.ask("ping") == "pong"
 
 
@@ -360,7 +368,7 @@ def test_protected_subjects_are_refused(node, verb, subject):
     assert reports_stored(node) == before
 
 
-@pytest.mark.parametrize("subject", ["192.0.2.24", "192.0.2.26", "198.51.100.127", "198.51.100.0/25", "203.0.113.0/24", "2001:db8::1"])
+@pytest.mark.parametrize("subject", ["192.0.2.24", "192.0.2.26", "198.51.100.127", "198.51.100.0/25", "192.0.2.64/26", "2001:db8::1"])
 def test_the_documentation_networks_are_ordinary(node, subject):
     assert node.ask(f"black {subject}") == "ok"
 
@@ -441,7 +449,8 @@ def test_the_score_of_one_black_is_1071_thousandths(node):
     wait_until(lambda: node.ask("score 203.0.113.192") in ("1071", "1070"), lambda: node.ask("score 203.0.113.192"))
     assert node.ask("score 203.0.113.192 spam") in ("1071", "1070")
     assert node.ask("score 203.0.113.192 malware") == "0"
-    assert re.fullmatch(r"-\d+", wait_until(lambda: node.ask("white 203.0.113.193") == "ok" and node.ask("score 203.0.113.193"), "a score"))
+    assert node.ask("white 203.0.113.193") == "ok"
+    wait_until(lambda: re.fullmatch(r"-1\d\d\d", node.ask("score 203.0.113.193")), lambda: node.ask("score 203.0.113.193"))
 
 
 def test_more_events_score_higher_and_white_against_black_lower(node):

@@ -49,10 +49,10 @@ REFUSING_ACL = """acl_rcpt:
 
 
 def member(lab, name):
-    """One word of one trusted member is enough for these zones."""
+    """One word of one trusted member is enough for these zones. What a group says for somebody counts half of its trust at most."""
     letter = name.split(".")[1]
     return lab.node(name, zones=zone(f"bl.{letter}.example", threshold=0.5, quorum=1)
-                    + zone(f"wl.{letter}.example", lists="white", threshold=0.5, quorum=1))
+                    + zone(f"wl.{letter}.example", lists="white", threshold=0.4, quorum=1))
 
 
 def dns_of(lab, node):
