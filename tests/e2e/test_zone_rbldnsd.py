@@ -1,11 +1,12 @@
 """What real rbldnsd answers from a zone file of ours. The file is written by zone_sample, without a daemon."""
+import os
 import re
 import subprocess
 
 import pytest
 
 from dns_lab import Rbldnsd, dig
-from hearsay_lab import BUILD, wait_until
+from hearsay_lab import BUILD, SOURCE, Process, wait_until
 
 ZONE_SAMPLE = BUILD / "tests" / "bench" / "zone_sample"
 ZONE = "bl.a.example"
@@ -202,3 +203,21 @@ def test_the_longest_texts_stay_within_one_record(own_lab):
     a, (txt,) = server.lookup(name, ZONE)
     assert a == ["127.0.0.2"] and len(txt) - 2 <= 254
     assert "truncated" not in server.process.log.read_text()
+
+
+# ---- conf/rbldnsd
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
+def test_the_sample_for_etc_default_serves_the_zone(own_lab):
+    """Read as the service's wrapper reads it: the words after the instance's name are the command line."""
+    text = subprocess.run(["sh", "-c", f". {SOURCE}/conf/rbldnsd/default; echo $RBLDNSD"], text=True, stdout=subprocess.PIPE, check=True).stdout
+    instance, *words = text.split()
+    port = own_lab.port()
+    here = {"/var/lib/hearsay/zones": str(own_lab.dir), "127.0.0.1/5300": f"127.0.0.1/{port}"}
+    assert instance == "-" and set(here) <= set(words)
+    write_zone(own_lab.dir / "bl.mx.a.example", "list spam 203.0.113.1\n", "bl.mx.a.example")
+    process = Process("rbldnsd", ["rbldnsd", "-n", *(here.get(w, w) for w in words)], own_lab.dir / "rbldnsd.log")
+    own_lab.at_end(process.end)
+    wait_until(lambda: dig("1.113.0.203.bl.mx.a.example", port=port) == ["127.0.0.2"], "the zone is served")
+    write_zone(own_lab.dir / "bl.mx.a.example", "list spam 203.0.113.2\n", "bl.mx.a.example")
+    wait_until(lambda: dig("2.113.0.203.bl.mx.a.example", port=port) == ["127.0.0.2"], "the new zone is served")
