@@ -81,7 +81,7 @@ static int fold_all(struct fold *f)
 static int next_wake(struct store *s, int64_t *wake_s)
 {
     *wake_s = INT64_MAX;
-    struct query q = query(&s->db, SQL_SCORE_NEXT_DUE);
+    struct query q = query(&s->db, SQL_LISTING_NEXT_DUE);
     if (query_row(&q))
         *wake_s = column_int(&q, 0);
     return query_end(&q);

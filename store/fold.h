@@ -9,7 +9,6 @@ struct fold {
     int64_t now_s;
     size_t rows_left;              /* that this call may still take up */
     bool more;                     /* there is work that did not fit */
-    bool rescan;                   /* the pass over all keys goes by: also keys without a score may have leftovers */
     struct pool pool;
     struct batch *batches;         /* opened ones, kept since keys are borrowed from them */
     size_t batches_n, batches_room;

@@ -34,7 +34,7 @@ int fold_due(struct fold *f)
     if (f->s->policy->zones_n == 0)
         return 0;
     size_t max = f->rows_left > SLICE_MIN ? f->rows_left : SLICE_MIN, n;
-    struct query q = query(&f->s->db, SQL_SCORE_DUE);
+    struct query q = query(&f->s->db, SQL_LISTING_DUE);
     query_int(&q, f->now_s);
     query_int(&q, (int64_t)max);
     int rc = touch_rows(f, &q, &n);
@@ -120,21 +120,18 @@ static int rescan_slice(struct fold *f)
 
 /* ---- the pass over what is or would be listed, when only the protection may have changed */
 
+/* Listed and protected, or neither: a row of zone 0 may stand for a subject whose protection is gone. */
 static int recheck_row(struct fold *f, const struct query *q)
 {
-    struct subject s;
+    struct store *s = f->s;
     struct bytes key = column_bytes(q, 0);
-    if (key.len == 0 || key.len > SUBJECT_KEY_MAX)
+    if (subject_from_key(key.at, key.len, &s->recheck_at) != 0)
         return -EBADMSG;
-    memset(&s, 0, sizeof s);
-    s.len = (uint8_t)key.len;
-    memcpy(s.key, key.at, key.len);
-    f->s->recheck_at = s;
-    f->s->recheck_category = (uint16_t)column_int(q, 1);
-    bool is_listed = column_int(q, 2) != 0;
-    if (protect_covers(f->s->policy->protect, &s) != is_listed)
+    s->recheck_category = column_int(q, 1);
+    s->recheck_zone = column_int(q, 2);
+    if (protect_covers(s->policy->protect, &s->recheck_at) != (s->recheck_zone > 0))
         return 0;
-    return fold_touch_copy(f, key, column_int(q, 1));
+    return fold_touch_copy(f, key, s->recheck_category);
 }
 
 static int recheck_slice(struct fold *f)
@@ -143,9 +140,10 @@ static int recheck_slice(struct fold *f)
     struct subject at = s->recheck_at;
     size_t n = 0, max = slice(f) * 8;
     int rc = 0;
-    struct query q = query(&s->db, SQL_SCORE_AFTER);
+    struct query q = query(&s->db, SQL_LISTING_AFTER);
     query_blob(&q, at.key, at.len);
     query_int(&q, s->recheck_category);
+    query_int(&q, s->recheck_zone);
     query_int(&q, (int64_t)max);
     while (rc == 0 && query_row(&q)) {
         rc = recheck_row(f, &q);
@@ -159,8 +157,7 @@ static int recheck_slice(struct fold *f)
 
 int fold_rescan(struct fold *f)
 {
-    f->rescan = f->s->rescan;
-    if (f->rescan)
+    if (f->s->rescan)
         return rescan_slice(f);
     return f->s->recheck ? recheck_slice(f) : 0;
 }

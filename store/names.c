@@ -27,7 +27,7 @@ struct known_member *names_root(struct names *n, const uint8_t root[KEY_BYTES])
 
 int names_zone(const struct names *n, const struct policy *p, int64_t zone_id)
 {
-    for (size_t i = 0; i < p->zones_n; i++)
+    for (size_t i = 0; zone_id > 0 && i < p->zones_n; i++)
         if (n->zone_ids[i] == zone_id)
             return (int)i;
     return -1;

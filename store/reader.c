@@ -158,11 +158,11 @@ int reader_check(struct reader *r, const struct subject *s, int zone, enum verdi
 int reader_voices(struct reader *r, const struct subject *s, int category)
 {
     struct topic t = { s->key, s->len, (uint16_t)r->names.category_ids[category] };
-    int rc = voices_load(&r->voices, &r->db, &r->names, &t);
+    int rc = voices_load(&r->voices, &r->db, &r->names, r->policy, &t);
     if (rc != 0 || !r->voices.stranger)
         return rc;
     rc = names_load(&r->names, &r->db, r->policy);
-    return rc == 0 ? voices_load(&r->voices, &r->db, &r->names, &t) : rc;
+    return rc == 0 ? voices_load(&r->voices, &r->db, &r->names, r->policy, &t) : rc;
 }
 
 static int64_t absolute(int64_t x)

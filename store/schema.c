@@ -39,14 +39,12 @@ static const char *const steps[DB_SCHEMA] = {
     "CREATE TABLE opinion(subject BLOB NOT NULL, category INTEGER NOT NULL, member INTEGER NOT NULL, epoch INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, hash INTEGER NOT NULL, black INTEGER NOT NULL, white INTEGER NOT NULL, time_s INTEGER NOT NULL,"
     " PRIMARY KEY(subject, category, member)) STRICT, WITHOUT ROWID;"
-    /* Derived: only what is listed, or may come to be by time alone; all else is read from the registers. */
-    "CREATE TABLE score(subject BLOB NOT NULL, category INTEGER NOT NULL, score_micro INTEGER NOT NULL,"
-    " groups INTEGER NOT NULL, groups_white INTEGER NOT NULL, minute_s INTEGER NOT NULL, due_s INTEGER NOT NULL,"
-    " PRIMARY KEY(subject, category)) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX score_due ON score(due_s);"
+    /* Derived: what a zone lists. Zone 0: nothing lists the key, but time alone may come to; all other scores are read from the
+     * registers. due_s may be earlier than until_s, never later: a listing that is renewed again and again keeps its place in the index. */
     "CREATE TABLE listing(subject BLOB NOT NULL, category INTEGER NOT NULL, zone INTEGER NOT NULL, since_s INTEGER NOT NULL,"
-    " until_s INTEGER NOT NULL, score_micro INTEGER NOT NULL, groups INTEGER NOT NULL,"
-    " PRIMARY KEY(subject, category, zone)) STRICT, WITHOUT ROWID;"
+    " until_s INTEGER NOT NULL, due_s INTEGER NOT NULL, minute_s INTEGER NOT NULL, score_micro INTEGER NOT NULL,"
+    " groups INTEGER NOT NULL, PRIMARY KEY(subject, category, zone)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX listing_due ON listing(due_s);"
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

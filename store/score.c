@@ -173,28 +173,39 @@ static int64_t slack_of(const struct tally *t)
     return 8 * (int64_t)t->both_n;
 }
 
-/* Listed at `now_s` with something to spare. Voices all of one side only fade: once false, it stays false. */
-static bool surely_listed(const struct policy_zone *z, const struct tally *now, const struct voice *voices, size_t n,
-                          const struct evidence *own, size_t groups_n, int64_t at_s)
+/* By how much it is listed at that time, 0 or less: not surely. Voices all of one side only fade: once gone, it stays gone. */
+static int64_t margin_at(const struct policy_zone *z, const struct tally *now, const struct voice *voices, size_t n,
+                         const struct evidence *own, size_t groups_n, int64_t at_s)
 {
     struct tally t = { .half_life_s = now->half_life_s, .ttl_s = now->ttl_s, .now_s = at_s, .slack_micro = slack_of(now) };
     tally_all(&t, voices, n, own);
     struct side side = side_of(z, &t.score);
     side.own_micro -= t.slack_micro;
-    return side.score_micro - t.slack_micro >= threshold_of(z, true) && side.groups >= quorum_of(z, &side, groups_n, true);
+    int64_t margin = side.score_micro - t.slack_micro - threshold_of(z, true) + 1;
+    return side.groups >= quorum_of(z, &side, groups_n, true) ? margin : min64(margin, 0);
 }
 
+/* The first minute at which it is not surely listed. Halving finds it in 16 looks; guessing where the margin's fall would
+ * end, between two halvings, takes less than half as many. */
 static int64_t fading_look(const struct policy_zone *z, const struct tally *now, const struct voice *voices, size_t n,
                            const struct evidence *own, size_t groups_n)
 {
     int64_t low = 1, high = now->ttl_s / 60;      /* minutes from now; `high` is looked at anyway */
     int64_t start_s = minute(now->now_s);
-    while (low < high) {
+    int64_t low_margin = margin_at(z, now, voices, n, own, groups_n, now->now_s), high_margin = 0;
+    for (unsigned turn = 0; low < high; turn++) {
         int64_t middle = low + (high - low) / 2;
-        if (surely_listed(z, now, voices, n, own, groups_n, start_s + middle * 60))
+        if (turn % 3 != 0 && low_margin > high_margin && high_margin < 0)
+            middle = low + (high - low) * low_margin / (low_margin - high_margin);
+        middle = clamp(middle, low, high - 1);
+        int64_t margin = margin_at(z, now, voices, n, own, groups_n, start_s + middle * 60);
+        if (margin > 0) {
             low = middle + 1;
-        else
+            low_margin = margin;
+        } else {
             high = middle;
+            high_margin = margin;
+        }
     }
     return start_s + low * 60;
 }

@@ -119,7 +119,9 @@ static int compare_digest(struct store *s)
     if (rc != 0 || (len == HASH_BYTES && memcmp(want, got, HASH_BYTES) == 0))
         return rc;
     rc = meta_set_bytes(&s->db, META_DIGEST, want, HASH_BYTES);
-    return rc == 0 ? store_start_rescan(s) : rc;
+    if (rc != 0 || len == 0)
+        return rc;                         /* the first policy of a new database: nothing has been scored by another */
+    return store_start_rescan(s);
 }
 
 int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
@@ -150,6 +152,6 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
     policy_destroy(&old);
     s->recheck = true;
     s->recheck_at.len = 0;
-    s->recheck_category = 0;
+    s->recheck_category = s->recheck_zone = 0;
     return 0;
 }

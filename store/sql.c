@@ -53,7 +53,6 @@ const char *const sql_text[SQL_N] = {
 
     [SQL_EVIDENCE_OF_SUBJECT] = "SELECT category, black_micro, white_micro, time_s, told_black, told_white, told_time_s,"
                                 " hold_until_s, urgency, waiting_s FROM evidence WHERE subject = ?1 ORDER BY category",
-    [SQL_EVIDENCE_GET] = "SELECT black_micro, white_micro, time_s FROM evidence WHERE subject = ?1 AND category = ?2",
     [SQL_EVIDENCE_PUT] = "INSERT INTO evidence(subject, category, black_micro, white_micro, time_s, told_black, told_white,"
                          " told_time_s, hold_until_s, urgency, waiting_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
                          " ON CONFLICT(subject, category) DO UPDATE SET black_micro = ?3, white_micro = ?4, time_s = ?5,"
@@ -72,51 +71,48 @@ const char *const sql_text[SQL_N] = {
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(subject, category, member) DO UPDATE SET"
                         " epoch = ?4, seq = ?5, hash = ?6, black = ?7, white = ?8, time_s = ?9"
                         " WHERE (?4, ?5, ?6, ?9, ?7, ?8) > (epoch, seq, hash, time_s, black, white)",
-    [SQL_OPINION_OF_KEY] = "SELECT member, black, white, time_s FROM opinion WHERE subject = ?1 AND category = ?2 ORDER BY member",
     [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s FROM opinion WHERE subject = ?1"
                                " ORDER BY category, member",
     [SQL_OPINION_DROP] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3"
                          " AND epoch = ?4 AND seq = ?5 AND hash = ?6",
     [SQL_OPINION_PURGE] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3",
-    [SQL_OPINION_ALL] = "SELECT subject, category, member, epoch, seq, hash, black, white, time_s FROM opinion"
-                        " ORDER BY subject, category, member",
 
-    [SQL_SCORE_GET] = "SELECT score_micro, groups, groups_white, minute_s, due_s FROM score WHERE subject = ?1 AND category = ?2",
-    [SQL_SCORE_PUT] = "INSERT INTO score(subject, category, score_micro, groups, groups_white, minute_s, due_s)"
-                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(subject, category) DO UPDATE SET score_micro = ?3,"
-                      " groups = ?4, groups_white = ?5, minute_s = ?6, due_s = ?7",
-    [SQL_SCORE_DROP] = "DELETE FROM score WHERE subject = ?1 AND category = ?2",
-    [SQL_SCORE_DUE] = "SELECT subject, category FROM score WHERE due_s <= ?1 ORDER BY due_s LIMIT ?2",
-    [SQL_SCORE_NEXT_DUE] = "SELECT due_s FROM score ORDER BY due_s LIMIT 1",
-    [SQL_SCORE_ALL] = "SELECT subject, category, score_micro, groups, groups_white, minute_s, due_s FROM score"
-                      " ORDER BY subject, category",
-    [SQL_SCORE_AFTER] = "SELECT subject, category, EXISTS (SELECT 1 FROM listing l WHERE l.subject = score.subject"
-                        " AND l.category = score.category) FROM score WHERE " KEY_AFTER " ORDER BY subject, category LIMIT ?3",
-
-    [SQL_LISTING_OF_KEY] = "SELECT zone, since_s, until_s, score_micro FROM listing WHERE subject = ?1 AND category = ?2 ORDER BY zone",
-    [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, score_micro, groups)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(subject, category, zone) DO UPDATE SET"
-                        " until_s = ?5, score_micro = ?6, groups = ?7",
+    /* All of one (subject, category) in one statement: listings, opinions by member, own evidence. */
+    [SQL_TOPIC_ALL] = "SELECT 0, zone, since_s, until_s, due_s, minute_s, score_micro, groups FROM listing"
+                      " WHERE subject = ?1 AND category = ?2"
+                      " UNION ALL SELECT 1, member, black, white, time_s, 0, 0, 0 FROM opinion WHERE subject = ?1 AND category = ?2"
+                      " UNION ALL SELECT 2, 0, black_micro, white_micro, time_s, 0, 0, 0 FROM evidence"
+                      " WHERE subject = ?1 AND category = ?2",
+    [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, due_s, minute_s, score_micro, groups)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(subject, category, zone) DO UPDATE SET"
+                        " until_s = ?5, due_s = ?6, minute_s = ?7, score_micro = ?8, groups = ?9",
+    [SQL_LISTING_KEEP] = "UPDATE listing SET until_s = ?4, minute_s = ?5, score_micro = ?6, groups = ?7"
+                         " WHERE subject = ?1 AND category = ?2 AND zone = ?3",
     [SQL_LISTING_DROP] = "DELETE FROM listing WHERE subject = ?1 AND category = ?2 AND zone = ?3",
-    [SQL_LISTING_CHECK] = "SELECT zone FROM listing WHERE subject = ?1",
-    [SQL_LISTING_OF_SUBJECT] = "SELECT category, zone, since_s, until_s, score_micro, groups FROM listing WHERE subject = ?1",
+    [SQL_LISTING_DUE] = "SELECT subject, category FROM listing WHERE due_s <= ?1 ORDER BY due_s LIMIT ?2",
+    [SQL_LISTING_NEXT_DUE] = "SELECT due_s FROM listing ORDER BY due_s LIMIT 1",
+    [SQL_LISTING_AFTER] = "SELECT subject, category, zone FROM listing WHERE (subject, category, zone) > (?1, ?2, ?3)"
+                          " ORDER BY subject, category, zone LIMIT ?4",
+    [SQL_LISTING_CHECK] = "SELECT zone FROM listing WHERE subject = ?1 AND zone > 0",
+    [SQL_LISTING_OF_SUBJECT] = "SELECT category, zone, since_s, until_s, score_micro, groups FROM listing"
+                               " WHERE subject = ?1 AND zone > 0",
     [SQL_LISTING_ALL] = "SELECT subject, category, zone, since_s, until_s, score_micro, groups FROM listing"
-                        " WHERE since_s >= ?1 AND (?2 = 0 OR zone = ?2) ORDER BY subject, category, zone",
+                        " WHERE zone > 0 AND since_s >= ?1 AND (?2 = 0 OR zone = ?2) ORDER BY subject, category, zone",
 
-    [SQL_KEYS_AFTER] = "SELECT subject, category FROM (SELECT DISTINCT subject, category FROM opinion WHERE " KEY_AFTER
+    /* The outermost ORDER BY makes SQLite merge the three in key order row by row; within a subquery it would build them whole. */
+    [SQL_KEYS_AFTER] = "SELECT subject, category FROM opinion WHERE " KEY_AFTER
                        " UNION SELECT subject, category FROM evidence WHERE " KEY_AFTER
-                       " UNION SELECT subject, category FROM score WHERE " KEY_AFTER
-                       " UNION SELECT DISTINCT subject, category FROM listing WHERE " KEY_AFTER ")"
+                       " UNION SELECT subject, category FROM listing WHERE " KEY_AFTER
                        " ORDER BY subject, category LIMIT ?3",
-    [SQL_KEYS_ALL] = "SELECT subject, category FROM (SELECT DISTINCT subject, category FROM opinion"
-                     " UNION SELECT subject, category FROM evidence UNION SELECT subject, category FROM score"
-                     " UNION SELECT DISTINCT subject, category FROM listing) ORDER BY subject, category",
+    [SQL_KEYS_ALL] = "SELECT subject, category FROM opinion UNION SELECT subject, category FROM evidence"
+                     " UNION SELECT subject, category FROM listing"
+                     " ORDER BY subject, category",
 
     [SQL_COUNT_SUBJECTS] = "SELECT count(*) FROM (SELECT DISTINCT subject FROM opinion UNION SELECT DISTINCT subject FROM evidence)",
     [SQL_COUNT_EVIDENCE] = "SELECT count(*) FROM evidence",
     [SQL_COUNT_OPINIONS] = "SELECT count(*) FROM opinion",
     [SQL_COUNT_BATCHES] = "SELECT count(*), coalesce(sum(length(frame)), 0) FROM batch",
-    [SQL_COUNT_LISTINGS] = "SELECT count(*) FROM listing",
+    [SQL_COUNT_LISTINGS] = "SELECT count(*) FROM listing WHERE zone > 0",
     [SQL_COUNT_MEMBERS] = "SELECT count(*) FROM member WHERE root IS NOT NULL",
     [SQL_COUNT_LIVING] = "SELECT count(*) FROM opinion WHERE member NOT IN (SELECT id FROM member WHERE root IS NULL)",
 

@@ -42,7 +42,7 @@ struct store {
     int64_t prefixes;                       /* as in meta */
     bool rescan, recheck;                   /* a pass over all keys, or over the listings for protection, is under way */
     struct subject recheck_at;
-    uint16_t recheck_category;
+    int64_t recheck_category, recheck_zone;
     int64_t swept_s;                        /* when the last pass over own evidence ended; 0: none since opening */
     struct subject sweep_at;
     uint16_t sweep_category;

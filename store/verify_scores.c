@@ -5,17 +5,12 @@
 #include "store/store_private.h"
 #include "store/verify.h"
 
-/* One key with all that is stored about it. */
+/* One key; what is said of it and stored about it is in the reader's voices. */
 struct keyed {
     struct topic topic;
     struct subject subject;
     int category;                          /* policy index */
-    bool has_score;
-    struct score score;                    /* as stored: micro, groups, groups_white */
-    int64_t minute_s, due_s;
-    bool listed[POLICY_ZONES_MAX + 1];
-    int64_t listed_micro[POLICY_ZONES_MAX + 1];
-    size_t listings_n;
+    bool protected_;
 };
 
 /* ---- whether scores can be compared at all */
@@ -43,78 +38,65 @@ static int scores_settled(struct verify *v, bool *settled)
 
 /* ---- one key */
 
-static int load_score(struct verify *v, struct keyed *k)
-{
-    struct query q = query(&v->r->db, SQL_SCORE_GET);
-    query_blob(&q, k->topic.key, k->topic.len);
-    query_int(&q, k->topic.category);
-    k->has_score = query_row(&q);
-    if (k->has_score) {
-        k->score.micro = column_int(&q, 0);
-        k->score.groups = (unsigned)column_int(&q, 1);
-        k->score.groups_white = (unsigned)column_int(&q, 2);
-        k->minute_s = column_int(&q, 3);
-        k->due_s = column_int(&q, 4);
-    }
-    return query_end(&q);
-}
-
-static int load_listings(struct verify *v, struct keyed *k)
-{
-    struct query q = query(&v->r->db, SQL_LISTING_OF_KEY);
-    query_blob(&q, k->topic.key, k->topic.len);
-    query_int(&q, k->topic.category);
-    while (query_row(&q)) {
-        int zone = names_zone(&v->r->names, v->r->policy, column_int(&q, 0));
-        k->listings_n++;
-        if (zone < 0)
-            continue;
-        k->listed[zone] = true;
-        k->listed_micro[zone] = column_int(&q, 3);
-    }
-    return query_end(&q);
-}
-
 static void wrong(struct verify *v, const struct keyed *k, const char *what)
 {
     char text[SUBJECT_TEXT_MAX];
     verify_problem(v, "%s in %s: %s", subject_text(&k->subject, text), v->r->names.categories[k->topic.category], what);
 }
 
-/* Hysteresis: a listing that stands must be allowed to stay, and none that is missing may be due to begin. */
-static int64_t check_zone(struct verify *v, const struct keyed *k, int zone, const struct score *now, bool protected_, int64_t at_s)
+/* A row of the table against a score computed for its minute. */
+static void check_stored(struct verify *v, const struct keyed *k, const struct listing_row *row, const struct score *now,
+                         unsigned groups, int64_t look_s)
 {
-    const struct policy *p = v->r->policy;
-    const struct names *n = &v->r->names;
-    bool lists = score_lists(&p->zones[zone], now, n->groups_n, k->listed[zone]);
-    if (k->listed[zone] && protected_)
+    if (row->score_micro != now->micro || row->groups != groups)
+        wrong(v, k, "its score is not what its opinions give");
+    if (row->until_s != look_s || row->due_s > row->until_s)
+        wrong(v, k, "will be looked at again at another time than its opinions give");
+}
+
+static void check_listed(struct verify *v, const struct keyed *k, int zone, const struct listing_row *row)
+{
+    const struct policy_zone *z = &v->r->policy->zones[zone];
+    size_t groups_n = v->r->names.groups_n;
+    struct score now = voices_score(&v->r->voices, v->r->policy, k->category, row->minute_s);
+    if (k->protected_)
         wrong(v, k, "is listed although it is protected");
-    else if (k->listed[zone] && !lists)
+    if (!score_lists(z, &now, groups_n, true)) {
         wrong(v, k, "is listed, but its score does not uphold it");
-    else if (!k->listed[zone] && lists && !protected_)
+        return;
+    }
+    check_stored(v, k, row, &now, z->white ? now.groups_white : now.groups,
+                 voices_next_look(&v->r->voices, v->r->policy, k->category, zone, groups_n, true, row->minute_s));
+}
+
+/* When a zone that does not list the key may come to; INT64_MAX: never by time alone. */
+static int64_t check_unlisted(struct verify *v, const struct keyed *k, int zone, const struct score *now, int64_t at_s)
+{
+    size_t groups_n = v->r->names.groups_n;
+    bool lists = score_lists(&v->r->policy->zones[zone], now, groups_n, false);
+    if (lists && !k->protected_)
         wrong(v, k, "is not listed, but its score asks for it");
-    if (k->listed[zone] && k->listed_micro[zone] != now->micro)
-        wrong(v, k, "its listing has another score than its opinions give");
     if (!lists && !now->may_rise)
         return INT64_MAX;
-    return voices_next_look(&v->r->voices, p, k->category, zone, n->groups_n, lists, at_s);
+    return voices_next_look(&v->r->voices, v->r->policy, k->category, zone, groups_n, lists, at_s);
 }
 
 static void check_key(struct verify *v, const struct keyed *k)
 {
-    int64_t at_s = k->has_score ? k->minute_s : v->now_s, due_s = INT64_MAX;
+    const struct listing_row *watch = voices_row(&v->r->voices, 0);
+    int64_t at_s = watch != NULL ? watch->minute_s : v->now_s, look_s = INT64_MAX;
     struct score now = voices_score(&v->r->voices, v->r->policy, k->category, at_s);
-    bool protected_ = protect_covers(v->r->policy->protect, &k->subject);
-    if (k->has_score && (k->score.micro != now.micro || k->score.groups != now.groups || k->score.groups_white != now.groups_white))
-        wrong(v, k, "its score is not what its opinions give");
-    if (!k->has_score && k->listings_n > 0)
-        wrong(v, k, "is listed without a score");
     for (size_t zone = 0; zone < v->r->policy->zones_n; zone++) {
-        int64_t look_s = check_zone(v, k, (int)zone, &now, protected_, at_s);
-        due_s = look_s < due_s ? look_s : due_s;
+        const struct listing_row *row = voices_row(&v->r->voices, v->r->names.zone_ids[zone]);
+        if (row != NULL) {
+            check_listed(v, k, (int)zone, row);
+            continue;
+        }
+        int64_t zone_look_s = check_unlisted(v, k, (int)zone, &now, at_s);
+        look_s = zone_look_s < look_s ? zone_look_s : look_s;
     }
-    if (k->has_score && k->due_s != due_s)
-        wrong(v, k, "will be looked at again at another time than its opinions give");
+    if (watch != NULL)
+        check_stored(v, k, watch, &now, now.groups, look_s);
 }
 
 static int check_row(struct verify *v, const struct query *q)
@@ -126,19 +108,12 @@ static int check_row(struct verify *v, const struct query *q)
         verify_problem(v, "a row has a subject that is none");
         return 0;
     }
-    int rc = load_score(v, &k);
-    if (rc == 0)
-        rc = load_listings(v, &k);
-    if (rc != 0)
-        return rc;
-    if (k.category < 0) {
-        if (k.has_score || k.listings_n > 0)
-            verify_problem(v, "a score or listing in a category that is not configured");
-        return 0;
-    }
-    rc = voices_load(&v->r->voices, &v->r->db, &v->r->names, &k.topic);
-    if (rc == 0)
+    k.protected_ = protect_covers(v->r->policy->protect, &k.subject);
+    int rc = voices_load(&v->r->voices, &v->r->db, &v->r->names, v->r->policy, &k.topic);
+    if (rc == 0 && k.category >= 0)
         check_key(v, &k);
+    else if (rc == 0 && v->r->voices.rows_n > 0)
+        verify_problem(v, "a listing in a category that is not configured");
     return rc;
 }
 

@@ -32,7 +32,10 @@ struct evidence evidence_of_steps(unsigned black, unsigned white, int64_t time_s
     };
 }
 
-int voices_add(struct voices *v, const struct known_member *m, unsigned black, unsigned white, int64_t time_s)
+/* The kinds of rows that TOPIC_ALL gives. */
+enum { KIND_LISTING, KIND_OPINION, KIND_EVIDENCE };
+
+static int add_voice(struct voices *v, const struct known_member *m, const struct query *q)
 {
     if (v->n == v->room) {
         size_t room = v->room * 2 + 64;
@@ -47,40 +50,58 @@ int voices_add(struct voices *v, const struct known_member *m, unsigned black, u
         .group = (unsigned)m->id,
         .trust_micro = m->trust_micro,
         .weight_micro = m->trust_micro,
-        .evidence = evidence_of_steps(black, white, time_s),
+        .evidence = evidence_of_steps((unsigned)column_int(q, 2), (unsigned)column_int(q, 3), column_int(q, 4)),
     };
     return 0;
 }
 
-static int load_own(struct voices *v, struct db *d, const struct topic *t)
+static int add_opinion(struct voices *v, struct names *n, const struct query *q)
 {
-    struct query q = query(d, SQL_EVIDENCE_GET);
-    query_blob(&q, t->key, t->len);
-    query_int(&q, t->category);
-    v->has_own = query_row(&q);
-    if (v->has_own)
-        v->own = (struct evidence){ column_int(&q, 0), column_int(&q, 1), column_int(&q, 2) };
-    return query_end(&q);
+    const struct known_member *m = names_member(n, column_int(q, 1));
+    v->stranger |= m == NULL;
+    return m != NULL && m->trust_micro > 0 ? add_voice(v, m, q) : 0;
 }
 
-int voices_load(struct voices *v, struct db *d, struct names *n, const struct topic *t)
+static void add_row(struct voices *v, const struct names *n, const struct policy *p, const struct query *q)
 {
-    v->n = 0;
-    v->stranger = false;
-    struct query q = query(d, SQL_OPINION_OF_KEY);
+    if (v->rows_n == VOICES_ROWS_MAX)
+        return;                    /* zones of former configurations: a pass over all keys is taking them out */
+    v->rows[v->rows_n++] = (struct listing_row){
+        .zone_id = column_int(q, 1), .since_s = column_int(q, 2), .until_s = column_int(q, 3), .due_s = column_int(q, 4),
+        .minute_s = column_int(q, 5), .score_micro = column_int(q, 6), .groups = column_int(q, 7),
+        .zone = names_zone(n, p, column_int(q, 1)),
+    };
+}
+
+int voices_load(struct voices *v, struct db *d, struct names *n, const struct policy *p, const struct topic *t)
+{
+    int rc = 0;
+    v->n = v->rows_n = 0;
+    v->stranger = v->has_own = false;
+    struct query q = query(d, SQL_TOPIC_ALL);
     query_blob(&q, t->key, t->len);
     query_int(&q, t->category);
-    int rc = 0;
     while (rc == 0 && query_row(&q)) {
-        const struct known_member *m = names_member(n, column_int(&q, 0));
-        v->stranger |= m == NULL;
-        if (m != NULL && m->trust_micro > 0)
-            rc = voices_add(v, m, (unsigned)column_int(&q, 1), (unsigned)column_int(&q, 2), column_int(&q, 3));
+        int64_t kind = column_int(&q, 0);
+        if (kind == KIND_OPINION) {
+            rc = add_opinion(v, n, &q);
+        } else if (kind == KIND_LISTING) {
+            add_row(v, n, p, &q);
+        } else {
+            v->has_own = true;
+            v->own = (struct evidence){ column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
+        }
     }
     int ended = query_end(&q);
-    if (rc == 0)
-        rc = ended;
-    return rc != 0 ? rc : load_own(v, d, t);
+    return rc != 0 ? rc : ended;
+}
+
+const struct listing_row *voices_row(const struct voices *v, int64_t zone_id)
+{
+    for (size_t i = 0; i < v->rows_n; i++)
+        if (v->rows[i].zone_id == zone_id)
+            return &v->rows[i];
+    return NULL;
 }
 
 void voices_clear(struct voices *v)

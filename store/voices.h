@@ -1,5 +1,5 @@
-/* store/voices.h: private. What everybody says about one (subject, category), as the score reads it; the same code for
- * the writer, the readers and the check of both. */
+/* store/voices.h: private. What everybody says about one (subject, category), as the score reads it, and where it is listed;
+ * the same code for the writer, the readers and the check of both. */
 #ifndef HEARSAY_STORE_VOICES_H
 #define HEARSAY_STORE_VOICES_H
 
@@ -10,11 +10,21 @@
 #include "store/names.h"
 #include "store/score.h"
 
+enum { VOICES_ROWS_MAX = 2 * (POLICY_ZONES_MAX + 1) };
+
+/* A row of `listing`. zone_id 0: no zone lists the key, but one may come to by time alone. */
+struct listing_row {
+    int64_t zone_id, since_s, until_s, due_s, minute_s, score_micro, groups;
+    int zone;                      /* policy index; -1: none of the policy's */
+};
+
 struct voices {
     struct voice *all;
     size_t n, room;
     struct evidence own;
     bool has_own;
+    struct listing_row rows[VOICES_ROWS_MAX];
+    size_t rows_n;
     bool stranger;                 /* an opinion of a member whom the names do not know yet was left out */
 };
 
@@ -33,9 +43,10 @@ bool topic_equal(const struct topic *a, const struct topic *b);
 struct evidence evidence_of_steps(unsigned black, unsigned white, int64_t time_s);
 
 /* Only trusted members' opinions; own evidence if there is any. `v` is reused from call to call. */
-int voices_load(struct voices *v, struct db *d, struct names *n, const struct topic *t);
-int voices_add(struct voices *v, const struct known_member *m, unsigned black, unsigned white, int64_t time_s);
+int voices_load(struct voices *v, struct db *d, struct names *n, const struct policy *p, const struct topic *t);
 void voices_clear(struct voices *v);
+/* The row of a zone by its number in the database, or NULL. */
+const struct listing_row *voices_row(const struct voices *v, int64_t zone_id);
 
 struct score voices_score(const struct voices *v, const struct policy *p, int category, int64_t now_s);
 int64_t voices_next_look(const struct voices *v, const struct policy *p, int category, int zone, size_t groups_n,
