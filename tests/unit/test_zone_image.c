@@ -2,12 +2,38 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
-#include "node/zone_image.h"
+/* The module itself, with an allocator that fails when told to. */
+static long allocations_left = -1;      /* -1: no end */
+
+static bool may_allocate(void)
+{
+    if (allocations_left > 0)
+        allocations_left--;
+    return allocations_left != 0;
+}
+
+static void *failing_realloc(void *at, size_t bytes)
+{
+    return may_allocate() ? realloc(at, bytes) : NULL;
+}
+
+static char *failing_strndup(const char *text, size_t len)
+{
+    return may_allocate() ? strndup(text, len) : NULL;
+}
+
+#undef strndup
+#define realloc failing_realloc
+#define strndup failing_strndup
+#include "node/zone_image.c"
+#undef realloc
+#undef strndup
 
 static struct subject prefix4(uint32_t addr, uint8_t bits)
 {
@@ -248,6 +274,57 @@ static void any_history_gives_what_a_plain_table_gives(void **state)
     zone_image_destroy(&z);
 }
 
+/* Notes all of the universe from `from` on, as listed or not; repeats what fails. How many times memory was short is returned. */
+static int note_all(struct zone_image *z, unsigned from, bool listed, long fail_after)
+{
+    int failures = 0;
+    for (unsigned i = from; i < UNIVERSE; i++) {
+        struct subject s = universe(i);
+        allocations_left = fail_after;
+        int rc = zone_image_change(z, 3, &s, listed);
+        allocations_left = -1;
+        if (rc == 0)
+            continue;
+        assert_int_equal(rc, -ENOMEM);
+        assert_int_equal(zone_image_change(z, 3, &s, listed), 0);
+        failures++;
+    }
+    return failures;
+}
+
+/* Fails after 1, 2, 3 ... allocations, each time changing its mind before it tries again. */
+static void a_settle_without_memory_loses_nothing_and_can_be_repeated(void **state)
+{
+    (void)state;
+    int short_of_memory = 0;
+    for (long fail_after = 1; fail_after < 6; fail_after++) {
+        struct zone_image *z = zone_image_create();
+        assert_int_equal(note_all(z, UNIVERSE / 2, true, -1), 0);
+        assert_int_equal(zone_image_settle(z), 0);
+        size_t before = zone_image_count(z);
+        short_of_memory += note_all(z, 0, true, fail_after);
+        allocations_left = fail_after;
+        int rc = zone_image_settle(z);
+        allocations_left = -1;
+        if (rc != 0) {
+            assert_int_equal(rc, -ENOMEM);
+            assert_true(zone_image_changed(z));
+            assert_int_equal(zone_image_count(z), before);
+            short_of_memory++;
+        }
+        note_all(z, UNIVERSE / 4, false, -1);
+        assert_int_equal(zone_image_settle(z), 0);
+        struct zone_image_set set = zone_image_set(z, 3);
+        assert_sorted(&set);
+        for (unsigned i = 0; i < UNIVERSE; i++) {
+            struct subject s = universe(i);
+            assert_int_equal(holds(&set, &s), i < UNIVERSE / 4);
+        }
+        zone_image_destroy(&z);
+    }
+    assert_true(short_of_memory > 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +335,7 @@ int main(void)
         cmocka_unit_test(sender_hashes_are_not_for_dns),
         cmocka_unit_test(an_unknown_category_is_refused),
         cmocka_unit_test(clearing_forgets_settled_and_noted),
+        cmocka_unit_test(a_settle_without_memory_loses_nothing_and_can_be_repeated),
         cmocka_unit_test(any_history_gives_what_a_plain_table_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
