@@ -1,0 +1,446 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store/score.h"
+
+#define NOW INT64_C(1790000400)
+#define DAY INT64_C(86400)
+#define HALF_LIFE (3 * DAY)
+#define TTL (30 * DAY)
+enum { VOICES_MAX = 24, ROUNDS = 20000 };
+
+/* ---- a small generator, so that a failure repeats */
+
+static uint64_t seed = 88172645463325252u;
+
+static uint64_t random_u64(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static int64_t random_to(int64_t n)
+{
+    return (int64_t)(random_u64() % (uint64_t)n);
+}
+
+static struct evidence random_evidence(void)
+{
+    int kind = (int)random_to(4);
+    return (struct evidence){
+        .black_micro = kind != 1 ? random_to(40 * MICRO) : 0,
+        .white_micro = kind == 1 || kind == 2 ? random_to(9 * MICRO) : 0,
+        .time_s = NOW - random_to(35 * DAY),
+    };
+}
+
+static size_t random_voices(struct voice *voices)
+{
+    size_t n = (size_t)random_to(VOICES_MAX);
+    unsigned group = 0;
+    uint32_t trust = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || random_to(3) > 0) {
+            group++;
+            trust = (uint32_t)random_to(MICRO + 1);
+        }
+        voices[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = (uint32_t)random_to((int64_t)trust + 1),
+                                    .evidence = random_evidence() };
+    }
+    return n;
+}
+
+/* ---- the model in floating point, straight from the formulas of DESIGN section 7; no libm, so that the test links as the others do */
+
+static double clip(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+static double distance(double a, double b)
+{
+    return a < b ? b - a : a - b;
+}
+
+/* 2^-x: halvings, then the series of exp for what is left. */
+static double ref_halved(double x)
+{
+    double left = x - (double)(int)x, term = 1.0, sum = 1.0;
+    for (int k = 1; k < 25; k++)
+        sum += term *= -left * 0.693147180559945309417 / k;
+    for (int k = 0; k < (int)x; k++)
+        sum /= 2.0;
+    return sum;
+}
+
+static double ref_mass(int64_t micro, int64_t time_s)
+{
+    double age_s = (double)(NOW - NOW % 60 - (time_s - time_s % 60)), capped = clip((double)micro / 1e6, 0.0, 32.0);
+    if (age_s > (double)TTL || age_s < -300.0)
+        return 0.0;
+    return capped * ref_halved(age_s > 0.0 ? age_s / (double)HALF_LIFE : 0.0);
+}
+
+static double ref_opinion(const struct evidence *e)
+{
+    double r = ref_mass(e->black_micro, e->time_s), s = ref_mass(e->white_micro, e->time_s);
+    return (r - 2.0 * s) / (r + 2.0 * s + 2.0);
+}
+
+static double ref_score(const struct voice *voices, size_t n, const struct evidence *own)
+{
+    double sum = 0.0, score = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)voices[i].weight_micro / 1e6 * ref_opinion(&voices[i].evidence);
+        if (i + 1 < n && voices[i + 1].group == voices[i].group)
+            continue;
+        double trust = (double)voices[i].trust_micro / 1e6;
+        score += clip(sum, -0.5 * trust, trust);
+        sum = 0.0;
+    }
+    if (own == NULL)
+        return score;
+    double v = ref_opinion(own);
+    score += 1.5 * v;
+    return v < 0 && score > 0 && ref_mass(own->white_micro, own->time_s) >= 1.0 ? 0.0 : score;
+}
+
+static struct score score_now(const struct voice *voices, size_t n, const struct evidence *own)
+{
+    return score_of(voices, n, own, HALF_LIFE, TTL, NOW);
+}
+
+static void scores_agree_with_the_model_in_floating_point(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct voice voices[VOICES_MAX];
+        size_t n = random_voices(voices);
+        struct evidence own = random_evidence();
+        const struct evidence *has_own = random_to(2) ? &own : NULL;
+        double want = ref_score(voices, n, has_own), got = (double)score_now(voices, n, has_own).micro / 1e6;
+        if (distance(got, want) > 1e-5 * (double)(n + 2))
+            fail_msg("round %d: got %.7f, want %.7f", round, got, want);
+    }
+}
+
+/* ---- decay */
+
+static void a_mass_halves_in_a_half_life(void **state)
+{
+    struct evidence e = { 8 * MICRO, 4 * MICRO, NOW };
+    (void)state;
+    struct evidence later = evidence_at(e, HALF_LIFE, TTL, NOW + HALF_LIFE);
+    assert_int_equal(later.black_micro, 4 * MICRO);
+    assert_int_equal(later.white_micro, 2 * MICRO);
+    later = evidence_at(e, HALF_LIFE, TTL, NOW + 3 * HALF_LIFE);
+    assert_int_equal(later.black_micro, MICRO);
+}
+
+static void decay_never_grows_with_age(void **state)
+{
+    static const int64_t half_lives[] = { 60, 3600, 3 * DAY, 3 * DAY + 7, 30 * DAY };
+    (void)state;
+    for (size_t h = 0; h < sizeof half_lives / sizeof *half_lives; h++) {
+        int64_t last = INT64_MAX;
+        for (int64_t minute = 0; minute < 43300; minute++) {
+            struct evidence e = { SCORE_R_MAX_MICRO, 0, NOW };
+            int64_t mass = evidence_at(e, half_lives[h], TTL, NOW + minute * 60).black_micro;
+            assert_true(mass <= last);
+            last = mass;
+        }
+        assert_int_equal(last, 0);
+    }
+}
+
+static void nothing_is_left_after_the_time_to_live(void **state)
+{
+    struct evidence e = { SCORE_R_MAX_MICRO, SCORE_R_MAX_MICRO, NOW };
+    (void)state;
+    assert_true(evidence_at(e, 365 * DAY, TTL, NOW + TTL).black_micro > 0);
+    assert_int_equal(evidence_at(e, 365 * DAY, TTL, NOW + TTL + 60).black_micro, 0);
+    assert_int_equal(evidence_at(e, 365 * DAY, TTL, NOW + TTL + 60).white_micro, 0);
+}
+
+static void evidence_dated_ahead_counts_as_nothing_until_due(void **state)
+{
+    struct evidence e = { MICRO, 0, NOW + 360 };
+    (void)state;
+    assert_int_equal(evidence_at(e, HALF_LIFE, TTL, NOW).black_micro, 0);
+    assert_int_equal(evidence_at(e, HALF_LIFE, TTL, NOW + 60).black_micro, MICRO);
+}
+
+static void an_event_adds_to_what_is_left_and_the_sum_is_capped(void **state)
+{
+    struct evidence e = { 4 * MICRO, 0, NOW };
+    (void)state;
+    e = evidence_add(e, 5 * MICRO, MICRO, HALF_LIFE, TTL, NOW + HALF_LIFE);
+    assert_int_equal(e.black_micro, 7 * MICRO);
+    assert_int_equal(e.white_micro, MICRO);
+    assert_int_equal(e.time_s, NOW + HALF_LIFE);
+    e = evidence_add(e, INT64_C(5000) * MICRO * 1000, 0, HALF_LIFE, TTL, NOW + HALF_LIFE);
+    assert_int_equal(e.black_micro, SCORE_R_MAX_MICRO);
+}
+
+static void a_clock_set_back_loses_no_own_evidence(void **state)
+{
+    struct evidence e = { 4 * MICRO, 0, NOW + 10 * DAY };
+    (void)state;
+    e = evidence_add(e, MICRO, 0, HALF_LIFE, TTL, NOW);
+    assert_int_equal(e.black_micro, 5 * MICRO);
+    assert_int_equal(e.time_s, NOW);
+}
+
+/* ---- opinions and bounds */
+
+static void an_opinion_is_never_quite_sure(void **state)
+{
+    (void)state;
+    assert_int_equal(opinion_micro(0, 0), 0);
+    assert_int_equal(opinion_micro(2 * MICRO, 0), 500000);
+    assert_int_equal(opinion_micro(2 * MICRO, MICRO), 0);
+    assert_true(opinion_micro(SCORE_R_MAX_MICRO, 0) < MICRO);
+    assert_true(opinion_micro(0, SCORE_R_MAX_MICRO) > -MICRO);
+}
+
+static void one_event_of_the_default_weight_lists_in_the_own_zone(void **state)
+{
+    struct policy_zone black = { .own = true, .threshold_micro = MICRO };
+    struct policy_zone white = { .own = true, .white = true, .threshold_micro = MICRO };
+    struct evidence bad = { 5 * MICRO, 0, NOW }, good = { 0, 5 * MICRO, NOW };
+    struct score s = score_now(NULL, 0, &bad);
+    (void)state;
+    assert_int_equal(s.micro, 1071427);
+    assert_true(score_lists(&black, &s, 0, false));
+    assert_false(score_lists(&white, &s, 0, false));
+    s = score_now(NULL, 0, &good);
+    assert_true(score_lists(&white, &s, 0, false));
+    assert_false(score_lists(&black, &s, 0, false));
+    black.own = false;
+    s = score_now(NULL, 0, &bad);
+    assert_false(score_lists(&black, &s, 0, false));
+}
+
+static void one_group_never_moves_a_score_by_more_than_its_trust(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct voice voices[VOICES_MAX], others[VOICES_MAX];
+        size_t n = random_voices(voices), others_n = 0;
+        if (n == 0)
+            continue;
+        const struct voice *picked = &voices[random_to((int64_t)n)];
+        for (size_t i = 0; i < n; i++)
+            if (voices[i].group != picked->group)
+                others[others_n++] = voices[i];
+        struct score all = score_now(voices, n, NULL), rest = score_now(others, others_n, NULL);
+        int64_t moved = all.micro - rest.micro;
+        assert_true(moved <= picked->trust_micro && moved >= -(int64_t)(picked->trust_micro / 2));
+        assert_true(all.groups - rest.groups <= 1 && all.groups_white - rest.groups_white <= 1);
+    }
+}
+
+static void a_thousand_puppets_weigh_no_more_than_their_sponsor(void **state)
+{
+    static struct voice puppets[1000];
+    (void)state;
+    for (size_t i = 0; i < 1000; i++)
+        puppets[i] = (struct voice){ 1, 800000, 400000, { SCORE_R_MAX_MICRO, 0, NOW } };
+    struct score s = score_now(puppets, 1000, NULL);
+    assert_int_equal(s.micro, 800000);
+    assert_int_equal(s.groups, 1);
+}
+
+static void the_order_of_members_within_a_group_changes_nothing(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        struct voice voices[VOICES_MAX];
+        size_t n = random_voices(voices);
+        struct score before = score_now(voices, n, NULL);
+        for (size_t i = 0; i + 1 < n; i++) {
+            if (voices[i].group != voices[i + 1].group || random_to(2))
+                continue;
+            struct voice swapped = voices[i];
+            voices[i] = voices[i + 1];
+            voices[i + 1] = swapped;
+        }
+        struct score after = score_now(voices, n, NULL);
+        assert_int_equal(before.micro, after.micro);
+        assert_int_equal(before.groups, after.groups);
+    }
+}
+
+static void own_good_mail_vetoes(void **state)
+{
+    struct voice voices[3] = { { 1, MICRO, MICRO, { 20 * MICRO, 0, NOW } }, { 2, MICRO, MICRO, { 20 * MICRO, 0, NOW } },
+                               { 3, MICRO, MICRO, { 20 * MICRO, 0, NOW } } };
+    struct evidence good = { 0, MICRO, NOW }, mixed = { 4 * MICRO, MICRO, NOW };
+    (void)state;
+    assert_true(score_now(voices, 3, &good).micro <= 0);
+    assert_true(score_now(voices, 3, &good).veto);
+    assert_true(score_now(voices, 3, &mixed).micro > 0);
+    good.white_micro = MICRO - 1;
+    assert_true(score_now(voices, 3, &good).micro > 0);
+}
+
+static void everything_is_gone_after_the_time_to_live(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        struct voice voices[VOICES_MAX];
+        struct evidence own = random_evidence();
+        size_t n = random_voices(voices);
+        struct score s = score_of(voices, n, &own, HALF_LIFE, TTL, NOW + TTL + 120);
+        assert_int_equal(s.micro, 0);
+        assert_int_equal(s.groups + s.groups_white, 0);
+    }
+}
+
+static void the_quorum_grows_at_ten_groups(void **state)
+{
+    struct policy_zone z = { .threshold_micro = MICRO };
+    (void)state;
+    assert_int_equal(score_quorum(&z, 9), 2);
+    assert_int_equal(score_quorum(&z, 10), 3);
+    z.quorum = 5;
+    assert_int_equal(score_quorum(&z, 10), 5);
+}
+
+static void a_listing_stays_until_half_the_threshold_and_one_group_less(void **state)
+{
+    struct policy_zone z = { .threshold_micro = MICRO, .quorum = 2 };
+    struct score s = { .micro = 500000, .groups = 1 };
+    (void)state;
+    assert_true(score_lists(&z, &s, 3, true));
+    assert_false(score_lists(&z, &s, 3, false));
+    s.micro = 499999;
+    assert_false(score_lists(&z, &s, 3, true));
+    s = (struct score){ .micro = 2 * MICRO, .groups = 1 };
+    assert_false(score_lists(&z, &s, 3, false));
+    s.groups = 0;
+    assert_false(score_lists(&z, &s, 3, true));
+}
+
+/* ---- looking ahead */
+
+static struct policy_zone random_zone(void)
+{
+    return (struct policy_zone){ .white = random_to(2), .own = random_to(2), .threshold_micro = 100000 + random_to(2 * MICRO),
+                                 .quorum = (unsigned)random_to(4) };
+}
+
+/* Every minute up to the look must give the same verdict as now. */
+static void check_look(const struct policy_zone *z, const struct voice *voices, size_t n, const struct evidence *own, int round)
+{
+    struct score s = score_now(voices, n, own);
+    bool listed = score_lists(z, &s, 3, random_to(2));
+    int64_t look_s = score_next_look(z, voices, n, own, 3, listed, HALF_LIFE, TTL, NOW);
+    int64_t end_s = look_s < NOW + TTL ? look_s : NOW + TTL;
+    assert_true(look_s >= NOW - NOW % 60 + 60);
+    assert_true(look_s == INT64_MAX || look_s <= NOW + TTL);
+    for (int64_t t = NOW - NOW % 60 + 60; t < end_s; t += 60 * (1 + random_to(30))) {
+        s = score_of(voices, n, own, HALF_LIFE, TTL, t);
+        if (score_lists(z, &s, 3, listed) != listed)
+            fail_msg("round %d: verdict changes at +%lld s, but the look is at +%lld s", round, (long long)(t - NOW),
+                     (long long)(look_s == INT64_MAX ? -1 : look_s - NOW));
+    }
+}
+
+static void no_verdict_changes_before_the_next_look(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 1500; round++) {
+        struct voice voices[VOICES_MAX];
+        struct evidence own = random_evidence();
+        struct policy_zone z = random_zone();
+        size_t n = random_voices(voices) % 6;
+        if (random_to(4) == 0 && n > 0)
+            voices[0].evidence.time_s = NOW + random_to(DAY);
+        check_look(&z, voices, n, random_to(2) ? &own : NULL, round);
+    }
+}
+
+static void a_fading_listing_is_looked_at_in_the_very_minute_of_its_end(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        struct voice voices[3] = { { 1, MICRO, MICRO, { 0 } }, { 2, MICRO, MICRO, { 0 } }, { 3, MICRO, MICRO, { 0 } } };
+        struct policy_zone z = { .threshold_micro = MICRO, .quorum = 2 };
+        for (int i = 0; i < 3; i++)
+            voices[i].evidence = (struct evidence){ 5 * MICRO + random_to(20 * MICRO), 0, NOW - random_to(DAY) };
+        int64_t look_s = score_next_look(&z, voices, 3, NULL, 3, true, HALF_LIFE, TTL, NOW);
+        struct score before = score_of(voices, 3, NULL, HALF_LIFE, TTL, look_s - 60);
+        struct score after = score_of(voices, 3, NULL, HALF_LIFE, TTL, look_s);
+        assert_true(score_lists(&z, &before, 3, true));
+        assert_false(score_lists(&z, &after, 3, true));
+    }
+}
+
+static void what_only_fades_and_is_not_listed_is_never_looked_at(void **state)
+{
+    struct voice one = { 1, MICRO, MICRO, { 5 * MICRO, 0, NOW } };
+    struct policy_zone z = { .threshold_micro = MICRO, .quorum = 2 };
+    (void)state;
+    assert_true(score_next_look(&z, &one, 1, NULL, 3, false, HALF_LIFE, TTL, NOW) == INT64_MAX);
+}
+
+/* Where both sides speak, the look is planned by a bound of the slope: it may be early, but must not creep minute by minute. */
+static void mixed_voices_are_looked_at_less_than_once_an_hour(void **state)
+{
+    int most = 0;
+    (void)state;
+    for (int round = 0; round < 400; round++) {
+        struct voice voices[VOICES_MAX];
+        struct evidence own = random_evidence();
+        struct policy_zone z = random_zone();
+        size_t n = random_voices(voices) % 8;
+        bool listed = false;
+        int looks = 0;
+        for (int64_t t = NOW; t < NOW + 2 * TTL && looks < 2000; looks++) {
+            struct score s = score_of(voices, n, &own, HALF_LIFE, TTL, t);
+            listed = score_lists(&z, &s, 3, listed);
+            int64_t look_s = score_next_look(&z, voices, n, &own, 3, listed, HALF_LIFE, TTL, t);
+            t = look_s == INT64_MAX ? NOW + 2 * TTL : look_s;
+        }
+        most = looks > most ? looks : most;
+    }
+    if (most > 60 * 24)
+        fail_msg("one history was looked at %d times", most);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_agree_with_the_model_in_floating_point),
+        cmocka_unit_test(a_mass_halves_in_a_half_life),
+        cmocka_unit_test(decay_never_grows_with_age),
+        cmocka_unit_test(nothing_is_left_after_the_time_to_live),
+        cmocka_unit_test(evidence_dated_ahead_counts_as_nothing_until_due),
+        cmocka_unit_test(an_event_adds_to_what_is_left_and_the_sum_is_capped),
+        cmocka_unit_test(a_clock_set_back_loses_no_own_evidence),
+        cmocka_unit_test(an_opinion_is_never_quite_sure),
+        cmocka_unit_test(one_event_of_the_default_weight_lists_in_the_own_zone),
+        cmocka_unit_test(one_group_never_moves_a_score_by_more_than_its_trust),
+        cmocka_unit_test(a_thousand_puppets_weigh_no_more_than_their_sponsor),
+        cmocka_unit_test(the_order_of_members_within_a_group_changes_nothing),
+        cmocka_unit_test(own_good_mail_vetoes),
+        cmocka_unit_test(everything_is_gone_after_the_time_to_live),
+        cmocka_unit_test(the_quorum_grows_at_ten_groups),
+        cmocka_unit_test(a_listing_stays_until_half_the_threshold_and_one_group_less),
+        cmocka_unit_test(no_verdict_changes_before_the_next_look),
+        cmocka_unit_test(a_fading_listing_is_looked_at_in_the_very_minute_of_its_end),
+        cmocka_unit_test(what_only_fades_and_is_not_listed_is_never_looked_at),
+        cmocka_unit_test(mixed_voices_are_looked_at_less_than_once_an_hour),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
