@@ -14,12 +14,13 @@
 #include "node/log.h"
 #include "node/unix_listen.h"
 
-enum { CONTROL_CLIENTS_MAX = 16, CONTROL_BACKLOG = 16, CONTROL_ASK_MS = 10000 };
+enum { CONTROL_CLIENTS_MAX = 16, CONTROL_BACKLOG = 16, CONTROL_ASK_MS = 10000, CONTROL_TAKE_MS = 30000 };
 
-/* One operator's connection: reads a line, waits for the answer, writes it, closes. Freed when the connection is closed and no answer is owed. */
+/* One operator's connection: reads a line, waits for the answer, writes it, closes. Freed when the connection is closed and no answer is owed: whoever owes one
+ * may still hold it after the client went away, and after control_stop(). */
 struct control_request {
     uv_pipe_t pipe;
-    uv_timer_t patience;
+    uv_timer_t patience;                    /* for the client to ask, and then to take the answer */
     uv_write_t write;
     struct control *control;
     char *answer;
@@ -69,6 +70,11 @@ static void hang_up(struct control_request *rq)
     uv_close((uv_handle_t *)&rq->patience, on_handle_closed);
 }
 
+static void on_impatient(uv_timer_t *timer)
+{
+    hang_up(timer->data);
+}
+
 static void on_written(uv_write_t *write, int status)
 {
     (void)status;
@@ -93,6 +99,7 @@ void control_answer(struct control_request *rq, json_t *answer)
     text[rq->len] = '\n';            /* in place of the NUL: from here on it is bytes */
     buf = uv_buf_init(rq->answer, (unsigned)rq->len + 1);
     rq->write.data = rq;
+    uv_timer_start(&rq->patience, on_impatient, CONTROL_TAKE_MS, 0);
     if (uv_write(&rq->write, (uv_stream_t *)&rq->pipe, &buf, 1, on_written) != 0)
         hang_up(rq);
 }
@@ -145,11 +152,6 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         take_line(rq, (size_t)(end - rq->line));
     else if (rq->len == sizeof rq->line)
         answer_error(rq, "request too long");
-}
-
-static void on_impatient(uv_timer_t *timer)
-{
-    hang_up(timer->data);
 }
 
 /* The socket's mode lets in its owner and root; a look at the peer says the same again, should the mode have been changed. */
@@ -236,10 +238,8 @@ void control_stop(struct control **c)
 {
     if (*c == NULL)
         return;
-    while ((*c)->requests != NULL) {
-        (*c)->requests->owed = false;      /* nobody answers any more */
+    while ((*c)->requests != NULL)
         hang_up((*c)->requests);
-    }
     unix_unlink((*c)->path, &(*c)->file);
     uv_close((uv_handle_t *)&(*c)->listener, on_listener_closed);
     *c = NULL;

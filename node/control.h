@@ -17,13 +17,16 @@ enum { CONTROL_LINE_MAX = 65536 };
 
 typedef struct json_t json_t;      /* Jansson */
 
-/* `handle` gets each request once; it answers, now or later from the loop's thread, by control_answer(), exactly once. `request` is borrowed for the call. */
+/* `handle` gets each request once; it answers, now or later from the loop's thread, by control_answer(), exactly once. `request` is borrowed for the call. At most 16
+ * connections at a time, each with 10 s to ask and 30 s to take its answer. Only this user and root are heard. SIGPIPE must be ignored (report_server_start() does).
+ * `why`, CONFIG_WHY_MAX bytes. 0; -EADDRINUSE, -ENOTSOCK, -EACCES ... as unix_bind(). */
 int control_start(uv_loop_t *loop, const char *path, void (*handle)(void *ctx, const json_t *request, struct control_request *rq), void *ctx,
                   struct control **out, char *why);
-void control_answer(struct control_request *rq, json_t *answer);      /* takes the reference */
-void control_stop(struct control **c);                                /* removes the socket; takes NULL */
+void control_answer(struct control_request *rq, json_t *answer);      /* takes the reference; also when the client is gone or the socket stopped */
+void control_stop(struct control **c);                                /* removes the socket, hangs up on all; the loop must run until its handles are gone; takes NULL */
 
-/* The command's side: connects, asks, waits at most timeout_ms. 0; -ECONNREFUSED or -ENOENT: the node is not there; -ETIMEDOUT; -EPROTO. *answer is the caller's. */
+/* The command's side: connects, asks, waits at most timeout_ms for each of connecting, sending and the answer. 0 and *answer is the caller's; -ECONNREFUSED or
+ * -ENOENT: the node is not there; -EACCES: this user may not ask it; -ETIMEDOUT; -EPROTO (no JSON object came back). */
 int control_ask(const char *path, const json_t *request, int timeout_ms, json_t **answer);
 
 #endif

@@ -20,7 +20,15 @@ static int64_t now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int connect_to(const char *path, int *fd)
+/* A node that hangs does not accept: then connecting and sending wait, but no longer than this. */
+static void bound_waiting(int fd, int timeout_ms)
+{
+    struct timeval tv = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+}
+
+static int connect_to(const char *path, int timeout_ms, int *fd)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int s, rc = 0;
@@ -31,8 +39,9 @@ static int connect_to(const char *path, int *fd)
     s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s < 0)
         return -errno;
+    bound_waiting(s, timeout_ms);
     if (connect(s, (struct sockaddr *)&addr, sizeof addr) != 0) {
-        rc = -errno;
+        rc = errno == EAGAIN ? -ETIMEDOUT : -errno;
         close(s);
         return rc;
     }
@@ -52,8 +61,10 @@ static int send_request(int fd, const json_t *request)
     text[len] = '\n';
     while (rc == 0 && sent <= len) {
         ssize_t n = send(fd, text + sent, len + 1 - sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EPIPE)
+            break;                   /* it refuses, and has said why */
         if (n < 0 && errno != EINTR)
-            rc = -errno;
+            rc = errno == EAGAIN ? -ETIMEDOUT : -errno;
         sent += n > 0 ? (size_t)n : 0;
     }
     free(text);
@@ -77,6 +88,8 @@ static int read_some(int fd, int64_t deadline_ms, char **text, size_t *len)
         return -ENOMEM;
     *text = grown;
     n = read(fd, grown + *len, 65536);
+    if (n < 0 && errno == ECONNRESET && *len > 0)
+        return 0;                    /* it refused without reading the request, and has said why */
     if (n < 0)
         return errno == EINTR ? 1 : -errno;
     *len += (size_t)n;
@@ -89,7 +102,7 @@ int control_ask(const char *path, const json_t *request, int timeout_ms, json_t 
     char *text = NULL;
     size_t len = 0;
     int fd = -1;
-    int rc = connect_to(path, &fd);
+    int rc = connect_to(path, timeout_ms, &fd);
 
     if (rc != 0)
         return rc;
