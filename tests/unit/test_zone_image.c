@@ -325,6 +325,25 @@ static void a_settle_without_memory_loses_nothing_and_can_be_repeated(void **sta
     assert_true(short_of_memory > 5);
 }
 
+static void what_is_said_after_a_failed_settle_is_the_last_word(void **state)
+{
+    (void)state;
+    struct zone_image *z = zone_image_create();
+    for (uint32_t a = 0; a < 1000; a++)
+        change(z, 0, prefix4(a, 32), true);
+    assert_int_equal(zone_image_settle(z), 0);
+    for (uint32_t a = 2000; a < 2200; a++)
+        change(z, 0, prefix4(a, 32), true);
+    allocations_left = 1;
+    assert_int_equal(zone_image_settle(z), -ENOMEM);
+    allocations_left = -1;
+    for (uint32_t a = 2000; a < 2200; a++)
+        change(z, 0, prefix4(a, 32), false);
+    assert_int_equal(zone_image_settle(z), 0);
+    assert_int_equal(zone_image_count(z), 1000);
+    zone_image_destroy(&z);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +355,7 @@ int main(void)
         cmocka_unit_test(an_unknown_category_is_refused),
         cmocka_unit_test(clearing_forgets_settled_and_noted),
         cmocka_unit_test(a_settle_without_memory_loses_nothing_and_can_be_repeated),
+        cmocka_unit_test(what_is_said_after_a_failed_settle_is_the_last_word),
         cmocka_unit_test(any_history_gives_what_a_plain_table_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
