@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "node/log.h"
 #include "node/report_conn.h"
+
+enum { OTHER_DESCRIPTORS = 256 };          /* what the rest of the node opens */
 
 /* ---- places for connections */
 
@@ -36,6 +40,21 @@ int server_reserve(struct report_server *s, unsigned connections)
 {
     uint32_t want = connections + REFUSED_MAX + CLOSING_MAX;
     return want <= s->conns_n ? 0 : add_block(s, want - s->conns_n);
+}
+
+/* Takes the descriptors that the limits ask for. Where the system gives fewer, fewer connections are served, so that the next one is told so and not just dropped. */
+static void fit_descriptors(struct report_server *s)
+{
+    const rlim_t besides = REFUSED_MAX + CLOSING_MAX + OTHER_DESCRIPTORS, want = s->limits.connections + besides;
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= want)
+        return;
+    r.rlim_cur = want < r.rlim_max ? want : r.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur >= want)
+        return;
+    s->limits.connections = r.rlim_cur > besides ? (unsigned)(r.rlim_cur - besides) : 1;
+    log_warning("limits.connections is %u for now: this process may open %llu files only (LimitNOFILE= in the unit, or ulimit -n)", s->limits.connections,
+                (unsigned long long)r.rlim_cur);
 }
 
 /* ---- turns */
@@ -166,7 +185,8 @@ static struct report_server *server_create(uv_loop_t *loop, const struct config 
         TAILQ_INIT(&s->deadlines[d]);
     SLIST_INIT(&s->listeners);
     SLIST_INIT(&s->free);
-    if (server_reserve(s, c->limits.connections) == 0) {
+    fit_descriptors(s);
+    if (server_reserve(s, s->limits.connections) == 0) {
         init_handles(s);
         return s;
     }
@@ -286,6 +306,7 @@ int report_server_reload(struct report_server *s, const struct config *c, char *
         return rc;
     }
     s->limits = c->limits;
+    fit_descriptors(s);
     memcpy(s->sender_key, c->sender_key, sizeof s->sender_key);
     close_unwanted(s, c);                  /* first, since a new one may want the port of an old one */
     for (size_t i = 0; i < c->reports_n; i++) {
