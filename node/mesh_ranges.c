@@ -94,6 +94,8 @@ void ranges_cut(struct ranges *r, uint64_t below)
 {
     size_t i = lower(r, below);
 
+    if (r->n == 0)
+        return;
     if (i < r->n && r->at[i].from < below)
         r->at[i].from = below;
     memmove(r->at, r->at + i, (r->n - i) * sizeof *r->at);
@@ -130,11 +132,11 @@ uint64_t ranges_missing(const struct ranges *r, uint64_t from, uint64_t to)
 
     if (from > to)
         return 0;
-    missing = to - from == UINT64_MAX ? UINT64_MAX : to - from + 1;
+    missing = to - from;               /* one less than there are: so that all of them can be counted */
     for (size_t i = lower(r, from); i < r->n && r->at[i].from <= to; i++) {
         uint64_t first = r->at[i].from > from ? r->at[i].from : from;
         uint64_t last = r->at[i].to < to ? r->at[i].to : to;
         missing -= last - first + 1;
     }
-    return missing;
+    return missing != UINT64_MAX || ranges_has(r, from) ? missing + 1 : missing;
 }

@@ -1,0 +1,380 @@
+/* node/mesh: the way of a batch, members, bounds. Repair has a test of its own, test_mesh_repair.c. */
+#include "tests/unit/mesh_fixture.h"
+
+/* ---- disk before wire */
+
+static void a_new_batch_is_stored_first_and_relayed_when_it_is(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 1 });
+    hear(1, f);
+    const struct mesh_action *a = action(MESH_DO_STORE);
+    assert_non_null(a);
+    assert_int_equal(a->frame.len, frames[f].len);
+    assert_memory_equal(a->frame.at, frames[f].at, frames[f].len);
+    assert_true(is_about(a, 1));
+    assert_null(action(MESH_DO_PUBLISH));
+    stored(f, true);
+    a = action(MESH_DO_PUBLISH);
+    assert_non_null(a);
+    assert_memory_equal(a->frame.at, frames[f].at, frames[f].len);
+    assert_int_equal(a->topic[0], 'B');
+    assert_memory_equal(a->topic + 1, people[3].record.root, KEY_BYTES);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_MERGED), 1);
+}
+
+static void what_was_on_disk_before_is_not_relayed_again(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 1 });
+    hear(1, f);
+    stored(f, false);
+    assert_null(action(MESH_DO_PUBLISH));
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_MERGED), 0);
+}
+
+static void a_repeated_batch_changes_nothing(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 1 });
+    hear(1, f);
+    hear(2, f);
+    assert_null(action(MESH_DO_STORE));
+    stored(f, true);
+    hear(2, f);
+    assert_null(action(MESH_DO_STORE));
+    stored(f, true);
+    assert_null(action(MESH_DO_PUBLISH));
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_DUPLICATE), 2);
+}
+
+static void what_the_store_holds_at_a_start_is_a_duplicate(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 1 });
+    assert_int_equal(mesh_held(mesh, &frames[f].ref), 0);
+    assert_int_equal(mesh_held(mesh, &frames[f].ref), 0);
+    hear(1, f);
+    assert_null(action(MESH_DO_STORE));
+    struct store_batch_ref stranger = frames[f].ref;
+    stranger.name.origin[0] ^= 1;
+    assert_int_equal(mesh_held(mesh, &stranger), -ENOENT);
+}
+
+static void an_own_batch_is_published(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 0, .seq = 1 });
+    step((struct mesh_event){ .kind = MESH_OWN, .name = &frames[f].name, .bytes = { frames[f].at, frames[f].len } });
+    assert_non_null(action(MESH_DO_PUBLISH));
+    hear(1, f);
+    assert_null(action(MESH_DO_STORE));
+    size_t foreign = sign((struct plan){ .author = 0, .seq = 2, .federation = "other" });
+    step((struct mesh_event){ .kind = MESH_OWN, .name = &frames[foreign].name, .bytes = { frames[foreign].at, frames[foreign].len } });
+    assert_null(action(MESH_DO_PUBLISH));
+    assert_non_null(action(MESH_DO_ALERT));
+}
+
+/* ---- what is refused */
+
+static void refused(unsigned from, size_t f, enum mesh_count why, bool blamed)
+{
+    uint64_t before = mesh_counted(mesh, why);
+    hear(from, f);
+    assert_null(action(MESH_DO_STORE));
+    assert_int_equal(mesh_counted(mesh, why), before + 1);
+    assert_int_equal(count_actions(MESH_DO_BLAME), blamed);
+    if (blamed)
+        assert_true(is_about(action(MESH_DO_BLAME), from));
+}
+
+static void a_tampered_batch_is_refused_and_does_not_keep_the_true_one_out(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 1 });
+    frames[f].at[frames[f].len - 1] ^= 1;
+    refused(1, f, MESH_COUNT_BAD_SIGNATURE, true);
+    frames[f].at[frames[f].len - 1] ^= 1;
+    hear(1, f);
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void a_batch_of_another_federation_is_refused_and_not_fetched_again(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 1, .federation = "other" });
+    refused(1, f, MESH_COUNT_FOREIGN, true);
+    refused(1, f, MESH_COUNT_DUPLICATE, false);
+    have(MESH_ASK, 1, 3, 1, 1, false);
+    tick_at(now_ms + 1000);
+    assert_false(asked_for_range().any);
+}
+
+static void what_is_no_batch_is_refused(void **state)
+{
+    (void)state;
+    step((struct mesh_event){ .kind = MESH_FRAME, .neighbour = people[1].record.root, .bytes = { (const uint8_t *)"hello", 5 } });
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_MALFORMED), 1);
+    assert_int_equal(count_actions(MESH_DO_BLAME), 1);
+    step((struct mesh_event){ .kind = MESH_FRAME, .neighbour = people[1].record.root });
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_MALFORMED), 2);
+}
+
+static void a_strangers_batch_is_ignored_without_blame(void **state)
+{
+    (void)state;
+    mesh_member_drop(mesh, people[3].record.root);
+    refused(1, sign((struct plan){ .author = 3, .seq = 1 }), MESH_COUNT_UNKNOWN_ORIGIN, false);
+}
+
+static void nothing_is_taken_from_who_is_no_member(void **state)
+{
+    (void)state;
+    uint8_t nobody[KEY_BYTES] = { 1 };
+    size_t f = sign((struct plan){ .author = 3, .seq = 1 });
+    step((struct mesh_event){ .kind = MESH_FRAME, .neighbour = nobody, .bytes = { frames[f].at, frames[f].len } });
+    assert_int_equal(up.n, 0);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_BAD_MESSAGE), 1);
+}
+
+static void what_lies_below_the_floor_is_dead(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 9, .floor_epoch = EPOCH, .floor_seq = 5 });
+    hear(1, f);
+    stored(f, true);
+    refused(1, sign((struct plan){ .author = 3, .seq = 4 }), MESH_COUNT_DEAD, false);
+    refused(1, sign((struct plan){ .author = 3, .epoch = EPOCH - 1, .seq = 400 }), MESH_COUNT_DEAD, false);
+    hear(1, sign((struct plan){ .author = 3, .seq = 5 }));
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void what_is_older_than_the_ttl_is_dead(void **state)
+{
+    (void)state;
+    refused(1, sign((struct plan){ .author = 3, .seq = 1, .time_s = NOW_S - 31 * 86400 }), MESH_COUNT_DEAD, false);
+}
+
+static void held_batches_die_with_time_and_return_when_the_clock_was_wrong(void **state)
+{
+    (void)state;
+    size_t old = sign((struct plan){ .author = 3, .seq = 1, .time_s = NOW_S - 29 * 86400 }), young = sign((struct plan){ .author = 3, .seq = 2 });
+    struct mesh_log_state log;
+    hear(1, old);
+    stored(old, true);
+    hear(1, young);
+    stored(young, true);
+    skew_s = 2 * 86400;
+    tick_at(now_ms + 60000);
+    assert_int_equal(mesh_log_state(mesh, people[3].record.root, &log), 0);
+    assert_int_equal(log.floor, 2);
+    refused(1, old, MESH_COUNT_DEAD, false);
+    skew_s = 0;
+    tick_at(now_ms + 60000);
+    hear(1, old);
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void an_epoch_more_than_a_day_ahead_is_ignored(void **state)
+{
+    (void)state;
+    uint32_t minute = (uint32_t)((NOW_S + now_ms / 1000 - INT64_C(1767225600)) / 60);
+    refused(1, sign((struct plan){ .author = 3, .epoch = minute + 24 * 60 + 1, .seq = 1 }), MESH_COUNT_FUTURE, false);
+    hear(1, sign((struct plan){ .author = 3, .epoch = minute + 24 * 60, .seq = 1 }));
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void a_date_far_ahead_is_kept_counted_and_told_once(void **state)
+{
+    (void)state;
+    hear(1, sign((struct plan){ .author = 3, .seq = 1, .time_s = NOW_S + now_ms / 1000 + MESH_SKEW_S + 1 }));
+    assert_non_null(action(MESH_DO_STORE));
+    assert_int_equal(count_actions(MESH_DO_ALERT), 1);
+    hear(1, sign((struct plan){ .author = 3, .seq = 2, .time_s = NOW_S + now_ms / 1000 + MESH_SKEW_S + 1 }));
+    assert_non_null(action(MESH_DO_STORE));
+    assert_int_equal(count_actions(MESH_DO_ALERT), 0);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_FUTURE), 2);
+}
+
+static void a_batch_dated_after_its_record_is_not_taken(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    p.record.serial = 11;
+    p.record.not_after_s = NOW_S - 86400;
+    seal(&p);
+    assert_int_equal(mesh_member_key(mesh, &p.record, (struct bytes){ p.frame, p.frame_len }), 0);
+    refused(1, sign((struct plan){ .author = 3, .seq = 1, .serial = 11 }), MESH_COUNT_UNKNOWN_KEY, false);
+}
+
+/* ---- equivocation */
+
+static void two_batches_with_one_number_are_both_kept_and_told_once(void **state)
+{
+    (void)state;
+    size_t a = sign((struct plan){ .author = 3, .seq = 1, .salt = 1 }), b = sign((struct plan){ .author = 3, .seq = 1, .salt = 2 });
+    size_t c = sign((struct plan){ .author = 3, .seq = 1, .salt = 3 }), d = sign((struct plan){ .author = 3, .seq = 2, .salt = 4 });
+    hear(1, a);
+    stored(a, true);
+    hear(2, b);
+    assert_non_null(action(MESH_DO_STORE));
+    assert_non_null(action(MESH_DO_ALERT));
+    assert_memory_equal(action(MESH_DO_ALERT)->origin, people[3].record.root, KEY_BYTES);
+    assert_null(action(MESH_DO_BLAME));
+    stored(b, true);
+    assert_non_null(action(MESH_DO_PUBLISH));
+    refused(1, c, MESH_COUNT_EQUIVOCATION, false);
+    assert_null(action(MESH_DO_ALERT));
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_EQUIVOCATION), 2);
+    hear(1, d);
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+/* ---- members */
+
+static void each_pair_is_subscribed_once_and_oneself_never(void **state)
+{
+    (void)state;
+    know(1, true);
+    know(2, true);
+    know(3, false);
+    tick_at(now_ms);
+    assert_int_equal(count_actions(MESH_DO_SUBSCRIBE), 6);
+    assert_int_equal(count_actions(MESH_DO_ALLOW), 4);
+    for (size_t i = 0; i < up.n; i++) {
+        if (up.actions[i].kind == MESH_DO_SUBSCRIBE)
+            assert_memory_not_equal(up.actions[i].topic + 1, people[0].record.root, KEY_BYTES);
+    }
+    know(2, true);
+    link_to(1, true);
+    assert_int_equal(count_actions(MESH_DO_SUBSCRIBE), 0);
+    know(2, false);
+    tick_at(now_ms);
+    assert_int_equal(count_actions(MESH_DO_UNSUBSCRIBE), 3);
+}
+
+static void a_dropped_member_is_forgotten(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 1 });
+    struct mesh_log_state log;
+    hear(1, f);
+    mesh_member_drop(mesh, people[3].record.root);
+    tick_at(now_ms);
+    assert_int_equal(count_actions(MESH_DO_UNSUBSCRIBE), 2);
+    assert_int_equal(count_actions(MESH_DO_FORBID), 1);
+    stored(f, true);
+    assert_null(action(MESH_DO_PUBLISH));
+    assert_int_equal(mesh_log_state(mesh, people[3].record.root, &log), -ENOENT);
+    know(3, false);
+    hear(1, f);
+    assert_non_null(action(MESH_DO_STORE));
+    mesh_member_drop(mesh, people[0].record.root);
+    assert_int_equal(mesh_log_state(mesh, people[0].record.root, &log), 0);
+}
+
+/* ---- bounds */
+
+static void at_most_so_many_batches_wait_for_the_disk(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < MESH_INFLIGHT_MAX; i++)
+        hear(1, sign((struct plan){ .author = 3, .seq = i + 1 }));
+    size_t f = sign((struct plan){ .author = 3, .seq = MESH_INFLIGHT_MAX + 1 });
+    refused(1, f, MESH_COUNT_DROPPED_BUSY, false);
+    stored(0, true);
+    hear(1, f);
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void what_the_disk_never_answers_is_given_up(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = 3, .seq = 1 });
+    hear(1, f);
+    tick_at(now_ms + 2 * MESH_STORE_TIMEOUT_MS);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_STORE_FAILED), 1);
+    hear(1, f);
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void of_too_many_live_batches_the_newest_stay(void **state)
+{
+    (void)state;
+    struct mesh_log_state log;
+    struct store_batch_ref ref = frames[sign((struct plan){ .author = 3, .seq = 1 })].ref;
+    for (uint64_t i = 1; i <= MESH_HELD_MAX + 10; i++) {
+        ref.name.seq = i;
+        memcpy(ref.name.hash, &i, sizeof i);
+        assert_int_equal(mesh_held(mesh, &ref), 0);
+    }
+    assert_int_equal(mesh_log_state(mesh, people[3].record.root, &log), 0);
+    assert_int_equal(log.floor, 11);
+    assert_int_equal(log.head, MESH_HELD_MAX + 10);
+}
+
+static void of_too_many_epochs_the_newest_stay(void **state)
+{
+    (void)state;
+    struct store_batch_ref ref = frames[sign((struct plan){ .author = 3, .seq = 1 })].ref;
+    for (uint32_t i = 1; i <= MESH_EPOCHS_MAX + 1; i++) {
+        ref.name.epoch = i;
+        memcpy(ref.name.hash, &i, sizeof i);
+        assert_int_equal(mesh_held(mesh, &ref), 0);
+    }
+    refused(1, sign((struct plan){ .author = 3, .epoch = 1, .seq = 7 }), MESH_COUNT_DEAD, false);
+    hear(1, sign((struct plan){ .author = 3, .epoch = 2, .seq = 7 }));
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void links_are_bounded(void **state)
+{
+    (void)state;
+    struct record r = people[1].record;
+    for (int i = 0; i < MESH_LINKS_MAX; i++) {
+        r.root[0] = (uint8_t)i;
+        assert_int_equal(mesh_member_set(mesh, &r, (struct bytes){ 0 }, true), 0);
+    }
+    r.root[0] = MESH_LINKS_MAX;
+    assert_int_equal(mesh_member_set(mesh, &r, (struct bytes){ 0 }, true), -ENOSPC);
+    assert_int_equal(mesh_member_set(mesh, &r, (struct bytes){ 0 }, false), 0);
+}
+
+static void every_count_has_a_name(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MESH_COUNTS; i++)
+        assert_non_null(mesh_count_text((enum mesh_count)i));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_new_batch_is_stored_first_and_relayed_when_it_is),
+        CLAIM(what_was_on_disk_before_is_not_relayed_again),
+        CLAIM(a_repeated_batch_changes_nothing),
+        CLAIM(what_the_store_holds_at_a_start_is_a_duplicate),
+        CLAIM(an_own_batch_is_published),
+        CLAIM(a_tampered_batch_is_refused_and_does_not_keep_the_true_one_out),
+        CLAIM(a_batch_of_another_federation_is_refused_and_not_fetched_again),
+        CLAIM(what_is_no_batch_is_refused),
+        CLAIM(a_strangers_batch_is_ignored_without_blame),
+        CLAIM(nothing_is_taken_from_who_is_no_member),
+        CLAIM(what_lies_below_the_floor_is_dead),
+        CLAIM(what_is_older_than_the_ttl_is_dead),
+        CLAIM(held_batches_die_with_time_and_return_when_the_clock_was_wrong),
+        CLAIM(an_epoch_more_than_a_day_ahead_is_ignored),
+        CLAIM(a_date_far_ahead_is_kept_counted_and_told_once),
+        CLAIM(a_batch_dated_after_its_record_is_not_taken),
+        CLAIM(two_batches_with_one_number_are_both_kept_and_told_once),
+        CLAIM_ALONE(each_pair_is_subscribed_once_and_oneself_never),
+        CLAIM(a_dropped_member_is_forgotten),
+        CLAIM(at_most_so_many_batches_wait_for_the_disk),
+        CLAIM(what_the_disk_never_answers_is_given_up),
+        CLAIM(of_too_many_live_batches_the_newest_stay),
+        CLAIM(of_too_many_epochs_the_newest_stay),
+        CLAIM_ALONE(links_are_bounded),
+        CLAIM_ALONE(every_count_has_a_name),
+    };
+    return cmocka_run_group_tests_name("mesh", tests, people_make, people_free);
+}
