@@ -22,6 +22,7 @@ BUILD = Path(os.environ.get("HEARSAY_BUILD", SOURCE / "build"))
 HEARSAYD = BUILD / "node" / "hearsayd"
 HEARSAY = BUILD / "tools" / "hearsay"
 WAIT_S = 15             # the patience of wait_until(); a loaded machine needs it, a good run does not
+CRASHES = ("Assertion `", "Sanitizer: ", "runtime error: ")
 TAIL_LINES = 60         # of each log, shown when a test fails
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -141,8 +142,15 @@ class Lab:
         _open_labs.remove(self)
         with contextlib.ExitStack() as stack:
             stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
+            stack.callback(self._no_crash)
             for end in self._ends:
                 stack.callback(end)
+
+    def _no_crash(self):
+        """Also what a test did not look at must not have failed an assertion or a sanitizer's check."""
+        for path in self.dir.glob("*.log"):
+            text = path.read_text(errors="replace")
+            assert not any(word in text for word in CRASHES), text[-5000:]
 
     def at_end(self, end):
         self._ends.append(end)
