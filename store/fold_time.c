@@ -164,35 +164,28 @@ int fold_rescan(struct fold *f)
 
 /* ---- what is past its time */
 
-static int put_floor(struct fold *f, struct known_member *m, uint32_t epoch, uint64_t seq)
-{
-    if (epoch < m->floor_epoch || (epoch == m->floor_epoch && seq <= m->floor_seq))
-        return 0;
-    int rc = store_put_floor(f->s, m, epoch, seq);
-    f->more |= rc == 0;
-    return rc;
-}
-
-/* Everything of a member below its first batch within the time to live is dead, announced or not: a member that fell
- * silent would otherwise be kept for ever. The head always stays, or the mesh would fetch it again and again. */
+/* What a member said before the time to live is dead, whether it announced so or not: one that fell silent would otherwise be
+ * kept for ever. The floor goes just above the last of the dead that lead the log: between there and the first that lives
+ * some may yet be fetched. The head always stays, or the mesh would fetch it again and again. */
 static int raise_floor(struct fold *f, struct known_member *m)
 {
-    struct query q = query(&f->s->db, SQL_BATCH_FLOOR);
+    int64_t oldest_s = f->now_s - f->s->policy->ttl_s - SWEEP_EVERY_S, epoch = 0, seq = -1;
+    bool lives = false;
+    struct query q = query(&f->s->db, SQL_BATCH_AGES);
     query_int(&q, m->id);
-    query_int(&q, f->now_s - f->s->policy->ttl_s - SWEEP_EVERY_S);
-    bool found = query_row(&q);
-    if (!found) {
-        int rc = query_end(&q);
-        if (rc != 0)
-            return rc;
-        q = query(&f->s->db, SQL_BATCH_HEAD);
-        query_int(&q, m->id);
-        found = query_row(&q);
+    while (!lives && query_row(&q)) {
+        lives = column_int(&q, 2) >= oldest_s;
+        if (lives)
+            break;
+        epoch = column_int(&q, 0);
+        seq = column_int(&q, 1);
     }
-    uint32_t epoch = found ? (uint32_t)column_int(&q, 0) : 0;
-    uint64_t seq = found ? (uint64_t)column_int(&q, 1) : 0;
     int rc = query_end(&q);
-    return rc == 0 && found ? put_floor(f, m, epoch, seq) : rc;
+    if (rc != 0 || seq < 0)
+        return rc;
+    rc = store_put_floor(f->s, m, (uint32_t)epoch, (uint64_t)seq + (lives ? 1 : 0));
+    f->more |= f->s->floors_raised;
+    return rc;
 }
 
 static bool is_dead(const struct fold *f, const struct query *q)

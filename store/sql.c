@@ -43,7 +43,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_RANGE] = "SELECT seq, hash, floor_epoch, floor_seq, time_s, frame FROM batch"
                         " WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4 ORDER BY seq DESC, hash DESC",
     [SQL_BATCH_HEAD] = "SELECT epoch, seq, hash FROM batch WHERE member = ?1 ORDER BY epoch DESC, seq DESC, hash DESC LIMIT 1",
-    [SQL_BATCH_FLOOR] = "SELECT epoch, seq FROM batch WHERE member = ?1 AND time_s >= ?2 ORDER BY epoch, seq LIMIT 1",
+    [SQL_BATCH_AGES] = "SELECT epoch, seq, time_s FROM batch WHERE member = ?1 ORDER BY epoch, seq",
     [SQL_BATCH_DEAD] = "SELECT id, member, epoch, seq, hash, frame FROM batch WHERE member = ?1 AND (epoch, seq) < (?2, ?3)"
                        " ORDER BY epoch, seq LIMIT ?4",
     [SQL_BATCH_DROP] = "DELETE FROM batch WHERE id = ?1",
