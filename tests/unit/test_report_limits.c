@@ -1,0 +1,283 @@
+/* The report socket: its bounds, and what happens then. */
+#include "tests/unit/report_lab.h"
+
+/* ---- limits */
+
+static void when_the_queue_is_full_lines_wait_and_none_is_lost(void **state)
+{
+    static char text[64 * 1000 + 16];
+    struct client *c, *other;
+    size_t len = 0, oks = 0;
+    (void)state;
+    start();
+    room = 10;
+    len += (size_t)sprintf(text, "stream\n");
+    for (int i = 0; i < 1000; i++)
+        len += (size_t)sprintf(text + len, "black 11.0.%d.%d\n", i / 250, i % 250);
+    c = dial(0);
+    say_bytes(c, text, len);
+    until(tickets_n == 10);
+    settle();
+    assert_int_equal(tickets_n, 10);
+    assert_int_equal(counted().paused, 1);
+    other = dial(1);                                            /* who asks nothing of the queue does not wait */
+    say(other, "check 192.0.2.1\n");
+    until(other->got_len > 0);
+    while (tickets_n < 1000) {
+        room = 37;
+        report_server_resume(server);
+        settle();
+    }
+    until(c->got_len == 3 * 1001);
+    for (size_t i = 0; i < c->got_len; i += 3)
+        oks += memcmp(c->got + i, "ok\n", 3) == 0;
+    assert_int_equal(oks, 1001);
+    hang_up(c);
+    hang_up(other);
+}
+
+static void a_line_too_long_is_an_error_and_the_stream_goes_on(void **state)
+{
+    static char text[20000];
+    struct client *c;
+    (void)state;
+    start();
+    memset(text, 'x', sizeof text);
+    memcpy(text, "stream\n", 7);
+    strcpy(text + sizeof text - 7, "\nping\n");
+    c = dial(0);
+    say(c, text);
+    until(c->got_len == strlen("ok\nerror: line too long\npong\n"));
+    assert_string_equal(c->got, "ok\nerror: line too long\npong\n");
+    assert_int_equal(counted().too_long, 1);
+    hang_up(c);
+}
+
+static void a_line_of_exactly_the_limit_is_read(void **state)
+{
+    static const struct { size_t blanks; const char *end, *want; } cases[] = {
+        {4092, "\n", "pong"}, {4092, "\r\n", "pong"}, {4092, "", "pong"}, {4092, "\r", "pong"},
+        {4093, "\n", "error: line too long"}, {4093, "\r\n", "error: line too long"}, {4093, "", "error: line too long"}, {4093, "\r", "error: line too long"},
+    };
+    char text[4200];
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct client *c = dial(0);
+        strcpy(text, "ping");
+        memset(text + 4, ' ', cases[i].blanks);
+        strcpy(text + 4 + cases[i].blanks, cases[i].end);
+        say(c, text);
+        until(c->send_len == 0);
+        settle();
+        shutdown(c->fd, SHUT_WR);
+        expect_end(c, cases[i].want);
+        hang_up(c);
+    }
+}
+
+static void a_flood_without_a_newline_does_not_destroy_the_answer(void **state)
+{
+    static char flood[3 << 20];
+    struct client *c;
+    (void)state;
+    memset(flood, 'a', sizeof flood);
+    start();
+    c = dial(0);
+    say_bytes(c, flood, sizeof flood);
+    until(c->send_len == 0);
+    expect_end(c, "error: line too long");
+    hang_up(c);
+}
+
+static void a_line_that_is_not_finished_in_time_is_given_up(void **state)
+{
+    struct client *c, *silent;
+    uint64_t began;
+    (void)state;
+    config->limits.line_ms = 150;
+    start();
+    began = uv_hrtime();
+    silent = dial(1);
+    c = dial(0);
+    say(c, "pi");
+    until(c->send_len == 0);
+    while (uv_hrtime() - began < 80 * 1000000)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    say(c, "n");                                                /* a byte now and then does not help */
+    expect_end(c, "error: timeout");
+    expect_end(silent, "error: timeout");
+    assert_true(c->ended_ns - began >= 149 * 1000000);
+    assert_true(c->ended_ns - began < 2000000000);
+    assert_int_equal(counted().timeouts, 2);
+    hang_up(c);
+    hang_up(silent);
+}
+
+static void an_idle_stream_stays_open_but_not_with_half_a_line(void **state)
+{
+    struct client *idle, *half;
+    (void)state;
+    config->limits.line_ms = 100;
+    start();
+    idle = dial(0);
+    say(idle, "stream\n");
+    half = dial(1);
+    say(half, "stream\nblack 192");
+    expect_end(half, "ok\nerror: timeout\n");
+    assert_false(idle->ended);
+    say(idle, "ping\n");
+    until(idle->got_len == strlen("ok\npong\n"));
+    hang_up(idle);
+    hang_up(half);
+}
+
+static void one_connection_too_many_is_told_so(void **state)
+{
+    struct client *c[3], *more;
+    (void)state;
+    config->limits.connections = 3;
+    start();
+    for (int i = 0; i < 3; i++) {
+        c[i] = dial(i);
+        say(c[i], "stream\n");
+        until(c[i]->got_len == 3);
+    }
+    more = dial(3);
+    say(more, "ping\n");
+    expect_end(more, "error: too many connections");
+    hang_up(more);
+    assert_int_equal(counted().refused, 1);
+    assert_int_equal(counted().connections_now, 3);
+    hang_up(c[1]);
+    until(counted().connections_now == 2);
+    more = dial(3);
+    say(more, "ping\n");
+    expect_end(more, "pong");
+    hang_up(more);
+    hang_up(c[0]);
+    hang_up(c[2]);
+}
+
+static void hundreds_of_silent_clients_delay_nobody(void **state)
+{
+    struct client *c;
+    (void)state;
+    start();
+    for (int i = 1; i < 600; i++)
+        dial(i);
+    until(counted().connections_now == 599);
+    c = dial(0);
+    say(c, "black 192.0.2.1\n");
+    expect_end(c, "ok");
+    for (int i = 0; i < 600; i++)
+        hang_up(&clients[i]);
+    until(counted().connections_now == 0);
+    assert_int_equal(counted().connections, 600);
+}
+
+static void a_burst_of_more_connections_than_places_is_served_to_the_end(void **state)
+{
+    (void)state;
+    config->limits.connections = 2;
+    start();
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        struct client *c = dial(i);
+        assert_int_equal(send(c->fd, "ping\n", 5, 0), 5);
+        shutdown(c->fd, SHUT_WR);
+    }
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        until(clients[i].ended);
+        assert_false(clients[i].reset);
+        assert_string_equal(clients[i].got, "pong");
+    }
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        hang_up(&clients[i]);
+}
+
+static void lines_above_the_rate_wait_for_the_next_second(void **state)
+{
+    struct client *c;
+    uint64_t began;
+    (void)state;
+    config->limits.lines_per_second = 4;
+    start();
+    c = dial(0);
+    began = uv_hrtime();
+    say(c, "stream\nping\nping\nping\nping\nping\nping\nping\nping\nping\n");
+    until(c->got_len == 3 + 9 * 5);
+    assert_true(uv_hrtime() - began > 1000000000);              /* 10 lines lie in at least three seconds, of which the middle one is whole */
+    hang_up(c);
+}
+
+static void a_client_that_takes_no_answers_stops_being_read(void **state)
+{
+    static const char line[] = "info 192.0.2.1\n";             /* the answer is sixty times as long */
+    struct client *c;
+    size_t sent = 0, seen;
+    (void)state;
+    start();
+    c = dial(0);
+    uv_poll_stop(&c->poll);
+    assert_int_equal(send(c->fd, "stream\n", 7, 0), 7);
+    while (sent < 100000 && send(c->fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)strlen(line)) {
+        if (sent++ % 100 == 0)
+            settle();
+    }
+    settle();
+    seen = reads;
+    assert_true(sent < 100000);
+    assert_true(seen < 4000);                                   /* a few buffers' worth, not all */
+    settle();
+    assert_int_equal(reads, seen);
+    uv_poll_start(&c->poll, UV_READABLE, on_client);
+    until(reads > seen);
+    hang_up(c);
+}
+
+static void a_long_stream_is_answered_line_for_line(void **state)
+{
+    enum { LINES = 200000 };
+    static char text[LINES * 20 + 16];
+    struct client *c;
+    size_t len = (size_t)sprintf(text, "stream\n"), at = 3;
+    (void)state;
+    start();
+    for (int i = 0; i < LINES; i++)
+        len += (size_t)sprintf(text + len, i % 1000 == 999 ? "score 192.0.2.1\n" : i % 777 == 0 ? "black nonsense!\n" : "black 192.0.2.%d\n", i % 256);
+    c = dial(0);
+    say_bytes(c, text, len);
+    until(c->send_len == 0);
+    shutdown(c->fd, SHUT_WR);
+    until(c->ended);
+    for (size_t i = 0, done = 0; i < LINES; i++) {
+        char want[32];
+        bool error = i % 1000 != 999 && i % 777 == 0;
+        snprintf(want, sizeof want, i % 1000 == 999 ? "%zu\n" : error ? "error: " : "ok\n", done);
+        done += i % 1000 != 999 && !error;
+        if (strncmp(c->got + at, want, strlen(want)) != 0)
+            fail_msg("line %zu: got \"%.20s\", want \"%s\"", i, c->got + at, want);
+        at = (size_t)(strchr(c->got + at, '\n') - c->got) + 1;
+    }
+    assert_int_equal(at, c->got_len);
+    hang_up(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_server(when_the_queue_is_full_lines_wait_and_none_is_lost),
+        with_server(a_line_too_long_is_an_error_and_the_stream_goes_on),
+        with_server(a_line_of_exactly_the_limit_is_read),
+        with_server(a_flood_without_a_newline_does_not_destroy_the_answer),
+        with_server(a_line_that_is_not_finished_in_time_is_given_up),
+        with_server(an_idle_stream_stays_open_but_not_with_half_a_line),
+        with_server(one_connection_too_many_is_told_so),
+        with_server(hundreds_of_silent_clients_delay_nobody),
+        with_server(a_burst_of_more_connections_than_places_is_served_to_the_end),
+        with_server(lines_above_the_rate_wait_for_the_next_second),
+        with_server(a_client_that_takes_no_answers_stops_being_read),
+        with_server(a_long_stream_is_answered_line_for_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
