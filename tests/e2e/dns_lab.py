@@ -1,5 +1,7 @@
 """DNS for end-to-end tests: real rbldnsd, and a real resolver on port 53 of the private world."""
+import ipaddress
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -22,7 +24,6 @@ def reversed_name(addr, zone):
     """The DNSBL query name of an address (RFC 5782, sections 2.1 and 2.4)."""
     if ":" not in addr:
         return ".".join(reversed(addr.split("."))) + "." + zone
-    import ipaddress
     return ".".join(reversed(ipaddress.ip_address(addr).exploded.replace(":", ""))) + "." + zone
 
 
@@ -37,12 +38,18 @@ class Rbldnsd:
         self._lab, self._name, self.zones = lab, name, list(files)
         for path in files.values():
             wait_until(Path(path).exists, f"{path} is written")
+        self.process = None
+        lab.at_end(self.stop)
         self.start()
-        lab.at_end(lambda: self.process.alive() and self.process.end())
 
     def start(self):
-        self.process = Process(self._name, self._argv, self._lab.dir / f"{self._name}-rbldnsd.log")
+        self.process = Process(f"{self._name}-rbldnsd", self._argv, self._lab.dir / f"{self._name}-rbldnsd.log")
         wait_until(lambda: dig("2.0.0.127." + self.zones[0], port=self.port), f"{self._name}'s rbldnsd answers")
+
+    def stop(self):
+        """By SIGKILL: rbldnsd forgets a SIGTERM that comes while it loads a zone."""
+        if self.process is not None and self.process.alive():
+            self.process.end(signal.SIGKILL)
 
     def lookup(self, addr, zone=None):
         """A and TXT records of an address or a name."""

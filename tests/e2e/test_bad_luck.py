@@ -350,6 +350,14 @@ def test_a_good_configuration_passes_the_test(own_lab):
     assert subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], timeout=20).returncode == 0
 
 
+def test_keys_and_database_are_for_the_owner_alone(own_lab):
+    node = own_lab.node("mx.a.example", zones=ZONES).start()
+    assert node.ask("black 203.0.113.1") == "ok"
+    private = [node.dir / "identity.pem", node.dir / "run" / "control.sock", *node.dir.glob("hearsay.db*")]
+    open_ones = [f"{path.name} {path.stat().st_mode & 0o777:o}" for path in private if path.stat().st_mode & 0o077]
+    assert len(private) >= 4 and not open_ones
+
+
 # ---- reload and stop
 
 def test_reloading_in_the_middle_of_reports_loses_none(own_lab):
@@ -485,6 +493,45 @@ def test_a_member_that_was_frozen_catches_up(own_lab):
     all_listed(a, subjects)
     b.process.thaw()
     all_listed(b, subjects, 30)
+
+
+def test_a_restored_backup_uses_no_number_twice(own_lab):
+    """Yesterday's database with today's neighbours: they know numbers that it has forgotten."""
+    a, b = friends(own_lab)
+    a.start()
+    report_all(a, [subject(1)])
+    all_listed(b, [subject(1)])
+    assert a.stop() == 0
+    kept = {path: path.read_bytes() for path in a.dir.glob("hearsay.db*")}
+    a.start()
+    report_all(a, [subject(2)])
+    all_listed(b, [subject(2)])
+    assert a.stop() == 0
+    for path in a.dir.glob("hearsay.db*"):
+        path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    (a.dir / "hearsay.db").chmod(0o600)
+    a.start()
+    report_all(a, [subject(3)])
+    all_listed(b, [subject(1), subject(3)], 30)
+    assert b.json("status")["mesh"]["counts"]["equivocation"] == 0
+
+
+def test_a_lost_database_is_made_anew_and_filled_by_the_mesh(own_lab):
+    a, b = friends(own_lab)
+    a.start()
+    report_all(a, [subject(1)])
+    report_all(b, [subject(2)])
+    all_listed(a, [subject(1), subject(2)])
+    a.kill()
+    for path in a.dir.glob("hearsay.db*"):
+        path.unlink()
+    a.start()
+    all_listed(a, [subject(2)], 30)
+    report_all(a, [subject(3)])
+    all_listed(b, [subject(3)], 30)
+    assert b.json("status")["mesh"]["counts"]["equivocation"] == 0
 
 
 def test_a_member_of_another_federation_is_not_believed(own_lab):

@@ -179,6 +179,16 @@ def test_white_zone_marks_who_is_well_spoken_of(village):
     assert mailed(exim, "203.0.113.24", body="ordinary mail")[0].startswith("250 ")
 
 
+def test_a_spam_run_of_150_sessions_is_reported_in_full(village):
+    """As many hosts at the same moment, each in an SMTP session of its own."""
+    addrs = [f"198.51.99.{i + 1}" for i in range(150)]
+    with ThreadPoolExecutor(len(addrs)) as pool:
+        answers = list(pool.map(lambda addr: mailed(village.exims["report-trap"], addr, rcpt="trap@here.example")[0], addrs))
+    assert set(answers) == {"550 no such user here"}
+    with village.node.stream() as stream:
+        wait_until(lambda: set(stream.ask(*(f"check {addr}" for addr in addrs))) == {"black"}, "all are listed")
+
+
 # ---- in bad times
 
 # (exim, mail, how the answer begins, requests to the node on its way); the address is never listed
@@ -244,7 +254,7 @@ def test_mail_goes_on_without_rbldnsd(village):
     """The resolver answers SERVFAIL: nobody is listed."""
     assert village.node.ask("black 203.0.113.31") == "ok"
     listed(village, "203.0.113.31")
-    village.dns.process.end()
+    village.dns.stop()
     names = ("dnsbl", "dnsbl-domain", "dnsbl-category", "white-zone")
     try:
         with ThreadPoolExecutor(len(names)) as pool:
