@@ -11,8 +11,9 @@
 enum {
     BATCHES_PER_TURN = 512,          /* then the reports that came meanwhile have their turn */
     FOLD_MS = 100,                   /* at most so often while reports keep coming */
-    FOLD_ROWS_BUSY = 2000,           /* rows that fold in about 30 ms: what a report may have to wait */
-    FOLD_ROWS_IDLE = 20000,
+    FOLD_SLICE_MS = 20,              /* and for so long, as far as the last slices tell: what a report may have to wait */
+    FOLD_ROWS_MIN = 64,
+    FOLD_ROWS_MAX = 20000,
     FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
     TELL_MS = 250,                   /* own batches at most so often: what is urgent still leaves within a second */
     TELL_BATCHES_MAX = 16,
@@ -179,6 +180,19 @@ static void do_pending(struct store_thread *t)
     }
 }
 
+/* Steers the size of a slice by the time that the last one took. */
+static void note_slice(struct store_thread *t, int64_t took_ms)
+{
+    if (took_ms > FOLD_SLICE_MS)
+        t->fold_rows = t->fold_rows * FOLD_SLICE_MS / (size_t)took_ms;
+    else
+        t->fold_rows += t->fold_rows / 4;
+    if (t->fold_rows < FOLD_ROWS_MIN)
+        t->fold_rows = FOLD_ROWS_MIN;
+    if (t->fold_rows > FOLD_ROWS_MAX)
+        t->fold_rows = FOLD_ROWS_MAX;
+}
+
 static void do_fold(struct store_thread *t, int64_t now_ms)
 {
     size_t backlog = store_backlog(t->store);
@@ -189,9 +203,12 @@ static void do_fold(struct store_thread *t, int64_t now_ms)
         return;
     if (now_ms < t->fold_at_ms)
         return;
-    int rc = store_fold(t->store, busy ? FOLD_ROWS_BUSY : FOLD_ROWS_IDLE, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
+    int rc = store_fold(t->store, busy ? t->fold_rows : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
     note_disk(t, rc, "fold what was heard into scores");
-    t->fold_at_ms = clock_ms(CLOCK_MONOTONIC) + (rc != 0 ? RETRY_MS : busy ? FOLD_MS : 0);
+    int64_t done_ms = clock_ms(CLOCK_MONOTONIC);
+    if (busy && (backlog >= t->fold_rows || done_ms - now_ms > FOLD_SLICE_MS))
+        note_slice(t, done_ms - now_ms);
+    t->fold_at_ms = done_ms + (rc != 0 ? RETRY_MS : busy ? FOLD_MS : 0);
     hand_over_changes(t);
     t->tell_more = true;
     atomic_store(&t->backlog, store_backlog(t->store));

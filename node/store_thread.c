@@ -10,6 +10,7 @@
 #include "node/store_thread_private.h"
 
 enum {
+    FOLD_ROWS_FIRST = 512,
     BATCHES_WAITING_MAX = 8192,      /* half a gigabyte of the largest; then the mesh drops and fetches again */
     CHECKPOINT_MS = 500,
     CHECKPOINT_WAL_BYTES = 4 << 20
@@ -47,6 +48,7 @@ int store_thread_open(const struct store_thread_options *o, const struct store_t
     t->reports = mailbox_create(sizeof(struct report_input), o->queue_max);
     t->others = mailbox_create(sizeof(struct other_input), BATCHES_WAITING_MAX);
     t->fold_more = t->tell_more = true;
+    t->fold_rows = FOLD_ROWS_FIRST;
     t->tell_wake_s = t->fold_wake_s = INT64_MAX;
     if (t->database == NULL || t->nonce_path == NULL || t->reports == NULL || t->others == NULL)
         goto out;

@@ -38,6 +38,7 @@ struct store_thread {
     struct store_report *batch_of_reports;
     size_t batch_of_reports_max;
     bool settled, fold_more, tell_more;
+    size_t fold_rows;                /* of a slice while reports keep coming */
     int64_t fold_at_ms, tell_at_ms;  /* not before */
     int64_t fold_wake_s, tell_wake_s;
     int64_t reported_ms;             /* when the last reports came */
