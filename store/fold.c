@@ -80,9 +80,9 @@ static int fold_all(struct fold *f)
 
 static int next_wake(struct store *s, int64_t *wake_s)
 {
-    *wake_s = INT64_MAX;
+    *wake_s = s->swept_s + FOLD_SWEEP_EVERY_S;
     struct query q = query(&s->db, SQL_LISTING_NEXT_DUE);
-    if (query_row(&q))
+    if (query_row(&q) && column_int(&q, 0) < *wake_s)
         *wake_s = column_int(&q, 0);
     return query_end(&q);
 }

@@ -4,6 +4,8 @@
 
 #include "store/store_private.h"
 
+enum { FOLD_SWEEP_EVERY_S = 3600 };
+
 struct fold {
     struct store *s;
     int64_t now_s;
@@ -30,6 +32,9 @@ int fold_floors(struct fold *f);           /* fold_floors.c: dead batches out, w
 int fold_due(struct fold *f);              /* fold_time.c: keys that time may have changed */
 int fold_rescan(struct fold *f);           /* fold_time.c: keys that a new policy may have changed */
 int fold_sweep(struct fold *f);            /* fold_time.c: own evidence that says nothing any more */
+
+/* fold_self.c: an own batch that this database may not remember to have told. */
+int fold_self(struct fold *f, const struct batch *b);
 
 /* rescore.c: score and listings of one key from its registers. */
 int rescore(struct fold *f, const struct topic *t);

@@ -124,7 +124,7 @@ static int take_batch(struct fold *f, int64_t member, struct bytes frame, struct
     struct store *s = f->s;
     const struct known_member *m = names_member(&s->names, member);
     struct batch b;
-    if (m == NULL || m->self || m->forgotten)
+    if (m == NULL || m->forgotten)
         return 0;
     int rc = frames_open(&s->frames, &s->db, member, frame, s->policy->federation, &b);
     if (rc == -ENOMEM || rc == -EIO)
@@ -137,7 +137,7 @@ static int take_batch(struct fold *f, int64_t member, struct bytes frame, struct
         return rc;
     }
     fold_spend(f, b.opinions_n + 1);
-    return take_opinions(f, &b, m, l);
+    return m->self ? fold_self(f, &b) : take_opinions(f, &b, m, l);
 }
 
 /* Reads batches behind the mark until enough was taken up; moves the mark. */

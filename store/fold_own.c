@@ -17,12 +17,6 @@ struct event {
     int64_t id, time_s;
 };
 
-/* What this member has of one subject. */
-struct own_rows {
-    struct own_row rows[NAMES_CATEGORIES_MAX + 1];
-    size_t n;
-};
-
 static int compare_events(const void *a, const void *b)
 {
     const struct event *x = a, *y = b;
@@ -61,34 +55,6 @@ static int read_journal(struct fold *f, struct event *events, size_t room, size_
     return rc != 0 ? rc : ended;
 }
 
-static int load_rows(struct fold *f, const struct event *e, struct own_rows *own)
-{
-    struct query q = query(&f->s->db, SQL_EVIDENCE_OF_SUBJECT);
-    query_blob(&q, e->key, e->len);
-    own->n = 0;
-    while (own->n < NAMES_CATEGORIES_MAX && query_row(&q)) {
-        own->rows[own->n++] = (struct own_row){
-            .category = (int)column_int(&q, 0),
-            .evidence = { column_int(&q, 1), column_int(&q, 2), column_int(&q, 3) },
-            .told_black = (unsigned)column_int(&q, 4), .told_white = (unsigned)column_int(&q, 5),
-            .told_time_s = column_int(&q, 6), .hold_until_s = column_int(&q, 7),
-            .urgency = (enum urgency)column_int(&q, 8), .waiting_s = column_int(&q, 9),
-        };
-    }
-    return query_end(&q);
-}
-
-static struct own_row *row_of(struct own_rows *own, int category)
-{
-    for (size_t i = 0; i < own->n; i++)
-        if (own->rows[i].category == category)
-            return &own->rows[i];
-    if (own->n > NAMES_CATEGORIES_MAX)
-        return NULL;
-    own->rows[own->n] = (struct own_row){ .category = category };
-    return &own->rows[own->n++];
-}
-
 /* What was never said needs no withdrawal. */
 static void apply_retraction(struct own_rows *own, const struct event *e, int64_t hold_s)
 {
@@ -112,7 +78,7 @@ static int apply_event(struct fold *f, struct own_rows *own, const struct event 
     /* No echo: what a DNSBL caused is counted and says nothing. */
     if (e->cause == CAUSE_DNSBL)
         return meta_add(&f->s->db, META_DNSBL, e->count);
-    struct own_row *row = row_of(own, e->category);
+    struct own_row *row = own_row(own, e->category);
     if (row == NULL)
         return -EBADMSG;
     int category = names_category_policy(&f->s->names, e->category);
@@ -123,24 +89,6 @@ static int apply_event(struct fold *f, struct own_rows *own, const struct event 
     return 0;
 }
 
-static int put_row(struct fold *f, const struct event *e, const struct own_row *row)
-{
-    struct query q = query(&f->s->db, SQL_EVIDENCE_PUT);
-    query_blob(&q, e->key, e->len);
-    query_int(&q, row->category);
-    query_int(&q, row->evidence.black_micro);
-    query_int(&q, row->evidence.white_micro);
-    query_int(&q, row->evidence.time_s);
-    query_int(&q, row->told_black);
-    query_int(&q, row->told_white);
-    query_int(&q, row->told_time_s);
-    query_int(&q, row->hold_until_s);
-    query_int(&q, row->urgency);
-    query_int(&q, row->waiting_s);
-    int rc = query_run(&q);
-    return rc == 0 ? fold_touch(f, e->key, e->len, row->category) : rc;
-}
-
 static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
 {
     for (size_t i = 0; i < own->n; i++) {
@@ -148,7 +96,9 @@ static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
         if (!row->changed)
             continue;
         own_judge(row, f->s->policy, names_category_policy(&f->s->names, row->category), f->now_s);
-        int rc = put_row(f, e, row);
+        int rc = own_put(&f->s->db, e->key, e->len, row);
+        if (rc == 0)
+            rc = fold_touch(f, e->key, e->len, row->category);
         if (rc != 0)
             return rc;
     }
@@ -159,7 +109,7 @@ static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
 static int apply_subject(struct fold *f, const struct event *events, size_t n)
 {
     struct own_rows own;
-    int rc = load_rows(f, &events[0], &own);
+    int rc = own_load(&own, &f->s->db, events[0].key, events[0].len);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = apply_event(f, &own, &events[i]);
     return rc == 0 ? put_rows(f, &events[0], &own) : rc;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 enum {
-    SWEEP_EVERY_S = 3600,
     SWEEP_ROWS = 4096,
     SLICE_MIN = 256                /* rows that a pass goes on by, however busy the fold */
 };
@@ -169,7 +168,7 @@ int fold_rescan(struct fold *f)
  * some may yet be fetched. The head always stays, or the mesh would fetch it again and again. */
 static int raise_floor(struct fold *f, struct known_member *m)
 {
-    int64_t oldest_s = f->now_s - f->s->policy->ttl_s - SWEEP_EVERY_S, epoch = 0, seq = -1;
+    int64_t oldest_s = f->now_s - f->s->policy->ttl_s - FOLD_SWEEP_EVERY_S, epoch = 0, seq = -1;
     bool lives = false;
     struct query q = query(&f->s->db, SQL_BATCH_AGES);
     query_int(&q, m->id);
@@ -235,7 +234,7 @@ int fold_sweep(struct fold *f)
 {
     struct store *s = f->s;
     bool done = false;
-    if (f->more || f->now_s < s->swept_s + SWEEP_EVERY_S)
+    if (f->more || f->now_s < s->swept_s + FOLD_SWEEP_EVERY_S)
         return 0;
     int rc = sweep_slice(f, &done);
     if (rc == 0 && !done)

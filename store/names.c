@@ -187,8 +187,9 @@ int names_add_member(struct names *n, struct db *d, const struct policy *p, cons
 
 int names_add_category(struct names *n, struct db *d, const struct policy *p, const char *name, int *id)
 {
+    int last = policy_category(p, name) >= 0 ? NAMES_CATEGORIES_MAX : NAMES_CATEGORIES_FOREIGN_MAX;
     *id = names_category(n, name);
-    if (*id != 0 || n->category_last >= NAMES_CATEGORIES_MAX)
+    if (*id != 0 || n->category_last >= last)
         return 0;
     int64_t row = 0;
     struct query q = query(d, SQL_CATEGORY_ADD);

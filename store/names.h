@@ -9,8 +9,9 @@
 #include "store/db.h"
 #include "store/policy.h"
 
-/* A category that only others use is kept by name up to this many in all; beyond, its opinions are skipped and counted. */
-enum { NAMES_CATEGORIES_MAX = 256 };
+/* A category that only others use is kept by name, so that it can be configured later. Beyond the second bound its opinions are
+ * skipped and counted; the rest is for the operator's own. */
+enum { NAMES_CATEGORIES_MAX = 256, NAMES_CATEGORIES_FOREIGN_MAX = NAMES_CATEGORIES_MAX - POLICY_CATEGORIES_MAX };
 
 struct known_member {
     int64_t id;
@@ -49,7 +50,7 @@ static inline int names_category_policy(const struct names *n, int64_t id)
 
 /* Within a transaction of the writer's; after a rollback names_load() again. -EOVERFLOW above MEMBERS_MAX. */
 int names_add_member(struct names *n, struct db *d, const struct policy *p, const uint8_t root[KEY_BYTES], int64_t *id);
-int names_add_category(struct names *n, struct db *d, const struct policy *p, const char *name, int *id);   /* 0: no room */
+int names_add_category(struct names *n, struct db *d, const struct policy *p, const char *name, int *id);   /* *id 0: no room */
 int names_add_zones(struct names *n, struct db *d, const struct policy *p);
 
 #endif

@@ -58,3 +58,67 @@ void own_judge(struct own_row *row, const struct policy *p, int category, int64_
     else if (row->waiting_s == 0)
         row->waiting_s = now_s;
 }
+
+/* ---- rows */
+
+int own_load(struct own_rows *own, struct db *d, const uint8_t *key, size_t len)
+{
+    struct query q = query(d, SQL_EVIDENCE_OF_SUBJECT);
+    query_blob(&q, key, len);
+    own->n = 0;
+    while (own->n < NAMES_CATEGORIES_MAX && query_row(&q)) {
+        own->rows[own->n++] = (struct own_row){
+            .category = (int)column_int(&q, 0),
+            .evidence = { column_int(&q, 1), column_int(&q, 2), column_int(&q, 3) },
+            .told_black = (unsigned)column_int(&q, 4), .told_white = (unsigned)column_int(&q, 5),
+            .told_time_s = column_int(&q, 6), .hold_until_s = column_int(&q, 7),
+            .urgency = (enum urgency)column_int(&q, 8), .waiting_s = column_int(&q, 9),
+        };
+    }
+    return query_end(&q);
+}
+
+struct own_row *own_find(struct own_rows *own, int category)
+{
+    for (size_t i = 0; i < own->n; i++)
+        if (own->rows[i].category == category)
+            return &own->rows[i];
+    return NULL;
+}
+
+struct own_row *own_row(struct own_rows *own, int category)
+{
+    struct own_row *row = own_find(own, category);
+    if (row != NULL || own->n > NAMES_CATEGORIES_MAX)
+        return row;
+    own->rows[own->n] = (struct own_row){ .category = category };
+    return &own->rows[own->n++];
+}
+
+int own_put(struct db *d, const uint8_t *key, size_t len, const struct own_row *row)
+{
+    struct query q = query(d, SQL_EVIDENCE_PUT);
+    query_blob(&q, key, len);
+    query_int(&q, row->category);
+    query_int(&q, row->evidence.black_micro);
+    query_int(&q, row->evidence.white_micro);
+    query_int(&q, row->evidence.time_s);
+    query_int(&q, row->told_black);
+    query_int(&q, row->told_white);
+    query_int(&q, row->told_time_s);
+    query_int(&q, row->hold_until_s);
+    query_int(&q, row->urgency);
+    query_int(&q, row->waiting_s);
+    return query_run(&q);
+}
+
+int own_put_told(struct db *d, const uint8_t *key, size_t len, const struct own_row *row)
+{
+    struct query q = query(d, SQL_EVIDENCE_TOLD);
+    query_blob(&q, key, len);
+    query_int(&q, row->category);
+    query_int(&q, row->told_black);
+    query_int(&q, row->told_white);
+    query_int(&q, row->told_black + row->told_white > 0 ? row->told_time_s : 0);
+    return query_run(&q);
+}

@@ -2,6 +2,7 @@
 #ifndef HEARSAY_STORE_OWN_H
 #define HEARSAY_STORE_OWN_H
 
+#include "store/names.h"
 #include "store/policy.h"
 #include "store/score.h"
 
@@ -17,6 +18,19 @@ struct own_row {
     int64_t waiting_s;                     /* since when it is to be told; 0: it is not */
     bool changed;
 };
+
+/* What this member has of one subject. */
+struct own_rows {
+    struct own_row rows[NAMES_CATEGORIES_MAX + 1];
+    size_t n;
+};
+int own_load(struct own_rows *own, struct db *d, const uint8_t *key, size_t len);
+struct own_row *own_find(struct own_rows *own, int category);           /* or NULL */
+struct own_row *own_row(struct own_rows *own, int category);            /* a new one, all zero, if there was none; NULL: no room */
+/* Stores the row, with what was told only if it is new. */
+int own_put(struct db *d, const uint8_t *key, size_t len, const struct own_row *row);
+/* Stores what was told of it; nothing waits any more. */
+int own_put_told(struct db *d, const uint8_t *key, size_t len, const struct own_row *row);
 
 /* Half-life and weight of a category that may no longer be configured (index -1): then the defaults. */
 int64_t own_half_life_s(const struct policy *p, int category);

@@ -85,18 +85,30 @@ int policy_digest(const struct policy *p, uint8_t out[HASH_BYTES])
 
 /* ---- */
 
-static int register_names(struct store *s)
+static int register_categories(struct store *s)
 {
-    int id;
-    int64_t member;
-    int rc = names_add_member(&s->names, &s->db, s->policy, s->policy->self, &member);
-    for (size_t i = 0; rc == 0 && i < s->policy->members_n; i++)
-        rc = names_add_member(&s->names, &s->db, s->policy, s->policy->members[i].root, &member);
+    int id, last = s->names.category_last;
+    int64_t skipped = 0;
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < s->policy->categories_n; i++) {
         rc = names_add_category(&s->names, &s->db, s->policy, s->policy->categories[i].name, &id);
         if (rc == 0 && id == 0)
             rc = -EOVERFLOW;
     }
+    if (rc == 0)
+        rc = meta_number(&s->db, META_SKIPPED, &skipped);
+    /* Opinions in a new category may have been skipped for want of room: the batches still have them. */
+    return rc == 0 && skipped > 0 && s->names.category_last != last ? store_start_rebuild(s) : rc;
+}
+
+static int register_names(struct store *s)
+{
+    int64_t member;
+    int rc = names_add_member(&s->names, &s->db, s->policy, s->policy->self, &member);
+    for (size_t i = 0; rc == 0 && i < s->policy->members_n; i++)
+        rc = names_add_member(&s->names, &s->db, s->policy, s->policy->members[i].root, &member);
+    if (rc == 0)
+        rc = register_categories(s);
     return rc == 0 ? names_add_zones(&s->names, &s->db, s->policy) : rc;
 }
 
@@ -150,6 +162,9 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
         return rc;
     }
     policy_destroy(&old);
+    rc = store_count_backlog(s);
+    if (rc != 0)
+        return rc;
     s->recheck = true;
     s->recheck_at.len = 0;
     s->recheck_category = s->recheck_zone = 0;

@@ -53,7 +53,7 @@ static int count_rows(struct store *s, enum sql which, int64_t above, size_t *n)
 }
 
 /* The backlog: what a crash, or an end before the last fold, left to do. */
-static int load_backlog(struct store *s)
+int store_count_backlog(struct store *s)
 {
     int64_t mark = 0;
     int rc = meta_number(&s->db, META_FOLDED, &mark);
@@ -111,7 +111,7 @@ int store_open(const char *path, bool create, struct store **out, char *why)
         sqlite3_wal_hook(s->db.sql, note_wal, s);
         rc = store_reload(s);
         if (rc == 0)
-            rc = load_backlog(s);
+            rc = store_count_backlog(s);
         if (rc != 0)
             db_explain(&s->db, path, rc, why);
     }

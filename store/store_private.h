@@ -55,9 +55,13 @@ int store_reload(struct store *s);
 /* db_end(), and after a failure store_reload(). Writes the WAL back when nobody else did for too long. */
 int store_end(struct store *s, int rc);
 
+/* What is not folded yet, counted again. */
+int store_count_backlog(struct store *s);
+
 /* The rest within a transaction. store_put_floor(): only upwards. */
 int store_put_batch(struct store *s, int64_t member, const struct store_batch *b);
 int store_start_rescan(struct store *s);
+int store_start_rebuild(struct store *s);
 int store_put_floor(struct store *s, struct known_member *m, uint32_t epoch, uint64_t seq);
 
 #endif

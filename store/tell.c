@@ -25,6 +25,7 @@ struct telling {
     int64_t now_s;
     struct draft *draft;
     int64_t self;                              /* own member number */
+    size_t waiting_n;                          /* of these batches the fold will have to look at so many */
 };
 
 static int category_in(struct draft *d, const struct store *s, int id)
@@ -95,19 +96,14 @@ static int fill(struct telling *t, enum urgency urgency)
 static int mark_told(struct telling *t)
 {
     const struct draft *d = t->draft;
-    for (size_t i = 0; i < d->batch.opinions_n; i++) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < d->batch.opinions_n; i++) {
         const struct opinion *o = &d->opinions[i];
-        struct query q = query(&t->s->db, SQL_EVIDENCE_TOLD);
-        query_blob(&q, o->key, o->key_len);
-        query_int(&q, d->ids[o->category]);
-        query_int(&q, o->black);
-        query_int(&q, o->white);
-        query_int(&q, o->black + o->white > 0 ? o->time_s : 0);
-        int rc = query_run(&q);
-        if (rc != 0)
-            return rc;
+        struct own_row row = { .category = d->ids[o->category], .told_black = o->black, .told_white = o->white,
+                               .told_time_s = o->time_s };
+        rc = own_put_told(&t->s->db, o->key, o->key_len, &row);
     }
-    return 0;
+    return rc;
 }
 
 /* Where the log stands: the next number, and the hash of the last batch, of whichever epoch. */
@@ -172,11 +168,25 @@ static int seal(struct telling *t, struct told_batch *out)
     return rc;
 }
 
+/* What is told here need not be folded: with no other batch waiting, the mark simply passes over it. */
+static int pass_over(struct telling *t)
+{
+    int64_t id = sqlite3_last_insert_rowid(t->s->db.sql), mark = 0;
+    int rc = meta_number(&t->s->db, META_FOLDED, &mark);
+    if (rc != 0 || t->s->batches_n > 0) {
+        t->waiting_n++;
+        return rc;
+    }
+    return meta_set_number(&t->s->db, META_FOLDED, id);
+}
+
 static int keep(struct telling *t, const struct told_batch *told)
 {
     int rc = store_put_batch(t->s, t->self, &told->name);
     if (rc == 0 && sqlite3_changes(t->s->db.sql) == 0)
         rc = -EEXIST;                          /* two batches with one number: never */
+    if (rc == 0)
+        rc = pass_over(t);
     if (rc == 0)
         rc = meta_set_number(&t->s->db, META_SEQ, (int64_t)told->name.seq);
     if (rc == 0)
@@ -294,6 +304,6 @@ int store_tell(struct store *s, const struct identity *id, uint64_t record_seria
     *n = told_n;
     *more = again;
     *wake_s = wake;
-    s->batches_n += told_n;
+    s->batches_n += t.waiting_n;
     return 0;
 }

@@ -7,19 +7,6 @@ static int run_for(struct store *s, enum sql which, int64_t member)
     return query_run(&q);
 }
 
-static int count_unfolded(struct store *s)
-{
-    int64_t mark = 0;
-    int rc = meta_number(&s->db, META_FOLDED, &mark);
-    if (rc != 0)
-        return rc;
-    struct query q = query(&s->db, SQL_BATCH_UNFOLDED_COUNT);
-    query_int(&q, mark);
-    if (query_row(&q))
-        s->batches_n = (size_t)column_int(&q, 0);
-    return query_end(&q);
-}
-
 /* The number of the forgotten member stays with its opinions until a pass over all keys has taken them out; should the
  * member come back meanwhile, it gets a new number. */
 static int forget(struct store *s, int64_t member, uint64_t *batches_n)
@@ -50,10 +37,10 @@ int store_purge(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s, u
         return rc;
     *batches_n = n;
     rc = store_reload(s);
-    return rc == 0 ? count_unfolded(s) : rc;
+    return rc == 0 ? store_count_backlog(s) : rc;
 }
 
-static int start_rebuild(struct store *s)
+int store_start_rebuild(struct store *s)
 {
     int rc = db_exec(&s->db, "DELETE FROM opinion");
     if (rc == 0)
@@ -69,8 +56,8 @@ int store_rebuild(struct store *s, int64_t now_s)
     (void)now_s;
     int rc = db_begin(&s->db);
     if (rc == 0)
-        rc = store_end(s, start_rebuild(s));
+        rc = store_end(s, store_start_rebuild(s));
     if (rc == 0)
         rc = store_reload(s);
-    return rc == 0 ? count_unfolded(s) : rc;
+    return rc == 0 ? store_count_backlog(s) : rc;
 }

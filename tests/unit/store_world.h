@@ -110,7 +110,8 @@ static inline void world_policy(struct world *w)
 static inline void world_prepare(struct world *w)
 {
     memset(w, 0, sizeof *w);
-    strcpy(w->dir, "/tmp/hearsay-store-XXXXXX");
+    /* In memory where there is such a place: a test asks whether fsync was called, not how long it takes. */
+    strcpy(w->dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm/hearsay-store-XXXXXX" : "/tmp/hearsay-store-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     snprintf(w->path, sizeof w->path, "%s/hearsay.db", w->dir);
     snprintf(w->nonce, sizeof w->nonce, "%s/nonce", w->dir);
