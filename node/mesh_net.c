@@ -58,6 +58,17 @@ void mesh_net_own(struct mesh_net *n, const struct batch_name *name, uint8_t *fr
     put(n, &(struct net_input){ .kind = NET_OWN, .name = *name, .frame = frame, .len = len });
 }
 
+int mesh_net_record(struct mesh_net *n, struct bytes own_frame)
+{
+    uint8_t *copy = malloc(own_frame.len + 1);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy(copy, own_frame.at, own_frame.len);
+    put(n, &(struct net_input){ .kind = NET_RECORD, .frame = copy, .len = own_frame.len });
+    return 0;
+}
+
 int mesh_net_reload(struct mesh_net *n, const struct config *c)
 {
     struct net_peers *peers = net_peers_copy(c);
@@ -76,6 +87,16 @@ void mesh_net_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
     put(n, &in);
 }
 
+/* Its record may have been renewed a moment ago; then the store has it already. */
+static void on_own(struct mesh_net *n, const struct net_input *in)
+{
+    if (in->name.record_serial > n->own_serial) {
+        n->own_serial = in->name.record_serial;
+        net_own_records_again(n);
+    }
+    net_step(n, &(struct mesh_event){ .kind = MESH_OWN, .name = &in->name, .bytes = { in->frame, in->len } });
+}
+
 static void on_input(struct mesh_net *n, struct net_input *in)
 {
     switch (in->kind) {
@@ -83,7 +104,10 @@ static void on_input(struct mesh_net *n, struct net_input *in)
         net_step(n, &(struct mesh_event){ .kind = in->rc == 0 ? MESH_STORED : MESH_STORE_FAILED, .name = &in->name, .stored = true });
         break;
     case NET_OWN:
-        net_step(n, &(struct mesh_event){ .kind = MESH_OWN, .name = &in->name, .bytes = { in->frame, in->len } });
+        on_own(n, in);
+        break;
+    case NET_RECORD:
+        net_own_record(n, (struct bytes){ in->frame, in->len });
         break;
     case NET_PEERS:
         net_peers_change(n, in->peers);
@@ -222,6 +246,7 @@ static void *run(void *ctx)
     net_tick(n);
     while (n->running)
         turn(n, &set);
+    atomic_store(&n->stopping, true);
     return NULL;
 }
 
@@ -333,7 +358,6 @@ void mesh_net_stop(struct mesh_net **np)
         return;
     put(n, &(struct net_input){ .kind = NET_STOP });
     pthread_join(n->thread, NULL);
-    atomic_store(&n->stopping, true);
     destroy(n);
     *np = NULL;
 }

@@ -31,9 +31,11 @@ int mesh_net_start(const struct config *c, const struct identity *id, struct byt
                    struct mesh_net **out, char *why);
 void mesh_net_stop(struct mesh_net **m);           /* returns when the thread is gone; takes NULL */
 
-/* From any thread. When very much waits for the mesh thread already, the first four wait for it. */
+/* From any thread. When very much waits for the mesh thread already, these wait for it. */
 void mesh_net_stored(struct mesh_net *m, const struct batch_name *name, int rc);     /* rc 0, or why it was not stored */
 void mesh_net_own(struct mesh_net *m, const struct batch_name *name, uint8_t *frame, size_t len);    /* takes frame */
+/* This member's record is another now (copied). Before the first own batch that names it, else that batch is not published but fetched by others. 0, -ENOMEM. */
+int mesh_net_record(struct mesh_net *m, struct bytes own_frame);
 int mesh_net_reload(struct mesh_net *m, const struct config *c);                     /* peers came, went, changed; others stay connected */
 void mesh_net_purged(struct mesh_net *m, const uint8_t root[KEY_BYTES]);             /* the store forgot this member */
 
@@ -54,7 +56,7 @@ struct mesh_net_state {
     uint64_t counts[MESH_COUNTS];
     uint64_t bytes_in, bytes_out;
     uint64_t zap_denied;
-    struct mesh_net_peer *peers;                   /* the caller's to free() */
+    struct mesh_net_peer *peers;                   /* by name; the caller's to free() */
     size_t peers_n;
 };
 /* A snapshot at most a second old, taken under a short lock. */

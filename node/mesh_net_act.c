@@ -175,14 +175,14 @@ static void blame(struct mesh_net *n, const struct mesh_action *a)
     if (p->bad_logged_ms != 0 && n->now_ms - p->bad_logged_ms < NET_LOG_MS)
         return;
     p->bad_logged_ms = n->now_ms;
-    log_warning("mesh: %s %s (%llu such so far)", p->name, a->text, (unsigned long long)p->bad);
+    log_warning("mesh: %s %s (%llu such so far)", p->given.name, a->text, (unsigned long long)p->bad);
 }
 
 static void alert(struct mesh_net *n, const struct mesh_action *a)
 {
     const struct net_peer *p = net_peer(n, a->origin);
 
-    log_warning("mesh: %s: %s", p != NULL ? p->name : "this member", a->text);
+    log_warning("mesh: %s: %s", p != NULL ? p->given.name : "this member", a->text);
 }
 
 static void record(struct mesh_net *n, const struct mesh_action *a)

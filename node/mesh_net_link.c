@@ -176,7 +176,7 @@ static void on_handshake(struct mesh_net *n, struct net_peer *p, bool of_sub)
     l->heard_ms = n->now_ms;
     p->connected_s = n->now_s;
     p->problem[0] = '\0';
-    log_info("mesh: connected to %s at %s", p->name, l->repair);
+    log_info("mesh: connected to %s at %s", p->given.name, l->repair);
     tell_core(n, p, MESH_LINK_UP);
 }
 

@@ -18,13 +18,25 @@ struct net_peers *net_peers_copy(const struct config *c)
     return copy;
 }
 
+static size_t peer_place(const struct mesh_net *n, const uint8_t root[KEY_BYTES])
+{
+    size_t low = 0, high = n->peers_n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(n->peers[middle]->record.root, root, KEY_BYTES) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 struct net_peer *net_peer(const struct mesh_net *n, const uint8_t root[KEY_BYTES])
 {
-    for (size_t i = 0; i < n->peers_n; i++) {
-        if (memcmp(n->peers[i]->record.root, root, KEY_BYTES) == 0)
-            return n->peers[i];
-    }
-    return NULL;
+    size_t i = peer_place(n, root);
+
+    return i < n->peers_n && memcmp(n->peers[i]->record.root, root, KEY_BYTES) == 0 ? n->peers[i] : NULL;
 }
 
 /* ---- what the store holds */
@@ -78,6 +90,7 @@ static int load(struct mesh_net *n, const uint8_t *only)
 
 static struct net_peer *peer_add(struct mesh_net *n, const struct config_peer *c)
 {
+    size_t i = peer_place(n, c->record.root);
     struct net_peer **grown = realloc(n->peers, (n->peers_n + 1) * sizeof(struct net_peer *));
     struct net_peer *p = calloc(1, sizeof *p);
 
@@ -88,27 +101,48 @@ static struct net_peer *peer_add(struct mesh_net *n, const struct config_peer *c
         return NULL;
     }
     p->record = c->record;
-    n->peers[n->peers_n++] = p;
+    memmove(n->peers + i + 1, n->peers + i, (n->peers_n - i) * sizeof(struct net_peer *));
+    n->peers[i] = p;
+    n->peers_n++;
     return p;
+}
+
+/* Members beyond the most links are reached over others. */
+static bool link_is_granted(const struct mesh_net *n, const struct net_peer *p, const struct config_peer *c)
+{
+    if (!c->link || p->wanted || n->links_n < MESH_LINKS_MAX)
+        return c->link;
+    log_warning("mesh: more than %d peers with a link: %s is reached over others; say link = false for some", MESH_LINKS_MAX, c->name);
+    return false;
+}
+
+static void link_wanted(struct mesh_net *n, struct net_peer *p, bool wanted)
+{
+    if (p->wanted == wanted)
+        return;
+    p->wanted = wanted;
+    if (wanted) {
+        n->links_n++;
+        p->link.renew = true;
+    } else {
+        n->links_n--;
+        link_stop(n, p);
+    }
 }
 
 /* The sockets are made before the core speaks of subscriptions. */
 static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_peer *c)
 {
-    int rc;
+    bool wanted = link_is_granted(n, p, c);
+    int rc = wanted ? net_link_sockets(n, &p->link) : 0;
 
-    snprintf(p->name, sizeof p->name, "%s", c->name);
-    rc = c->link ? net_link_sockets(n, &p->link) : 0;
+    p->given = *c;
     if (rc == 0)
-        rc = mesh_member_set(n->mesh, &c->record, (struct bytes){ c->frame, c->frame_len }, c->link);
+        rc = mesh_member_set(n->mesh, &c->record, (struct bytes){ c->frame, c->frame_len }, wanted);
     if (rc != 0)
         return rc;
     net_peer_record(n, &c->record);
-    if (p->wanted && !c->link)
-        link_stop(n, p);
-    if (!p->wanted && c->link)
-        p->link.renew = true;
-    p->wanted = c->link;
+    link_wanted(n, p, wanted);
     return 0;
 }
 
@@ -117,12 +151,13 @@ static void peer_remove(struct mesh_net *n, size_t i)
 {
     struct net_peer *p = n->peers[i];
 
-    log_info("mesh: %s is no longer a member here", p->name);
-    link_stop(n, p);
+    log_info("mesh: %s is no longer a member here", p->given.name);
+    link_wanted(n, p, false);
     mesh_member_drop(n->mesh, p->record.root);
     n->rebind_publish = true;
     n->rebind_repair = true;
-    n->peers[i] = n->peers[--n->peers_n];
+    n->peers_n--;
+    memmove(n->peers + i, n->peers + i + 1, (n->peers_n - i) * sizeof(struct net_peer *));
     free(p);
 }
 
@@ -147,6 +182,8 @@ int net_peers_load(struct mesh_net *n, const struct net_peers *peers, struct byt
 
     if (rc == 0)
         rc = mesh_member_set(n->mesh, &own, own_frame, false);
+    if (rc == 0)
+        n->own_serial = own.serial;
     for (size_t i = 0; rc == 0 && i < peers->n; i++) {
         struct net_peer *p = peer_add(n, &peers->peers[i]);
         rc = p == NULL ? -ENOMEM : peer_set(n, p, &peers->peers[i]);
@@ -193,27 +230,38 @@ void net_peers_change(struct mesh_net *n, const struct net_peers *peers)
     net_tick(n);
 }
 
-static int again(void *ctx, const struct record *rec, struct bytes frame)
-{
-    struct mesh_net *n = ctx;
-
-    return mesh_member_key(n->mesh, rec, frame) == -ENOMEM ? -ENOMEM : 0;
-}
-
-/* What the store forgot is not held any more. A member that stays configured is known by its record and begins anew. */
+/* What the store forgot is not held any more. A member that stays configured is known by its card and begins anew. */
 void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
 {
     struct net_peer *p = net_peer(n, root);
-    struct bytes none = { 0 };
 
     if (p == NULL)
         return;
     mesh_member_drop(n->mesh, root);
-    if (mesh_member_set(n->mesh, &p->record, none, p->wanted) != 0 || reader_records(n->reader, root, again, n) != 0)
-        log_error("mesh: cannot begin anew with %s", p->name);
-    if (p->wanted)
-        p->link.renew = true;
+    if (mesh_member_set(n->mesh, &p->given.record, (struct bytes){ p->given.frame, p->given.frame_len }, p->wanted) != 0)
+        log_error("mesh: cannot begin anew with %s", p->given.name);
+    p->link.renew = p->wanted;
     net_tick(n);
+}
+
+/* ---- the own record */
+
+void net_own_record(struct mesh_net *n, struct bytes frame)
+{
+    struct record own;
+
+    if (record_open(frame, &own) != 0 || memcmp(own.root, n->self, KEY_BYTES) != 0)
+        log_error("mesh: what should be this member's record is not");
+    else if (mesh_member_key(n->mesh, &own, frame) != 0)
+        log_error("mesh: out of memory; the new record is taken at the next restart");
+}
+
+void net_own_records_again(struct mesh_net *n)
+{
+    struct loading l = { .net = n };
+
+    if (reader_records(n->reader, n->self, load_record, &l) != 0 || l.rc != 0)
+        log_error("mesh: cannot read this member's records");
 }
 
 void net_peers_close(struct mesh_net *n)

@@ -73,9 +73,9 @@ struct net_routing {
 };
 
 struct net_peer {
-    char name[NAME_MAX_BYTES + 1];
+    struct config_peer given;          /* as configured */
     struct record record;              /* the newest known */
-    bool wanted;                       /* configured with a link */
+    bool wanted;                       /* a connection is kept */
     struct net_link link;
     struct net_routing routing;        /* of its newest message at our ROUTER */
     int64_t connected_s, heard_s;
@@ -84,12 +84,12 @@ struct net_peer {
     char problem[MESH_TEXT_MAX];
 };
 
-enum net_input_kind { NET_STORED, NET_OWN, NET_PEERS, NET_PURGED, NET_STOP };
+enum net_input_kind { NET_STORED, NET_OWN, NET_RECORD, NET_PEERS, NET_PURGED, NET_STOP };
 struct net_input {
     enum net_input_kind kind;
     struct batch_name name;
     int rc;
-    uint8_t *frame;                    /* NET_OWN: the thread's to free */
+    uint8_t *frame;                    /* NET_OWN, NET_RECORD: the thread's to free */
     size_t len;
     struct net_peers *peers;           /* NET_PEERS: likewise */
     uint8_t root[KEY_BYTES];
@@ -128,17 +128,18 @@ struct mesh_net {
     struct mesh_net_handlers handlers;
     pthread_t thread;
     bool running;
-    atomic_bool stopping;
+    atomic_bool stopping;              /* nobody takes inputs any more */
 
     uint8_t curve[KEY_BYTES], curve_secret[KEY_BYTES];
     uint8_t self[KEY_BYTES];
+    uint64_t own_serial;               /* of the newest own record looked for */
     void *context, *zap;
     struct net_bound publish, repair;
     struct mesh *mesh;
     struct reader *reader;
 
-    struct net_peer **peers;
-    size_t peers_n;
+    struct net_peer **peers;           /* by root, ascending */
+    size_t peers_n, links_n;
     struct net_key_set allowed, refused;         /* topics, without the letter */
     bool rebind_publish, rebind_repair;          /* at the end of this turn */
     struct serve_job *jobs;            /* SERVE_JOBS_MAX places */
@@ -181,6 +182,8 @@ void net_peers_change(struct mesh_net *n, const struct net_peers *peers);
 void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES]);
 void net_peer_record(struct mesh_net *n, const struct record *rec);   /* a newer record came over the mesh */
 struct net_peer *net_peer(const struct mesh_net *n, const uint8_t root[KEY_BYTES]);        /* or NULL */
+void net_own_record(struct mesh_net *n, struct bytes frame);
+void net_own_records_again(struct mesh_net *n);                       /* those that the store has got meanwhile */
 void net_peers_close(struct mesh_net *n);
 
 /* ---- mesh_net_recv.c */

@@ -7,17 +7,28 @@
 
 /* ---- who is there */
 
+static bool unhex(const char *text, uint8_t out[KEY_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (strlen(text) != 2 * KEY_BYTES)
+        return false;
+    for (size_t i = 0; i < KEY_BYTES; i++) {
+        const char *high = strchr(digits, text[2 * i]), *low = strchr(digits, text[2 * i + 1]);
+        if (high == NULL || low == NULL)
+            return false;
+        out[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+    }
+    return true;
+}
+
 /* ZAP gave each connection the root as its User-Id. NULL when it is no member (any more). */
 static struct net_peer *sender(const struct mesh_net *n, zmq_msg_t *msg)
 {
     const char *user = zmq_msg_gets(msg, "User-Id");
-    char text[2 * KEY_BYTES + 1];
+    uint8_t root[KEY_BYTES];
 
-    for (size_t i = 0; user != NULL && i < n->peers_n; i++) {
-        if (strcmp(user, hex_text(n->peers[i]->record.root, KEY_BYTES, text)) == 0)
-            return n->peers[i];
-    }
-    return NULL;
+    return user != NULL && unhex(user, root) ? net_peer(n, root) : NULL;
 }
 
 static bool lookup(void *ctx, const uint8_t curve[KEY_BYTES], uint8_t root[KEY_BYTES])

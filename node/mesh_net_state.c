@@ -12,14 +12,14 @@ void net_problem(struct mesh_net *n, struct net_peer *p, const char *text)
     if (strcmp(p->problem, text) == 0)
         return;
     snprintf(p->problem, sizeof p->problem, "%s", text);
-    log_warning("mesh: %s (%s): %s", p->name, p->record.repair, text);
+    log_warning("mesh: %s (%s): %s", p->given.name, p->record.repair, text);
 }
 
 static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct mesh_net_peer *out)
 {
     struct mesh_log_state log;
 
-    memcpy(out->name, p->name, sizeof out->name);
+    memcpy(out->name, p->given.name, sizeof out->name);
     memcpy(out->root, p->record.root, KEY_BYTES);
     memcpy(out->endpoint, p->record.publish, sizeof out->endpoint);
     out->link = p->wanted;
@@ -37,6 +37,14 @@ static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct
     }
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct mesh_net_peer *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+
+    return order != 0 ? order : memcmp(x->root, y->root, KEY_BYTES);
+}
+
 void net_state_tick(struct mesh_net *n)
 {
     struct mesh_net_state s = { .settled = mesh_settled(n->mesh), .bytes_in = n->bytes_in, .bytes_out = n->bytes_out, .zap_denied = n->zap_denied };
@@ -51,6 +59,7 @@ void net_state_tick(struct mesh_net *n)
     s.peers_n = n->peers_n;
     for (size_t i = 0; i < n->peers_n; i++)
         fill_peer(n, n->peers[i], &s.peers[i]);
+    qsort(s.peers, s.peers_n, sizeof *s.peers, by_name);
     for (int c = 0; c < MESH_COUNTS; c++)
         s.counts[c] = mesh_counted(n->mesh, (enum mesh_count)c);
     pthread_mutex_lock(&n->state_lock);

@@ -29,7 +29,7 @@ enum {
     BARREN_MIN_MS = 3000,              /* nor sooner than this when it says that its log has changed */
     BARREN_PIECES_MAX = 64,
     RECORD_ASK_MS = 5000,              /* between two questions for one member's records */
-    DOUBT_MS = 60000,                  /* between two questions for another version of a held batch of one origin */
+    DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
     FETCH_FRAMES_MAX = FETCH_RANGE_MAX * MESH_VERSIONS_MAX,
@@ -95,7 +95,7 @@ struct fetch {
     bool doubting;
 };
 
-/* Another version of a held batch may be about. */
+/* A batch that may be about and would not be fetched as a gap: another version of a held one, or one whose key was not known. */
 struct doubt {
     bool open;
     struct member *by;                 /* who seems to have it; NULL: anybody */

@@ -85,6 +85,8 @@ static enum taken verify(struct mesh *m, struct arrival *a)
 
     if (key == NULL) {
         have_want_record(m, a->origin, a->from, a->name.record_serial);
+        if (!a->fetched)
+            fetch_doubt(m, a->origin, a->from, a->name.epoch, a->name.seq);      /* it is asked for again when the record is here */
         return put_off(m, MESH_COUNT_UNKNOWN_KEY);
     }
     rc = batch_open(a->frame, key->operational, m->config.federation, &a->batch);

@@ -277,14 +277,26 @@ static void wait_for_state(struct station *s, state_test test, const char *what)
     fail_msg("%s: never %s", s->record.name, what);
 }
 
+/* The first neighbour with a link; all zero when there is none. */
+static const struct mesh_net_peer *neighbour(const struct mesh_net_state *s)
+{
+    static const struct mesh_net_peer none;
+
+    for (size_t i = 0; i < s->peers_n; i++) {
+        if (s->peers[i].link)
+            return &s->peers[i];
+    }
+    return &none;
+}
+
 static bool is_connected(const struct mesh_net_state *s)
 {
-    return s->peers_n > 0 && s->peers[0].connected;
+    return neighbour(s)->connected;
 }
 
 static bool is_cut_off(const struct mesh_net_state *s)
 {
-    return s->peers_n > 0 && !s->peers[0].connected && strstr(s->peers[0].problem, "refused") != NULL;
+    return !neighbour(s)->connected && strstr(neighbour(s)->problem, "refused") != NULL;
 }
 
 static bool is_alone(const struct mesh_net_state *s)
@@ -428,6 +440,53 @@ static void a_new_record_travels_and_its_batches_are_taken(void **state)
     assert_int_equal(read_count(c, &c->records), 1);
 }
 
+static void a_renewed_own_record_is_in_force_without_a_restart(void **state)
+{
+    (void)state;
+    line();
+    start(a);
+    start(b);
+    tell(a);
+    wait_for_stored(b, 1);
+    a->record.serial = 2;
+    seal_record(a);
+    pthread_mutex_lock(&a->lock);
+    assert_int_equal(store_add_record(a->store, a->record.root, 2, (struct bytes){ a->frame, a->frame_len }), 0);
+    pthread_mutex_unlock(&a->lock);
+    tell(a);                           /* told before the mesh thread was: it looks into the store */
+    wait_for_stored(b, 2);
+    a->record.serial = 3;
+    seal_record(a);
+    assert_int_equal(mesh_net_record(a->net, (struct bytes){ a->frame, a->frame_len }), 0);
+    tell(a);
+    wait_for_stored(b, 3);
+    assert_int_equal(read_count(b, &b->records), 2);
+}
+
+static void a_link_works_over_ipv6(void **state)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    bool there = fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0;
+
+    (void)state;
+    if (fd >= 0)
+        close(fd);
+    if (!there)
+        skip();                        /* no IPv6 on this machine */
+    snprintf(b->record.publish, sizeof b->record.publish, "tcp://[::1]:%d", free_port());
+    snprintf(b->record.repair, sizeof b->record.repair, "tcp://[::1]:%d", free_port());
+    seal_record(b);
+    memcpy(b->config.mesh.publish, b->record.publish, sizeof b->record.publish);
+    memcpy(b->config.mesh.repair, b->record.repair, sizeof b->record.repair);
+    line();
+    start(b);
+    start(a);
+    tell(b);
+    wait_for_stored(a, 1);
+    wait_for_state(a, is_connected, "connected");
+}
+
 /* ---- a member whose node does what it likes: bare sockets in the place of A's */
 
 struct rogue {
@@ -504,6 +563,50 @@ static void a_tampered_frame_is_refused_and_blamed_on_who_sent_it(void **state)
     rogue_close(&rogue);
 }
 
+/* A's SUB, at B's publisher, with the right key. */
+static void *rogue_sub(struct rogue *r, const void *topic, size_t len)
+{
+    void *sub = zmq_socket(r->context, ZMQ_SUB);
+    int zero = 0, wait_ms = 1000 * WAIT_S;
+
+    zmq_setsockopt(sub, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(sub, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
+    zmq_setsockopt(sub, ZMQ_CURVE_SERVERKEY, b->record.curve, KEY_BYTES);
+    zmq_setsockopt(sub, ZMQ_CURVE_PUBLICKEY, identity_curve(a->id), KEY_BYTES);
+    zmq_setsockopt(sub, ZMQ_CURVE_SECRETKEY, identity_curve_secret(a->id), KEY_BYTES);
+    zmq_setsockopt(sub, ZMQ_SUBSCRIBE, topic, len);
+    assert_int_equal(zmq_connect(sub, b->record.publish), 0);
+    return sub;
+}
+
+/* Batches of B and C go out; who asked for all gets none, who asked for B alone gets B's alone. */
+static void only_exact_topics_are_taken(void **state)
+{
+    struct rogue rogue;
+    uint8_t topic[MESH_TOPIC_BYTES] = { 'B' }, got[MESH_TOPIC_BYTES];
+    void *all, *exact;
+
+    (void)state;
+    line();
+    rogue_open(&rogue);
+    start(b);
+    start(c);
+    memcpy(topic + 1, b->record.root, KEY_BYTES);
+    all = rogue_sub(&rogue, "", 0);
+    exact = rogue_sub(&rogue, topic, sizeof topic);
+    wait_for_state(c, is_connected, "connected");
+    do {
+        tell(c);
+        wait_for_stored(b, (unsigned)c->seq);
+        tell(b);
+    } while (zmq_recv(exact, got, sizeof got, ZMQ_DONTWAIT) < 0 && b->seq < 1000);
+    assert_memory_equal(got, topic, sizeof topic);
+    assert_int_equal(zmq_recv(all, got, sizeof got, ZMQ_DONTWAIT), -1);
+    zmq_close(all);
+    zmq_close(exact);
+    rogue_close(&rogue);
+}
+
 /* ---- a stranger */
 
 static void a_strangers_key_is_denied(void **state)
@@ -551,6 +654,9 @@ int main(void)
         CLAIM(a_removed_member_is_cut_off_and_others_stay),
         CLAIM(a_purged_member_is_fetched_anew),
         CLAIM(a_new_record_travels_and_its_batches_are_taken),
+        CLAIM(a_renewed_own_record_is_in_force_without_a_restart),
+        CLAIM(a_link_works_over_ipv6),
+        CLAIM(only_exact_topics_are_taken),
         CLAIM(a_tampered_frame_is_refused_and_blamed_on_who_sent_it),
         CLAIM(a_strangers_key_is_denied),
         CLAIM(a_port_in_use_is_said_at_the_start),
