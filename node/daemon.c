@@ -355,8 +355,10 @@ static int load_identity(struct daemon *d, char *why)
     if (rc == -ENOENT)
         snprintf(why, CONFIG_WHY_MAX, "%s is not there, but the database %s is: put the key file back from a copy, or move the database away to start as a new member",
                  path, d->config->database);
+    else if (rc == -EPERM)
+        snprintf(why, CONFIG_WHY_MAX, "%s cannot be read by this user: it must belong to the user that the node runs as (chown), mode 0600", path);
     else if (rc == -EACCES)
-        snprintf(why, CONFIG_WHY_MAX, "%s cannot be read, or others than its owner can read it: it must be this user's, mode 0600 (chmod 600 %s)", path, path);
+        snprintf(why, CONFIG_WHY_MAX, "%s can be read by others than its owner: chmod 600 %s, and think whether somebody has a copy", path, path);
     else if (rc != 0)
         snprintf(why, CONFIG_WHY_MAX, "%s is not an identity file: %s", path, strerror(-rc));
     if (rc == 0)

@@ -48,12 +48,12 @@ void conn_drop_deadline(struct conn *c)
     c->deadline = DEADLINE_NONE;
 }
 
-/* A deadline that goes on is not moved, or a client that sends a byte now and then would never meet it. */
+/* A deadline that goes on is not moved, or a client that sends a byte now and then would never meet it: nor is that of a line too long, which has its answer. */
 void conn_set_deadline(struct conn *c)
 {
     struct report_server *s = c->server;
     enum deadline kind = wanted(c);
-    bool anew = (kind == DEADLINE_LINGER && c->moved) || (kind == DEADLINE_LINE && c->line_done) || (kind == DEADLINE_SEND && c->sent);
+    bool anew = (kind == DEADLINE_LINGER && c->moved && !c->dropping) || (kind == DEADLINE_LINE && c->line_done) || (kind == DEADLINE_SEND && c->sent);
     c->moved = c->line_done = c->sent = false;
     if (kind == c->deadline && !anew)
         return;

@@ -67,7 +67,9 @@ static int load_identity(struct home *h, enum home_need need)
     if (rc == 0 || need != HOME_KEYS)
         return 0;
     if (rc == -EACCES)
-        say_error("%s: cannot be read by us alone: it must belong to the user that runs this, with mode 0600", h->config->identity);
+        say_error("%s: can be read by others than its owner: chmod 600 it, and think whether somebody has a copy", h->config->identity);
+    else if (rc == -EPERM)
+        say_error("%s: cannot be read by this user: run this as its owner, or as root", h->config->identity);
     else if (rc == -ENOENT)
         say_error("%s: no such file: bring it back from a backup, or make a new node with `hearsay init`", h->config->identity);
     else
