@@ -22,6 +22,7 @@ struct rate_sample { uint64_t reports, opinions; };
 
 struct daemon {
     struct config *config;
+    bool reload_again;                   /* a SIGHUP came while a reload was under way */
     struct config *next;                 /* while a reload is under way: not in force yet; read by the store thread's handler */
     struct identity *identity;
     struct record record;                /* this member's own */

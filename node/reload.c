@@ -33,6 +33,7 @@ void reload_begin(struct daemon *d, struct control_request *rq)
     int rc;
 
     if (d->next != NULL || d->stopping) {
+        d->reload_again = rq == NULL;
         if (rq != NULL)
             control_answer(rq, commands_error(d->stopping ? "the node is stopping" : "a reload is under way; try again"));
         return;
@@ -68,7 +69,7 @@ void reload_policy_in_force(struct daemon *d)
         log_error("reload: the zones keep their configuration: %s", strerror(-rc));
 }
 
-void reload_end(struct daemon *d, struct control_request *rq, int rc)
+static void put_in_force(struct daemon *d, struct control_request *rq, int rc)
 {
     char why[CONFIG_WHY_MAX] = "";
     struct mesh_net *mesh = atomic_load(&d->mesh);
@@ -96,4 +97,13 @@ void reload_end(struct daemon *d, struct control_request *rq, int rc)
     log_info("reload: done, %zu peers, %zu zones", d->config->peers_n, d->config->policy->zones_n);
     if (rq != NULL)
         control_answer(rq, json_pack("{s:b}", "ok", 1));
+}
+
+void reload_end(struct daemon *d, struct control_request *rq, int rc)
+{
+    put_in_force(d, rq, rc);
+    if (d->reload_again) {
+        d->reload_again = false;
+        reload_begin(d, NULL);
+    }
 }
