@@ -14,6 +14,8 @@ enum {
     FOLD_SLICE_MS = 20,              /* and for so long, as far as the last slices tell: what a report may have to wait */
     FOLD_ROWS_MIN = 64,
     FOLD_ROWS_MAX = 20000,
+    LIGHT_REPORTS = 2,
+    LIGHT_BACKLOG = 32,
     FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
     TELL_MS = 250,                   /* own batches at most so often: what is urgent still leaves within a second */
     TELL_BATCHES_MAX = 16,
@@ -47,6 +49,51 @@ static void note_disk(struct store_thread *t, int rc, const char *what)
         atomic_store(&t->last_error, rc);
 }
 
+static void hand_over_changes(struct store_thread *t)
+{
+    struct listing_change *changes = NULL;
+    size_t n = 0;
+
+    if (store_take_changes(t->store, &changes, &n) == 0 && n > 0)
+        t->handlers.changes(t->handlers.ctx, changes, n);
+    free(changes);
+}
+
+/* Steers the size of a slice by the time that the last one took. */
+static void note_slice(struct store_thread *t, int64_t took_ms)
+{
+    if (took_ms > FOLD_SLICE_MS)
+        t->fold_rows = t->fold_rows * FOLD_SLICE_MS / (size_t)took_ms;
+    else
+        t->fold_rows += t->fold_rows / 4;
+    if (t->fold_rows < FOLD_ROWS_MIN)
+        t->fold_rows = FOLD_ROWS_MIN;
+    if (t->fold_rows > FOLD_ROWS_MAX)
+        t->fold_rows = FOLD_ROWS_MAX;
+}
+
+static void fold_slice(struct store_thread *t, bool busy)
+{
+    size_t backlog = store_backlog(t->store);
+    int64_t start_ms = clock_ms(CLOCK_MONOTONIC);
+    int rc = store_fold(t->store, busy ? t->fold_rows : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
+    int64_t done_ms = clock_ms(CLOCK_MONOTONIC);
+
+    note_disk(t, rc, "fold what was heard into scores");
+    if (busy && (backlog >= t->fold_rows || done_ms - start_ms > FOLD_SLICE_MS))
+        note_slice(t, done_ms - start_ms);
+    t->fold_at_ms = done_ms + (rc != 0 ? RETRY_MS : busy ? FOLD_MS : 0);
+    hand_over_changes(t);
+    t->tell_more = true;
+    atomic_store(&t->backlog, store_backlog(t->store));
+}
+
+/* With so few waiting a score is made before the answer: whoever is told `ok` and asks at once is told what follows. With more, answers go first. */
+static bool is_light(const struct store_thread *t, size_t n)
+{
+    return n <= LIGHT_REPORTS && store_backlog(t->store) <= LIGHT_BACKLOG;
+}
+
 static bool do_reports(struct store_thread *t)
 {
     size_t n;
@@ -71,6 +118,8 @@ static bool do_reports(struct store_thread *t)
     note_disk(t, rc, "store reports");
     atomic_fetch_add(rc == 0 ? &t->stored : &t->failed, n);
     atomic_fetch_add(&t->commits, 1);
+    if (is_light(t, n) && rc == 0)
+        fold_slice(t, true);
     for (size_t i = 0; i < n; i++)
         t->handlers.reported(t->handlers.ctx, in[i].ticket, rc);
     t->handlers.reported_all(t->handlers.ctx);
@@ -142,16 +191,6 @@ static void do_work(struct store_thread *t, struct other_input *in)
     t->fold_more = true;
 }
 
-static void hand_over_changes(struct store_thread *t)
-{
-    struct listing_change *changes = NULL;
-    size_t n = 0;
-
-    if (store_take_changes(t->store, &changes, &n) == 0 && n > 0)
-        t->handlers.changes(t->handlers.ctx, changes, n);
-    free(changes);
-}
-
 /* One input that is no batch, or a run of batches. */
 static void do_pending(struct store_thread *t)
 {
@@ -180,38 +219,13 @@ static void do_pending(struct store_thread *t)
     }
 }
 
-/* Steers the size of a slice by the time that the last one took. */
-static void note_slice(struct store_thread *t, int64_t took_ms)
-{
-    if (took_ms > FOLD_SLICE_MS)
-        t->fold_rows = t->fold_rows * FOLD_SLICE_MS / (size_t)took_ms;
-    else
-        t->fold_rows += t->fold_rows / 4;
-    if (t->fold_rows < FOLD_ROWS_MIN)
-        t->fold_rows = FOLD_ROWS_MIN;
-    if (t->fold_rows > FOLD_ROWS_MAX)
-        t->fold_rows = FOLD_ROWS_MAX;
-}
-
 static void do_fold(struct store_thread *t, int64_t now_ms)
 {
     size_t backlog = store_backlog(t->store);
-    bool busy = now_ms - t->reported_ms < 1000 && backlog < FOLD_BACKLOG_MAX;
 
     atomic_store(&t->backlog, backlog);
-    if (!t->fold_more && backlog == 0 && store_thread_now_s() < t->fold_wake_s)
-        return;
-    if (now_ms < t->fold_at_ms)
-        return;
-    int rc = store_fold(t->store, busy ? t->fold_rows : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
-    note_disk(t, rc, "fold what was heard into scores");
-    int64_t done_ms = clock_ms(CLOCK_MONOTONIC);
-    if (busy && (backlog >= t->fold_rows || done_ms - now_ms > FOLD_SLICE_MS))
-        note_slice(t, done_ms - now_ms);
-    t->fold_at_ms = done_ms + (rc != 0 ? RETRY_MS : busy ? FOLD_MS : 0);
-    hand_over_changes(t);
-    t->tell_more = true;
-    atomic_store(&t->backlog, store_backlog(t->store));
+    if (now_ms >= t->fold_at_ms && (t->fold_more || backlog > 0 || store_thread_now_s() >= t->fold_wake_s))
+        fold_slice(t, now_ms - t->reported_ms < 1000 && backlog < FOLD_BACKLOG_MAX);
 }
 
 static void do_tell(struct store_thread *t, int64_t now_ms)

@@ -1,11 +1,13 @@
 #include "node/store_thread.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "node/store_thread_private.h"
 
@@ -19,13 +21,12 @@ enum {
 static void *checkpoint_main(void *arg)
 {
     struct store_thread *t = arg;
-    struct timespec pause = { 0, CHECKPOINT_MS * 1000000L };
+    struct pollfd stop = { .fd = t->stop_fd, .events = POLLIN };
     char wal[4096];
     struct stat st;
 
     snprintf(wal, sizeof wal, "%s-wal", t->database);
-    while (!atomic_load(&t->stopping)) {
-        nanosleep(&pause, NULL);
+    while (poll(&stop, 1, CHECKPOINT_MS) <= 0) {
         if (stat(wal, &st) == 0 && st.st_size > CHECKPOINT_WAL_BYTES)
             store_checkpoint(t->database);
     }
@@ -49,8 +50,9 @@ int store_thread_open(const struct store_thread_options *o, const struct store_t
     t->others = mailbox_create(sizeof(struct other_input), BATCHES_WAITING_MAX);
     t->fold_more = t->tell_more = true;
     t->fold_rows = FOLD_ROWS_FIRST;
+    t->stop_fd = eventfd(0, EFD_CLOEXEC);
     t->tell_wake_s = t->fold_wake_s = INT64_MAX;
-    if (t->database == NULL || t->nonce_path == NULL || t->reports == NULL || t->others == NULL)
+    if (t->database == NULL || t->nonce_path == NULL || t->reports == NULL || t->others == NULL || t->stop_fd < 0)
         goto out;
     rc = store_open(t->database, true, &t->store, why);
     if (rc == 0 && (rc = store_set_policy(t->store, o->policy, store_thread_now_s())) != 0)
@@ -87,6 +89,7 @@ void store_thread_stop(struct store_thread *t)
     if (!t->running)
         return;
     atomic_store(&t->stopping, true);
+    eventfd_write(t->stop_fd, 1);
     mailbox_put(t->others, &wake);
     pthread_join(t->thread, NULL);
     pthread_join(t->checkpointer, NULL);
@@ -112,6 +115,8 @@ void store_thread_destroy(struct store_thread **t)
     store_close(&(*t)->store);
     mailbox_destroy(&(*t)->reports, NULL);
     mailbox_destroy(&(*t)->others, drop_other);
+    if ((*t)->stop_fd >= 0)
+        close((*t)->stop_fd);
     free((*t)->batch_of_reports);
     free((*t)->database);
     free((*t)->nonce_path);

@@ -43,6 +43,7 @@ struct store_thread {
     int64_t fold_wake_s, tell_wake_s;
     int64_t reported_ms;             /* when the last reports came */
     pthread_t thread, checkpointer;
+    int stop_fd;                     /* an eventfd that ends the checkpointer's pause */
     bool running;
     atomic_bool stopping;
     atomic_uint_fast64_t stored, failed, commits, batches, repeated, batches_failed, told, backlog;
