@@ -358,7 +358,7 @@ static int load_identity(struct daemon *d, char *why)
     else if (rc == -EPERM)
         snprintf(why, CONFIG_WHY_MAX, "%s cannot be read by this user: it must belong to the user that the node runs as (chown), mode 0600", path);
     else if (rc == -EACCES)
-        snprintf(why, CONFIG_WHY_MAX, "%s can be read by others than its owner: chmod 600 %s, and think whether somebody has a copy", path, path);
+        snprintf(why, CONFIG_WHY_MAX, "%s can be read by others than its owner: it must have mode 0600 (chmod 600), and think whether somebody has a copy", path);
     else if (rc != 0)
         snprintf(why, CONFIG_WHY_MAX, "%s is not an identity file: %s", path, strerror(-rc));
     if (rc == 0)

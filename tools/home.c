@@ -67,7 +67,7 @@ static int load_identity(struct home *h, enum home_need need)
     if (rc == 0 || need != HOME_KEYS)
         return 0;
     if (rc == -EACCES)
-        say_error("%s: can be read by others than its owner: chmod 600 it, and think whether somebody has a copy", h->config->identity);
+        say_error("%s: can be read by others than its owner: it must have mode 0600 (chmod 600), and think whether somebody has a copy", h->config->identity);
     else if (rc == -EPERM)
         say_error("%s: cannot be read by this user: run this as its owner, or as root", h->config->identity);
     else if (rc == -ENOENT)
