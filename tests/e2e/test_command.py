@@ -212,7 +212,7 @@ def test_a_changed_endpoint_makes_a_card_with_a_higher_serial(conf):
 def test_keys_that_others_can_read_are_refused(conf):
     (conf.parent / "identity.pem").chmod(0o644)
     done = ask(conf, "card")
-    assert done.returncode == USAGE and "0600" in done.stderr
+    assert done.returncode == USAGE and "600" in done.stderr
 
 
 def test_lost_keys_are_named(conf):
