@@ -33,6 +33,16 @@ static void print_options(void)
                o[i].fallback[0] != '\0' ? o[i].fallback : "none", o[i].help);
 }
 
+/* The unnamed white zone only answers `check`. */
+static size_t zones_with_a_file(const struct policy *p)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->zones_n; i++)
+        n += p->zones[i].name[0] != '\0';
+    return n;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -64,7 +74,7 @@ int main(int argc, char **argv)
         return EXIT_BAD_CONFIG;
     }
     if (test) {
-        printf("%s: good: %zu peers, %zu zones, %zu categories\n", path, c->peers_n, c->policy->zones_n, c->policy->categories_n);
+        printf("%s: good: %zu peers, %zu zones, %zu categories\n", path, c->peers_n, zones_with_a_file(c->policy), c->policy->categories_n);
         config_free(&c);
         return 0;
     }
