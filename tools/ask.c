@@ -167,7 +167,7 @@ static int read_all(int fd, char *out, size_t room)
 int ask_line(const struct config *c, const char *line, char answer[ASK_ANSWER_MAX])
 {
     char where[ASK_WHERE_MAX], text[4200];
-    int fd, rc = ask_connect(c, &fd, where);
+    int fd = -1, rc = ask_connect(c, &fd, where);
     if (rc != 0)
         return ask_failed(rc, where, c->file);
     int len = snprintf(text, sizeof text, "%s\n", line);
