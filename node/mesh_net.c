@@ -101,7 +101,8 @@ static void on_input(struct mesh_net *n, struct net_input *in)
 {
     switch (in->kind) {
     case NET_STORED:
-        net_step(n, &(struct mesh_event){ .kind = in->rc == 0 ? MESH_STORED : MESH_STORE_FAILED, .name = &in->name, .stored = true });
+        net_step(n, &(struct mesh_event){ .kind = in->rc == 0 || in->rc == -EEXIST ? MESH_STORED : MESH_STORE_FAILED, .name = &in->name,
+                                          .stored = in->rc == 0 });
         break;
     case NET_OWN:
         on_own(n, in);

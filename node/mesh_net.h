@@ -32,7 +32,7 @@ int mesh_net_start(const struct config *c, const struct identity *id, struct byt
 void mesh_net_stop(struct mesh_net **m);           /* returns when the thread is gone; takes NULL */
 
 /* From any thread. When very much waits for the mesh thread already, these wait for it. */
-void mesh_net_stored(struct mesh_net *m, const struct batch_name *name, int rc);     /* rc 0, or why it was not stored */
+void mesh_net_stored(struct mesh_net *m, const struct batch_name *name, int rc);     /* rc 0; -EEXIST it was there before; or why it was not stored */
 void mesh_net_own(struct mesh_net *m, const struct batch_name *name, uint8_t *frame, size_t len);    /* takes frame */
 /* This member's record is another now (copied). Before the first own batch that names it, else that batch is not published but fetched by others. 0, -ENOMEM. */
 int mesh_net_record(struct mesh_net *m, struct bytes own_frame);

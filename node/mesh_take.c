@@ -277,7 +277,7 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
         free(f.frame);
     log_raise_floor(m, o, f.ref.floor_epoch, f.ref.floor_seq);
     log_bound(m, o);
-    if (o == m->self)
+    if (o == m->self && stored)
         settle_late(m, name->epoch);
 }
 

@@ -4,7 +4,7 @@
 
 #include "sim.h"
 
-/* Nothing unsigned or foreign is stored, and nothing twice. */
+/* Nothing unsigned or foreign is stored, and nothing twice; a core that had no memory to remember a batch may offer it again. */
 long check_store(struct world *w, const struct node *n, const struct mesh_action *a)
 {
     struct batch_name name;
@@ -15,7 +15,7 @@ long check_store(struct world *w, const struct node *n, const struct mesh_action
         fail(w, "n%u stores what nobody signed, or for another federation", n->index);
         return -1;
     }
-    if (disk_has(&n->disk, (size_t)i))
+    if (disk_has(&n->disk, (size_t)i) && !sim_may_starve)
         fail(w, "n%u stores n%u's %u/%llu twice", n->index, b->author, b->ref.name.epoch, (unsigned long long)b->ref.name.seq);
     if (b->author >= w->nodes_n)
         fail(w, "n%u stores a stranger's batch", n->index);

@@ -1,8 +1,11 @@
 /* A core with its disk: what a daemon does around it, and what can happen to a daemon. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
+
+bool sim_watched, sim_may_starve;
 
 /* ---- disk */
 
@@ -176,6 +179,7 @@ void node_stored(struct world *w, const struct event *ev)
 {
     struct node *n = &w->nodes[ev->node];
     const struct batch_name *name = &w->registry[ev->batch].ref.name;
+    bool fresh;
 
     if (n->core == NULL || n->life != ev->life)
         return;                        /* lost in the crash */
@@ -183,9 +187,11 @@ void node_stored(struct world *w, const struct event *ev)
         node_step(w, n, &(struct mesh_event){ .kind = MESH_STORE_FAILED, .name = name });
         return;
     }
-    disk_add(&n->disk, ev->batch);
+    fresh = !disk_has(&n->disk, ev->batch);
+    if (fresh)
+        disk_add(&n->disk, ev->batch);
     w->stored++;
-    node_step(w, n, &(struct mesh_event){ .kind = MESH_STORED, .name = name, .stored = true });
+    node_step(w, n, &(struct mesh_event){ .kind = MESH_STORED, .name = name, .stored = fresh });
 }
 
 static void fetched(struct world *w, struct node *n, unsigned to, uint32_t id, struct bytes frame, bool last)
@@ -303,11 +309,15 @@ void node_step(struct world *w, struct node *n, const struct mesh_event *given)
 {
     struct mesh_event ev = *given;
     struct mesh_update up;
+    int rc;
 
     ev.now_ms = w->now_ms;
     ev.now_s = node_now_s(w, n);
-    if (mesh_step(n->core, &ev, &up) != 0)
-        abort();
+    sim_watched = n->index == 0;
+    rc = mesh_step(n->core, &ev, &up);
+    sim_watched = false;
+    if (rc != 0 && !(sim_may_starve && rc == -ENOMEM))
+        fail(w, "n%u: a step failed: %d", n->index, rc);
     w->steps++;
     for (size_t i = 0; i < up.n; i++)
         carry_out(w, n, &up.actions[i]);

@@ -7,6 +7,7 @@
  *   node.c      a core with its disk: what a daemon does around it
  *   author.c    keys, records, batches; the registry of all that was ever signed
  *   liar.c      what a member whose node does what it likes can send
+ *   starved.c   the same with memory that runs out (a program of its own)
  *   check.c     what must hold after every step, and at the end
  */
 #ifndef HEARSAY_TESTS_SIM_H
@@ -111,6 +112,9 @@ struct world {
     char trace[TRACE_LINES][TRACE_WIDTH];
     size_t trace_n;
 };
+
+extern bool sim_watched;                       /* node 0's core is at work */
+extern bool sim_may_starve;                    /* a step may end with -ENOMEM */
 
 /* ---- world.c */
 uint64_t draw(struct world *w, uint64_t below);                  /* 0 .. below - 1; 0 when below is 0 */
