@@ -66,11 +66,19 @@ static int fold_scores(struct fold *f)
     return rc == 0 ? rescore_touched(f) : rc;
 }
 
+/* Own reports and what others say share a fold, so that a flood of the one does not keep out the other. */
+static int fold_truth(struct fold *f)
+{
+    size_t kept = f->s->journal_n > 0 && f->s->batches_n > 0 ? f->rows_left / 2 : 0;
+    f->rows_left -= kept;
+    int rc = fold_journal(f);
+    f->rows_left += kept;
+    return rc == 0 ? fold_batches(f) : rc;
+}
+
 static int fold_all(struct fold *f)
 {
-    int rc = fold_journal(f);
-    if (rc == 0)
-        rc = fold_batches(f);
+    int rc = fold_truth(f);
     if (rc == 0)
         rc = fold_floors(f);
     if (rc == 0)

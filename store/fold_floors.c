@@ -82,7 +82,8 @@ static int bury_of(struct fold *f, const struct known_member *m)
 int fold_floors(struct fold *f)
 {
     struct names *names = &f->s->names;
-    if (!f->s->floors_raised || f->rows_left == 0) {
+    /* While a run is under way, what a batch said may still come into its registers after the batch has left. */
+    if (!f->s->floors_raised || f->rows_left == 0 || f->s->opinions.active) {
         f->more |= f->s->floors_raised;
         return 0;
     }

@@ -4,70 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One opinion on its way into its register. */
-struct said {
-    struct topic topic;
-    uint8_t black, white;
-    uint32_t epoch;
-    uint64_t seq;
-    int64_t member, hash, time_s;
-    bool counts;                       /* its member is trusted: a change moves a score */
-};
-
-struct said_list {
-    struct said *all;
-    size_t n, room;
-};
-
-static int compare_int(int64_t a, int64_t b)
-{
-    return (a > b) - (a < b);
-}
-
-/* The order of the registers: (epoch, seq, hash), then what is said, so that it is total whatever a liar signs. */
-static int compare_order(const struct said *x, const struct said *y)
-{
-    int order = compare_int(x->epoch, y->epoch);
-    if (order == 0)
-        order = (x->seq > y->seq) - (x->seq < y->seq);
-    if (order == 0)
-        order = compare_int(x->hash, y->hash);
-    if (order == 0)
-        order = compare_int(x->time_s, y->time_s);
-    if (order == 0)
-        order = x->black - y->black;
-    return order != 0 ? order : x->white - y->white;
-}
-
-static int compare_said(const void *a, const void *b)
-{
-    const struct said *x = a, *y = b;
-    int order = topic_compare(&x->topic, &y->topic);
-    if (order == 0)
-        order = compare_int(x->member, y->member);
-    return order != 0 ? order : compare_order(x, y);
-}
-
-static bool same_register(const struct said *a, const struct said *b)
-{
-    return a->member == b->member && topic_equal(&a->topic, &b->topic);
-}
-
-static struct said *append(struct said_list *l, size_t n)
-{
-    if (l->room - l->n < n) {
-        size_t room = l->room * 2 + n;
-        struct said *grown = realloc(l->all, room * sizeof *grown);
-        if (grown == NULL)
-            return NULL;
-        l->all = grown;
-        l->room = room;
-    }
-    struct said *first = &l->all[l->n];
-    l->n += n;
-    return first;
-}
-
 static int keep_open(struct fold *f, const struct batch *b)
 {
     if (f->batches_n == f->batches_room) {
@@ -94,32 +30,32 @@ static int number_categories(struct fold *f, const struct batch *b, int ids[BATC
     return 0;
 }
 
-static int take_opinions(struct fold *f, const struct batch *b, const struct known_member *m, struct said_list *l)
+static int take_opinions(struct fold *f, const struct batch *b, const struct known_member *m)
 {
+    struct run *run = &f->s->opinions;
     int ids[BATCH_CATEGORIES_MAX] = { 0 };
     int64_t hash = frames_hash_prefix(b->hash), skipped = 0;
     int rc = number_categories(f, b, ids);
-    struct said *to = rc == 0 ? append(l, b->opinions_n) : NULL;
-    if (rc != 0 || to == NULL)
-        return rc != 0 ? rc : -ENOMEM;
-    for (size_t i = 0; i < b->opinions_n; i++) {
+    if (rc == 0)
+        rc = run_reserve_said(run, b->opinions_n);
+    for (size_t i = 0; rc == 0 && i < b->opinions_n; i++) {
         const struct opinion *o = &b->opinions[i];
         int id = o->category < b->categories_n ? ids[o->category] : 0;
-        if (id == 0) {
-            skipped++;
+        const uint8_t *key = id != 0 ? pool_copy(&run->keys, o->key, o->key_len) : NULL;
+        skipped += id == 0;
+        if (id == 0)
             continue;
-        }
-        *to++ = (struct said){
-            .topic = { o->key, o->key_len, (uint16_t)id }, .black = o->black, .white = o->white, .epoch = b->epoch,
-            .seq = b->seq, .member = m->id, .hash = hash, .time_s = o->time_s, .counts = m->trust_micro > 0,
+        rc = key == NULL ? -ENOMEM : 0;
+        run->said[run->n++] = (struct said){
+            .topic = { key, o->key_len, (uint16_t)id }, .black = o->black, .white = o->white, .epoch = b->epoch,
+            .seq = b->seq, .member = m->id, .hash = hash, .time_s = o->time_s,
         };
     }
-    l->n -= (size_t)skipped;
-    return skipped > 0 ? meta_add(&f->s->db, META_SKIPPED, skipped) : 0;
+    return rc == 0 && skipped > 0 ? meta_add(&f->s->db, META_SKIPPED, skipped) : rc;
 }
 
 /* A batch that cannot be opened any more (its record is gone, or the disk lied) is passed over and counted: verify names it. */
-static int take_batch(struct fold *f, int64_t member, struct bytes frame, struct said_list *l)
+static int take_batch(struct fold *f, int64_t member, struct bytes frame)
 {
     struct store *s = f->s;
     const struct known_member *m = names_member(&s->names, member);
@@ -131,37 +67,50 @@ static int take_batch(struct fold *f, int64_t member, struct bytes frame, struct
         return rc;
     if (rc != 0)
         return meta_add(&s->db, META_SKIPPED, 1);
-    rc = keep_open(f, &b);
-    if (rc != 0) {
-        batch_close(&b);
-        return rc;
+    fold_spend(f, b.opinions_n / RUN_LOAD_FACTOR + 1);
+    if (m->self) {
+        rc = keep_open(f, &b);
+        return rc == 0 ? fold_self(f, &b) : (batch_close(&b), rc);
     }
-    fold_spend(f, b.opinions_n + 1);
-    return m->self ? fold_self(f, &b) : take_opinions(f, &b, m, l);
+    rc = take_opinions(f, &b, m);
+    batch_close(&b);
+    return rc;
 }
 
-/* Reads batches behind the mark until enough was taken up; moves the mark. */
-static int take_batches(struct fold *f, struct said_list *l)
+/* Up to the newest batch that is there now: what comes later waits for the next run. */
+static int start(struct store *s)
 {
-    struct store *s = f->s;
-    int64_t mark = 0, last;
-    size_t n = 0;
+    int64_t mark = 0, end = 0;
     int rc = meta_number(&s->db, META_FOLDED, &mark);
     if (rc != 0)
         return rc;
-    last = mark;
-    struct query q = query(&s->db, SQL_BATCH_UNFOLDED);
-    query_int(&q, mark);
-    while (rc == 0 && f->rows_left > 0 && query_row(&q)) {
-        last = column_int(&q, 0);
-        rc = take_batch(f, column_int(&q, 1), column_bytes(&q, 2), l);
-        n++;
+    struct query q = query(&s->db, SQL_BATCH_LAST);
+    if (query_row(&q))
+        end = column_int(&q, 0);
+    rc = query_end(&q);
+    if (rc == 0)
+        run_start(&s->opinions, mark, end);
+    return rc;
+}
+
+static int load(struct fold *f)
+{
+    struct run *run = &f->s->opinions;
+    int rc = 0;
+    bool row = true;
+    struct query q = query(&f->s->db, SQL_BATCH_UNFOLDED);
+    query_int(&q, run->last_id);
+    query_int(&q, run->end_id);
+    while (rc == 0 && f->rows_left > 0 && run->n < RUN_ROWS_MAX && (row = query_row(&q))) {
+        run->last_id = column_int(&q, 0);
+        run->sources_n++;
+        rc = take_batch(f, column_int(&q, 1), column_bytes(&q, 2));
     }
     int ended = query_end(&q);
-    s->batches_n -= n < s->batches_n ? n : s->batches_n;
-    if (rc == 0)
-        rc = ended;
-    return rc == 0 && last != mark ? meta_set_number(&s->db, META_FOLDED, last) : rc;
+    if (rc != 0 || ended != 0)
+        return rc != 0 ? rc : ended;
+    run->loaded = !row || run->n >= RUN_ROWS_MAX;
+    return run->loaded ? run_sort(run) : 0;
 }
 
 static int put_opinion(struct fold *f, const struct said *o)
@@ -177,26 +126,47 @@ static int put_opinion(struct fold *f, const struct said *o)
     query_int(&q, o->white);
     query_int(&q, o->time_s);
     int rc = query_run(&q);
-    bool changed = rc == 0 && sqlite3_changes(f->s->db.sql) > 0;
-    return changed && o->counts ? fold_touch(f, o->topic.key, o->topic.len, o->topic.category) : rc;
+    if (rc != 0 || sqlite3_changes(f->s->db.sql) == 0)
+        return rc;
+    const struct known_member *m = names_member(&f->s->names, o->member);
+    bool counts = m != NULL && m->trust_micro > 0;
+    return counts ? fold_touch(f, o->topic.key, o->topic.len, o->topic.category) : 0;
+}
+
+/* The mark moves when all of the run is in: after a crash it is read and worked in again, which changes nothing twice. */
+static int finish(struct fold *f)
+{
+    struct store *s = f->s;
+    run_stop(&s->opinions);
+    s->batches_n -= s->opinions.sources_n < s->batches_n ? s->opinions.sources_n : s->batches_n;
+    return meta_set_number(&s->db, META_FOLDED, s->opinions.last_id);
+}
+
+static int apply(struct fold *f)
+{
+    struct run *run = &f->s->opinions;
+    int rc = 0;
+    for (size_t done = 0; rc == 0 && run->at < run->n && (f->rows_left > 0 || done == 0); run->at++, done++) {
+        const struct said *o = run_said(run, run->at);
+        fold_spend(f, 1);
+        if (run->at + 1 == run->n || !said_same_register(o, run_said(run, run->at + 1)))
+            rc = put_opinion(f, o);
+    }
+    return rc == 0 && run->at == run->n ? finish(f) : rc;
 }
 
 int fold_batches(struct fold *f)
 {
-    struct said_list l = { 0 };
-    if (f->s->batches_n == 0)
+    struct run *run = &f->s->opinions;
+    int rc = 0;
+    if (!run->active && f->s->batches_n == 0)
         return 0;
-    if (f->rows_left == 0) {
-        f->more = true;
-        return 0;
-    }
-    int rc = take_batches(f, &l);
-    if (rc == 0 && l.n > 0)
-        qsort(l.all, l.n, sizeof *l.all, compare_said);
-    for (size_t i = 0; rc == 0 && i < l.n; i++)
-        if (i + 1 == l.n || !same_register(&l.all[i], &l.all[i + 1]))
-            rc = put_opinion(f, &l.all[i]);
-    free(l.all);
+    if (!run->active)
+        rc = start(f->s);
+    if (rc == 0 && !run->loaded)
+        rc = load(f);
+    if (rc == 0 && run->loaded)
+        rc = apply(f);
     f->more |= f->s->batches_n > 0;
     return rc;
 }

@@ -6,53 +6,38 @@
 
 #include "store/own.h"
 
-/* One row of the journal. */
-struct event {
-    const uint8_t *key;
-    uint8_t len;
-    int category;                  /* the database's number; 0: all, of a retraction */
-    enum request_verb verb;
-    enum request_cause cause;
-    uint32_t count;
-    int64_t id, time_s;
-};
-
-static int compare_events(const void *a, const void *b)
+static int take_event(struct run *run, const struct query *q)
 {
-    const struct event *x = a, *y = b;
-    size_t len = x->len < y->len ? x->len : y->len;
-    int order = memcmp(x->key, y->key, len);
-    if (order != 0)
-        return order;
-    if (x->len != y->len)
-        return x->len < y->len ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
+    struct bytes key = column_bytes(q, 1);
+    struct event *e = &run->events[run->n];
+    *e = (struct event){
+        .id = column_int(q, 0), .len = (uint8_t)key.len, .category = (int)column_int(q, 2),
+        .verb = (enum request_verb)column_int(q, 3), .count = (uint32_t)column_int(q, 4),
+        .cause = (enum request_cause)column_int(q, 5), .time_s = column_int(q, 6),
+    };
+    e->key = pool_copy(&run->keys, key.at, key.len);
+    run->last_id = e->id;
+    run->n++;
+    return e->key == NULL ? -ENOMEM : 0;
 }
 
-static bool same_subject(const struct event *a, const struct event *b)
+static int load(struct fold *f)
 {
-    return a->len == b->len && memcmp(a->key, b->key, a->len) == 0;
-}
-
-static int read_journal(struct fold *f, struct event *events, size_t room, size_t *n)
-{
+    struct run *run = &f->s->journal;
+    size_t want = f->rows_left < RUN_ROWS_MAX / RUN_LOAD_FACTOR ? f->rows_left * RUN_LOAD_FACTOR : RUN_ROWS_MAX, n = 0;
+    int rc = run_reserve_events(run, want);
     struct query q = query(&f->s->db, SQL_JOURNAL_READ);
-    query_int(&q, (int64_t)room);
-    int rc = 0;
-    while (rc == 0 && *n < room && query_row(&q)) {
-        struct bytes key = column_bytes(&q, 1);
-        struct event *e = &events[*n];
-        *e = (struct event){
-            .id = column_int(&q, 0), .len = (uint8_t)key.len, .category = (int)column_int(&q, 2),
-            .verb = (enum request_verb)column_int(&q, 3), .count = (uint32_t)column_int(&q, 4),
-            .cause = (enum request_cause)column_int(&q, 5), .time_s = column_int(&q, 6),
-        };
-        e->key = pool_copy(&f->pool, key.at, key.len);
-        rc = e->key == NULL ? -ENOMEM : 0;
-        ++*n;
-    }
+    query_int(&q, run->last_id);
+    query_int(&q, run->end_id);
+    query_int(&q, (int64_t)want);
+    for (; rc == 0 && n < want && query_row(&q); n++)
+        rc = take_event(run, &q);
     int ended = query_end(&q);
-    return rc != 0 ? rc : ended;
+    fold_spend(f, n / RUN_LOAD_FACTOR);
+    run->loaded = n < want || run->n >= RUN_ROWS_MAX;
+    if (rc == 0)
+        rc = ended;
+    return rc == 0 && run->loaded ? run_sort(run) : rc;
 }
 
 /* What was never said needs no withdrawal. */
@@ -106,52 +91,80 @@ static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
 }
 
 /* `n` events of one subject, in the order in which they were said. */
-static int apply_subject(struct fold *f, const struct event *events, size_t n)
+static int apply_subject(struct fold *f, size_t at, size_t n)
 {
+    const struct run *run = &f->s->journal;
+    const struct event *first = run_event(run, at);
     struct own_rows own;
-    int rc = own_load(&own, &f->s->db, events[0].key, events[0].len);
+    int rc = own_load(&own, &f->s->db, first->key, first->len);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = apply_event(f, &own, &events[i]);
-    return rc == 0 ? put_rows(f, &events[0], &own) : rc;
+        rc = apply_event(f, &own, run_event(run, at + i));
+    return rc == 0 ? put_rows(f, first, &own) : rc;
 }
 
-static int apply_all(struct fold *f, struct event *events, size_t n)
+/* Events that are worked in leave the journal in the same transaction: none counts twice. */
+static int drop_events(struct fold *f, size_t from)
 {
-    qsort(events, n, sizeof *events, compare_events);
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && same_subject(&events[i], &events[end]);)
-            end++;
-        int rc = apply_subject(f, &events[i], end - i);
+    struct run *run = &f->s->journal;
+    if (from == 0 && run->at == run->n) {
+        struct query q = query(&f->s->db, SQL_JOURNAL_DROP);
+        query_int(&q, run->last_id);
+        return query_run(&q);
+    }
+    for (size_t i = from; i < run->at; i++) {
+        struct query q = query(&f->s->db, SQL_JOURNAL_DROP_ONE);
+        query_int(&q, run_event(run, i)->id);
+        int rc = query_run(&q);
         if (rc != 0)
             return rc;
     }
     return 0;
 }
 
-static int drop_journal(struct fold *f, int64_t last_id)
+static int apply(struct fold *f)
 {
-    struct query q = query(&f->s->db, SQL_JOURNAL_DROP);
-    query_int(&q, last_id);
-    return query_run(&q);
+    struct run *run = &f->s->journal;
+    size_t from = run->at;
+    int rc = 0;
+    while (rc == 0 && run->at < run->n && (f->rows_left > 0 || run->at == from)) {
+        size_t n = 1;
+        while (run->at + n < run->n && event_same_subject(run_event(run, run->at), run_event(run, run->at + n)))
+            n++;
+        rc = apply_subject(f, run->at, n);
+        fold_spend(f, n);
+        run->at += n;
+    }
+    if (rc == 0)
+        rc = drop_events(f, from);
+    size_t done = run->at - from;
+    f->s->journal_n -= done < f->s->journal_n ? done : f->s->journal_n;
+    if (run->at == run->n)
+        run_stop(run);
+    return rc;
+}
+
+static int start(struct store *s)
+{
+    int64_t end = 0;
+    struct query q = query(&s->db, SQL_JOURNAL_LAST);
+    if (query_row(&q))
+        end = column_int(&q, 0);
+    run_start(&s->journal, 0, end);
+    return query_end(&q);
 }
 
 int fold_journal(struct fold *f)
 {
-    size_t room = f->rows_left < f->s->journal_n ? f->rows_left : f->s->journal_n, n = 0;
-    if (room == 0)
+    struct run *run = &f->s->journal;
+    int rc = 0;
+    if (!run->active && f->s->journal_n == 0)
         return 0;
-    struct event *events = calloc(room, sizeof *events);
-    if (events == NULL)
-        return -ENOMEM;
-    int rc = read_journal(f, events, room, &n);
-    int64_t last_id = n > 0 ? events[n - 1].id : 0;
-    if (rc == 0 && n > 0)
-        rc = apply_all(f, events, n);
-    if (rc == 0 && n > 0)
-        rc = drop_journal(f, last_id);
-    free(events);
-    f->s->journal_n -= n < f->s->journal_n ? n : f->s->journal_n;
+    if (!run->active)
+        rc = start(f->s);
+    if (rc == 0 && !run->loaded)
+        rc = load(f);
+    if (rc == 0 && run->loaded)
+        rc = apply(f);
     f->more |= f->s->journal_n > 0;
-    fold_spend(f, n);
     return rc;
 }

@@ -30,13 +30,17 @@ const char *const sql_text[SQL_N] = {
     [SQL_RECORD_PURGE] = "DELETE FROM record WHERE member = ?1",
 
     [SQL_JOURNAL_ADD] = "INSERT INTO journal(subject, category, verb, count, cause, time_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [SQL_JOURNAL_READ] = "SELECT id, subject, category, verb, count, cause, time_s FROM journal ORDER BY id LIMIT ?1",
+    [SQL_JOURNAL_READ] = "SELECT id, subject, category, verb, count, cause, time_s FROM journal"
+                         " WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+    [SQL_JOURNAL_LAST] = "SELECT max(id) FROM journal",
     [SQL_JOURNAL_DROP] = "DELETE FROM journal WHERE id <= ?1",
+    [SQL_JOURNAL_DROP_ONE] = "DELETE FROM journal WHERE id = ?1",
     [SQL_JOURNAL_COUNT] = "SELECT count(*) FROM journal",
 
     [SQL_BATCH_ADD] = "INSERT OR IGNORE INTO batch(member, epoch, seq, hash, floor_epoch, floor_seq, time_s, frame)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [SQL_BATCH_UNFOLDED] = "SELECT id, member, frame FROM batch WHERE id > ?1 ORDER BY id",
+    [SQL_BATCH_UNFOLDED] = "SELECT id, member, frame FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id",
+    [SQL_BATCH_LAST] = "SELECT max(id) FROM batch",
     [SQL_BATCH_UNFOLDED_COUNT] = "SELECT count(*) FROM batch WHERE id > ?1",
     [SQL_BATCH_NAMES] = "SELECT epoch, seq, hash, floor_epoch, floor_seq, time_s FROM batch WHERE member = ?1"
                         " ORDER BY epoch, seq, hash",

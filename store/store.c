@@ -67,6 +67,8 @@ int store_count_backlog(struct store *s)
 int store_reload(struct store *s)
 {
     int64_t rescan = 0;
+    run_stop(&s->journal);
+    run_stop(&s->opinions);
     int rc = meta_number(&s->db, META_RESCAN, &rescan);
     if (rc == 0)
         rc = meta_number(&s->db, META_PREFIXES, &s->prefixes);
@@ -134,6 +136,8 @@ void store_close(struct store **s)
     policy_destroy(&gone->policy);
     names_clear(&gone->names);
     voices_clear(&gone->voices);
+    run_clear(&gone->journal);
+    run_clear(&gone->opinions);
     free(gone->changes);
     free(gone->path);
     free(gone);

@@ -5,7 +5,7 @@
 #include "store/db.h"
 #include "store/frames.h"
 #include "store/names.h"
-#include "store/pool.h"
+#include "store/run.h"
 #include "store/store.h"
 #include "store/voices.h"
 
@@ -39,6 +39,7 @@ struct store {
     struct listing_change *changes;         /* since the last store_take_changes() */
     size_t changes_n, changes_room;
     size_t journal_n, batches_n;            /* not folded yet */
+    struct run journal, opinions;           /* what of it is read ahead */
     int64_t prefixes;                       /* as in meta */
     bool rescan, recheck;                   /* a pass over all keys, or over the listings for protection, is under way */
     struct subject recheck_at;
