@@ -22,7 +22,7 @@ enum { DB_SCHEMA = 1, DB_APPLICATION = 0x48656172, DB_PAGE_BYTES = 4096 };   /* 
 int db_check_file(const char *path, bool create, char *why);
 int db_open_writer(struct db *d, const char *path, char *why);      /* after db_check_file(); brings the schema up to date */
 int db_open_reader(struct db *d, const char *path, char *why);      /* never changes the file */
-int db_open_plain(struct db *d, const char *path, char *why);       /* for a checkpoint: nothing is looked at */
+int db_open_plain(struct db *d, const char *path, char *why);       /* for a checkpoint: nothing is looked at but the version */
 void db_close(struct db *d);
 /* Puts SQLite's own words and what to do into `why`; returns rc. */
 int db_explain(struct db *d, const char *path, int rc, char *why);

@@ -63,7 +63,13 @@ int db_explain(struct db *d, const char *path, int rc, char *why)
     return rc;
 }
 
-/* 0 when the file is there or was made; SQLite would give it the umask's mode and take any file for an empty database. */
+static int say_absent(char *why, int rc, const char *path)
+{
+    return say(why, rc, path, rc == -ENOENT ? "no such database; `hearsay init` makes one" : strerror(-rc));
+}
+
+/* SQLite would give the file the umask's mode and take any file for an empty database. Only before this process has the database open:
+ * POSIX drops all locks that a process has on a file as soon as it closes any descriptor of it. */
 int db_check_file(const char *path, bool create, char *why)
 {
     char head[16];
@@ -71,7 +77,7 @@ int db_check_file(const char *path, bool create, char *why)
     if (fd < 0 && errno == ENOENT && create)
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return say(why, -errno, path, errno == ENOENT ? "no such database; `hearsay init` makes one" : strerror(errno));
+        return say_absent(why, -errno, path);
     struct stat st;
     ssize_t n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? pread(fd, head, sizeof head, 0) : -1;
     close(fd);
@@ -138,7 +144,11 @@ static int connect_file(struct db *d, const char *path, int flags, char *why)
 
 int db_open_plain(struct db *d, const char *path, char *why)
 {
+    int64_t version;
     int rc = connect_file(d, path, SQLITE_OPEN_READWRITE, why);
+    /* A connection that has not read yet does not know that there is a write-ahead log, and would check out nothing of it. */
+    if (rc == 0)
+        rc = check_version(d, path, &version, why);
     if (rc != 0)
         db_close(d);
     return rc;
@@ -167,10 +177,10 @@ int db_open_writer(struct db *d, const char *path, char *why)
 int db_open_reader(struct db *d, const char *path, char *why)
 {
     int64_t version = 0;
-    int rc = db_check_file(path, false, why);
-    if (rc != 0)
-        return rc;
-    rc = connect_file(d, path, SQLITE_OPEN_READONLY, why);
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return say_absent(why, -errno, path);
+    int rc = connect_file(d, path, SQLITE_OPEN_READONLY, why);
     if (rc == 0)
         rc = check_version(d, path, &version, why);
     if (rc == 0 && version != DB_SCHEMA)

@@ -153,12 +153,11 @@ int store_checkpoint(const char *path)
 {
     struct db d;
     char why[STORE_WHY_MAX];
-    int rc = db_check_file(path, false, why);
-    if (rc == 0)
-        rc = db_open_plain(&d, path, why);
+    int log_frames = -1, moved_frames = -1;
+    int rc = db_open_plain(&d, path, why);
     if (rc != 0)
         return rc;
-    rc = db_error(d.sql, sqlite3_wal_checkpoint_v2(d.sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+    rc = db_error(d.sql, sqlite3_wal_checkpoint_v2(d.sql, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_frames, &moved_frames));
     db_close(&d);
-    return rc;
+    return rc == 0 && log_frames < 0 ? -EIO : rc;
 }
