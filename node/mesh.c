@@ -63,7 +63,7 @@ void mesh_destroy(struct mesh **mp)
     if (m == NULL)
         return;
     for (size_t i = 0; i < m->members_n; i++)
-        claims_forget(m, m->members[i]);         /* they name each other */
+        claims_forget(m->members[i]);            /* they name each other */
     for (size_t i = 0; i < m->members_n; i++)
         member_destroy(m, m->members[i]);
     free(m->members);

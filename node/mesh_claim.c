@@ -75,9 +75,8 @@ static struct claim *claim_make(struct mesh *m, struct member *o, struct member 
     return &o->claims[i];
 }
 
-void claims_forget(struct mesh *m, struct member *o)
+void claims_forget(struct member *o)
 {
-    (void)m;
     while (o->claims_n > 0)
         claim_remove(o, o->claims_n - 1);
 }

@@ -201,9 +201,8 @@ static void ask_for_gap(struct mesh *m, struct member *o)
 
 /* ---- the end of a fetch */
 
-void fetch_cancel(struct mesh *m, struct member *o)
+void fetch_cancel(struct member *o)
 {
-    (void)m;
     if (o->fetch.from == NULL)
         return;
     o->fetch.from->link.fetches--;
@@ -216,7 +215,7 @@ void fetch_link_down(struct mesh *m, const struct member *from)
         struct member *o = m->members[i];
         if (o->fetch.from != from)
             continue;
-        fetch_cancel(m, o);
+        fetch_cancel(o);
         o->plan_at_ms = NEVER_MS;
         mesh_plan(m, o, m->now_ms);
     }
@@ -240,7 +239,7 @@ static void finish(struct mesh *m, struct member *o)
     uint64_t left = missing_of(o, &f);
     bool progress = left < f.missing || f.doubting;
 
-    fetch_cancel(m, o);
+    fetch_cancel(o);
     if (c != NULL && progress)
         c->strikes = 0;
     if (c != NULL && left > 0 && !f.blocked) {
@@ -258,7 +257,7 @@ static void time_out(struct mesh *m, struct member *o)
     struct claim *c = claim_find(o, f.from, f.epoch);
     bool progress = missing_of(o, &f) < f.missing;
 
-    fetch_cancel(m, o);
+    fetch_cancel(o);
     mesh_count(m, MESH_COUNT_FETCH_TIMEOUTS);
     if (c != NULL && !progress)
         claim_strike(m, c);

@@ -29,7 +29,7 @@ struct member *mesh_member(const struct mesh *m, const uint8_t root[KEY_BYTES])
 void member_destroy(struct mesh *m, struct member *o)
 {
     log_clear(m, o);
-    claims_forget(m, o);
+    claims_forget(o);
     for (size_t i = 0; i < o->keys_n; i++)
         free(o->keys[i].frame);
     free(o->keys);
@@ -198,7 +198,7 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
             update_topic(m, MESH_DO_UNSUBSCRIBE, m->members[j], o);
     }
     update_topic(m, MESH_DO_FORBID, NULL, o);
-    fetch_cancel(m, o);
+    fetch_cancel(o);
     claims_forget_by(m, o);
     for (uint32_t slot = 0; slot < MESH_INFLIGHT_MAX; slot++) {
         if (m->inflight[slot].from == o)

@@ -48,7 +48,7 @@ void link_start(struct mesh_net *n, struct net_peer *p)
 
     l->renew = false;
     if (net_link_sockets(n, l) != 0) {
-        net_problem(n, p, "no sockets left: raise LimitNOFILE");
+        net_problem(p, "no sockets left: raise LimitNOFILE");
         enter(n, l, LINK_WAITING);
         l->retry_ms = n->now_ms + NET_BACKOFF_MAX_MS / 10;
         return;
@@ -62,7 +62,7 @@ void link_start(struct mesh_net *n, struct net_peer *p)
     snprintf(l->publish, sizeof l->publish, "%s", p->record.publish);
     snprintf(l->repair, sizeof l->repair, "%s", p->record.repair);
     if (zmq_connect(l->sub, l->publish) != 0 || zmq_connect(l->dealer, l->repair) != 0)
-        net_problem(n, p, "its card names an endpoint that cannot be used");
+        net_problem(p, "its card names an endpoint that cannot be used");
     l->connected = true;
     enter(n, l, LINK_TRYING);
 }
@@ -79,7 +79,7 @@ static void give_up_for_now(struct mesh_net *n, struct net_peer *p, const char *
 {
     struct net_link *l = &p->link;
 
-    net_problem(n, p, problem);
+    net_problem(p, problem);
     leave_up(n, p);
     disconnect(l);
     if (l->backoff_ms == 0)
@@ -135,7 +135,7 @@ void link_tick(struct mesh_net *n, struct net_peer *p)
         if (n->now_ms - l->heard_ms >= NET_SILENCE_MS)
             give_up_for_now(n, p, "silent: connected, but nothing is heard");
         else if (!l->sub_up && n->now_ms - l->since_ms >= NET_SILENCE_MS)
-            net_problem(n, p, "its publisher does not answer; its batches are fetched instead");
+            net_problem(p, "its publisher does not answer; its batches are fetched instead");
         break;
     case LINK_WAITING:
         if (n->now_ms >= l->retry_ms)
@@ -188,7 +188,7 @@ static void on_disconnected(struct mesh_net *n, struct net_peer *p, bool of_sub)
     }
     if (p->link.state != LINK_UP)
         return;
-    net_problem(n, p, "connection lost");
+    net_problem(p, "connection lost");
     leave_up(n, p);
 }
 
@@ -215,7 +215,7 @@ static void on_event(struct mesh_net *n, struct net_peer *p, bool of_sub, uint16
         break;
     case ZMQ_EVENT_CONNECT_RETRIED:
         if (state == LINK_TRYING && !of_sub && n->now_ms - p->link.since_ms >= NET_UNREACHED_MS)
-            net_problem(n, p, "no answer at its address");
+            net_problem(p, "no answer at its address");
         break;
     default:
         break;

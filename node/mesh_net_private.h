@@ -208,6 +208,6 @@ bool serve_is_ready(const struct mesh_net *n);                        /* there i
 
 /* ---- mesh_net_state.c */
 void net_state_tick(struct mesh_net *n);
-void net_problem(struct mesh_net *n, struct net_peer *p, const char *text);     /* logs it when it is another than before */
+void net_problem(struct net_peer *p, const char *text);     /* logs it when it is another than before */
 
 #endif

@@ -6,9 +6,8 @@
 
 #include "node/mesh_net_private.h"
 
-void net_problem(struct mesh_net *n, struct net_peer *p, const char *text)
+void net_problem(struct net_peer *p, const char *text)
 {
-    (void)n;
     if (strcmp(p->problem, text) == 0)
         return;
     snprintf(p->problem, sizeof p->problem, "%s", text);

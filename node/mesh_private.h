@@ -242,13 +242,13 @@ struct claim *claim_find(const struct member *o, const struct member *by, uint32
 bool claim_any(const struct member *o, const struct member *by);
 void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to);
 void claim_strike(struct mesh *m, struct claim *c);
-void claims_forget(struct mesh *m, struct member *o);
+void claims_forget(struct member *o);
 void claims_forget_by(struct mesh *m, const struct member *by);
 
 /* ---- mesh_fetch.c */
 void fetch_plan(struct mesh *m, struct member *o);
 void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes frame, bool last);
-void fetch_cancel(struct mesh *m, struct member *o);
+void fetch_cancel(struct member *o);
 void fetch_link_down(struct mesh *m, const struct member *from);
 void fetch_doubt(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq);
 bool fetch_useful(const struct mesh *m, const struct member *o, const struct claim *c);        /* this neighbour may have what is not here */
