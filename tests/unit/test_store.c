@@ -6,6 +6,7 @@
 
 #include "store/store_private.h"
 #include "tests/unit/faulty_vfs.h"
+#include "tests/unit/store_tell_cases.h"
 
 /* ---- the street: report or batch to listing */
 
@@ -512,6 +513,21 @@ int main(void)
         cmocka_unit_test(nothing_is_lost_without_an_orderly_end),
         cmocka_unit_test(a_copy_taken_at_any_moment_holds_every_ok),
         cmocka_unit_test(a_checkpoint_beside_the_writer_loses_nothing),
+        cmocka_unit_test(a_first_word_is_told_at_once_in_coarse_steps),
+        cmocka_unit_test(growth_waits_for_company_or_for_its_time),
+        cmocka_unit_test(what_fades_here_as_it_fades_there_is_not_told_again),
+        cmocka_unit_test(a_change_of_side_is_told_at_once),
+        cmocka_unit_test(a_retraction_is_told_at_once_as_nothing),
+        cmocka_unit_test(what_was_never_told_needs_no_withdrawal),
+        cmocka_unit_test(what_a_dnsbl_caused_is_not_told),
+        cmocka_unit_test(what_waited_too_long_is_said_as_nothing),
+        cmocka_unit_test(much_news_goes_in_several_batches_each_opinion_once),
+        cmocka_unit_test(batches_are_numbered_and_chained_also_over_a_clean_restart),
+        cmocka_unit_test(an_epoch_is_never_used_again_when_anything_is_in_doubt),
+        cmocka_unit_test(a_restored_backup_begins_another_epoch),
+        cmocka_unit_test(a_member_takes_up_again_what_it_once_told),
+        cmocka_unit_test(nothing_is_told_before_an_epoch_begins),
+        cmocka_unit_test(old_batches_leave_the_log_and_the_head_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
