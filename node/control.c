@@ -27,6 +27,7 @@ struct control_request {
     size_t len;
     struct control_request *next, **link;   /* of the control's list, while connected */
     unsigned open_handles;
+    bool heard;                             /* its line is in, or none will do: nothing more is read */
     bool owed, gone;
     char line[CONTROL_LINE_MAX];
 };
@@ -81,12 +82,23 @@ static void on_written(uv_write_t *write, int status)
     hang_up(write->data);
 }
 
+/* There is one answer, and one uv_write_t for it: no byte that comes from here on may ask for another. */
+static void stop_listening(struct control_request *rq)
+{
+    if (rq->gone)
+        return;
+    rq->heard = true;
+    uv_read_stop((uv_stream_t *)&rq->pipe);
+    uv_timer_stop(&rq->patience);
+}
+
 void control_answer(struct control_request *rq, json_t *answer)
 {
     char *text = answer == NULL ? NULL : json_dumps(answer, JSON_COMPACT);
     uv_buf_t buf;
 
     json_decref(answer);
+    stop_listening(rq);
     rq->owed = false;
     if (rq->gone || text == NULL) {
         free(text);
@@ -114,8 +126,7 @@ static void take_line(struct control_request *rq, size_t len)
 {
     json_t *request = json_loadb(rq->line, len, JSON_REJECT_DUPLICATES, NULL);
 
-    uv_read_stop((uv_stream_t *)&rq->pipe);
-    uv_timer_stop(&rq->patience);
+    stop_listening(rq);
     if (!json_is_object(request)) {
         answer_error(rq, "not a JSON object");
     } else {
@@ -139,6 +150,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     char *end;
 
     (void)buf;
+    if (n == 0 || rq->heard)
+        return;
     if (n < 0) {
         if (rq->len > 0 && n == UV_EOF)
             take_line(rq, rq->len);

@@ -209,6 +209,29 @@ static void a_line_without_end_is_refused(void **state)
     assert_string_equal(read_all(fd), "{\"ok\":false,\"error\":\"request too long\"}\n");
 }
 
+/* More than the line's room: what lies behind it in the socket must not be answered again. */
+static void a_line_far_too_long_is_refused_once(void **state)
+{
+    static char text[200000];
+    size_t sent = 0;
+    struct asker a;
+    int fd = dial();
+    (void)state;
+    memset(text, '{', sizeof text);
+    for (int turns = 0; sent < sizeof text && turns < 1000; turns++) {
+        ssize_t n = send(fd, text + sent, sizeof text - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN)
+            break;
+        sent += n > 0 ? (size_t)n : 0;
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    assert_string_equal(read_all(fd), "{\"ok\":false,\"error\":\"request too long\"}\n");
+    begin(&a, "{}");
+    finish(&a);
+    assert_int_equal(a.rc, 0);
+    json_decref(a.answer);
+}
+
 static void a_client_that_leaves_before_its_answer_harms_nobody(void **state)
 {
     struct asker a;
@@ -322,6 +345,7 @@ int main(void)
         with_socket(what_is_no_json_object_is_refused),
         with_socket(a_half_close_ends_the_line_too),
         with_socket(a_line_without_end_is_refused),
+        with_socket(a_line_far_too_long_is_refused_once),
         with_socket(a_client_that_leaves_before_its_answer_harms_nobody),
         with_socket(an_answer_after_the_stop_is_harmless),
         with_socket(one_connection_too_many_is_told_so),
