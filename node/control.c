@@ -14,13 +14,13 @@
 #include "node/log.h"
 #include "node/unix_listen.h"
 
-enum { CONTROL_CLIENTS_MAX = 16, CONTROL_BACKLOG = 16, CONTROL_ASK_MS = 10000, CONTROL_TAKE_MS = 30000 };
+enum { CONTROL_CLIENTS_MAX = 16, CONTROL_BACKLOG = 16, CONTROL_SILENT_MS = 2000, CONTROL_ASK_MS = 10000, CONTROL_TAKE_MS = 30000 };
 
 /* One operator's connection: reads a line, waits for the answer, writes it, closes. Freed when the connection is closed and no answer is owed: whoever owes one
  * may still hold it after the client went away, and after control_stop(). */
 struct control_request {
     uv_pipe_t pipe;
-    uv_timer_t patience;                    /* for the client to ask, and then to take the answer */
+    uv_timer_t patience;                    /* for the client to begin, to ask, and then to take the answer */
     uv_write_t write;
     struct control *control;
     char *answer;
@@ -38,7 +38,7 @@ struct control {
     struct stat file;
     void (*handle)(void *ctx, const json_t *request, struct control_request *rq);
     void *ctx;
-    struct control_request *requests;
+    struct control_request *requests;       /* the newest first */
     unsigned clients;
 };
 
@@ -159,6 +159,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
             hang_up(rq);
         return;
     }
+    if (rq->len == 0)
+        uv_timer_start(&rq->patience, on_impatient, CONTROL_ASK_MS, 0);
     rq->len += (size_t)n;
     end = memchr(rq->line, '\n', rq->len);
     if (end != NULL)
@@ -178,17 +180,39 @@ static bool may_speak(uv_pipe_t *pipe)
            (peer.uid == 0 || peer.uid == geteuid());
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+/* What waits in its socket counts: the loop may not have come to read it yet. */
+static bool said_nothing(const struct control_request *rq)
 {
-    struct control *c = listener->data;
-    struct control_request *rq = status != 0 ? NULL : calloc(1, sizeof *rq);
+    uv_os_fd_t fd;
+    char byte;
+
+    return !rq->heard && rq->len == 0 && uv_fileno((const uv_handle_t *)&rq->pipe, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+/* Among those that came before `newest`. False: there was none. */
+static bool drop_oldest_silent(struct control_request *newest)
+{
+    struct control_request *oldest = NULL;
+
+    for (struct control_request *rq = newest->next; rq != NULL; rq = rq->next) {
+        if (said_nothing(rq))
+            oldest = rq;
+    }
+    if (oldest != NULL)
+        hang_up(oldest);
+    return oldest != NULL;
+}
+
+static struct control_request *add_request(struct control *c, uv_loop_t *loop)
+{
+    struct control_request *rq = calloc(1, sizeof *rq);
 
     if (rq == NULL)
-        return;
+        return NULL;
     rq->control = c;
     rq->pipe.data = rq->patience.data = rq;
-    uv_pipe_init(listener->loop, &rq->pipe, 0);
-    uv_timer_init(listener->loop, &rq->patience);
+    uv_pipe_init(loop, &rq->pipe, 0);
+    uv_timer_init(loop, &rq->patience);
     rq->open_handles = 2;
     c->clients++;
     rq->next = c->requests;
@@ -196,13 +220,24 @@ static void on_connection(uv_stream_t *listener, int status)
     if (rq->next != NULL)
         rq->next->link = &rq->next;
     c->requests = rq;
+    return rq;
+}
+
+/* Who is connected and says nothing must not keep out an operator who has something to say: the silent ones make room. */
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct control *c = listener->data;
+    struct control_request *rq = status != 0 ? NULL : add_request(c, listener->loop);
+
+    if (rq == NULL)
+        return;
     if (uv_accept(listener, (uv_stream_t *)&rq->pipe) != 0)
         hang_up(rq);
-    else if (c->clients > CONTROL_CLIENTS_MAX)
-        answer_error(rq, "too many commands at once; try again");
     else if (!may_speak(&rq->pipe))
         answer_error(rq, "only the node's own user and root may give commands");
-    else if (uv_timer_start(&rq->patience, on_impatient, CONTROL_ASK_MS, 0) != 0 ||
+    else if (c->clients > CONTROL_CLIENTS_MAX && !drop_oldest_silent(rq))
+        answer_error(rq, "too many commands at once; try again");
+    else if (uv_timer_start(&rq->patience, on_impatient, CONTROL_SILENT_MS, 0) != 0 ||
              uv_read_start((uv_stream_t *)&rq->pipe, give_room, on_read) != 0)
         hang_up(rq);
 }

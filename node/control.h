@@ -18,7 +18,8 @@ enum { CONTROL_LINE_MAX = 65536 };
 typedef struct json_t json_t;      /* Jansson */
 
 /* `handle` gets each request once; it answers, now or later from the loop's thread, by control_answer(), exactly once. `request` is borrowed for the call. At most 16
- * connections at a time, each with 10 s to ask and 30 s to take its answer. Only this user and root are heard. SIGPIPE must be ignored (report_server_start() does).
+ * connections at a time, each with 2 s to begin, 10 s to ask and 30 s to take its answer; one more takes the place of the oldest that said nothing yet, or else is told
+ * that there are too many. Only this user and root are heard. SIGPIPE must be ignored (report_server_start() does).
  * `why`, CONFIG_WHY_MAX bytes. 0; -EADDRINUSE, -ENOTSOCK, -EACCES ... as unix_bind(). */
 int control_start(uv_loop_t *loop, const char *path, void (*handle)(void *ctx, const json_t *request, struct control_request *rq), void *ctx,
                   struct control **out, char *why);

@@ -294,6 +294,70 @@ static void one_connection_too_many_is_told_so(void **state)
     }
 }
 
+static void silent_connections_make_room_for_a_command(void **state)
+{
+    int fds[40];
+    struct asker a;
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        fds[i] = dial();
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    begin(&a, "{}");
+    finish(&a);
+    assert_int_equal(a.rc, 0);
+    assert_true(json_is_true(json_object_get(a.answer, "ok")));
+    json_decref(a.answer);
+    assert_string_equal(read_all(fds[0]), "");          /* the oldest went, the newest is still heard */
+    assert_int_equal(write(fds[39], "{}\n", 3), 3);
+    assert_string_equal(read_all(fds[39]), "{\"ok\":true,\"was\":{}}\n");
+    for (int i = 1; i < 39; i++)
+        close(fds[i]);
+}
+
+/* Sixteen came and spoke at once, and the loop has read none of them. */
+static void what_was_sent_but_not_read_is_not_silence(void **state)
+{
+    int fds[16], more;
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        fds[i] = dial();
+        assert_int_equal(write(fds[i], "{}\n", 3), 3);
+    }
+    more = dial();
+    for (int i = 0; i < 16; i++)
+        assert_string_equal(read_all(fds[i]), "{\"ok\":true,\"was\":{}}\n");
+    close(more);
+}
+
+static void longest_patience(uv_handle_t *handle, void *arg)
+{
+    uint64_t *longest_ms = arg;
+    if (handle->type == UV_TIMER && uv_is_active(handle) && uv_timer_get_due_in((uv_timer_t *)handle) > *longest_ms)
+        *longest_ms = uv_timer_get_due_in((uv_timer_t *)handle);
+}
+
+static uint64_t patience_ms(void)
+{
+    uint64_t longest_ms = 0;
+    uv_walk(&loop, longest_patience, &longest_ms);
+    return longest_ms;
+}
+
+static void who_says_nothing_has_less_time_than_who_began(void **state)
+{
+    int fd = dial();
+    (void)state;
+    while (patience_ms() == 0)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_true(patience_ms() <= 2000);
+    assert_int_equal(write(fd, "{", 1), 1);
+    for (int i = 0; i < 1000 && patience_ms() <= 2000; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_true(patience_ms() > 2000 && patience_ms() <= 10000);
+    close(fd);
+}
+
 static void only_its_user_may_connect(void **state)
 {
     struct stat st;
@@ -349,6 +413,9 @@ int main(void)
         with_socket(a_client_that_leaves_before_its_answer_harms_nobody),
         with_socket(an_answer_after_the_stop_is_harmless),
         with_socket(one_connection_too_many_is_told_so),
+        with_socket(silent_connections_make_room_for_a_command),
+        with_socket(what_was_sent_but_not_read_is_not_silence),
+        with_socket(who_says_nothing_has_less_time_than_who_began),
         with_socket(only_its_user_may_connect),
         with_socket(a_second_node_is_told_that_one_is_there),
         with_socket(a_node_that_is_not_there_is_told_apart_from_one_that_hangs),
