@@ -51,9 +51,8 @@ static void on_batch_stored(void *ctx, const struct batch_name *name, int rc, bo
     struct daemon *d = ctx;
     struct mesh_net *mesh = atomic_load(&d->mesh);
 
-    (void)fresh;                     /* on disk is on disk, whoever put it there */
     if (mesh != NULL)
-        mesh_net_stored(mesh, name, rc);
+        mesh_net_stored(mesh, name, rc != 0 ? rc : fresh ? 0 : -EEXIST);
 }
 
 static void on_own(void *ctx, const struct batch_name *name, uint8_t *frame, size_t len)
@@ -99,11 +98,21 @@ static void on_mesh_record(void *ctx, const struct record *rec, struct bytes fra
         log_warning("mesh: the record of %s could not be stored now; it will be asked for again", rec->name);
 }
 
+/* Own batches may be told as soon as both are so: neighbours were asked, and `mesh` is there to take them. Whoever comes second says so. */
+static void pass_settled(struct daemon *d)
+{
+    uint64_t above = atomic_load(&d->mesh) == NULL ? 0 : atomic_exchange(&d->settled_above, 0);
+
+    if (above != 0)
+        store_thread_settled(d->store, (uint32_t)(above - 1));
+}
+
 static void on_mesh_settled(void *ctx, uint32_t above)
 {
     struct daemon *d = ctx;
 
-    store_thread_settled(d->store, above);
+    atomic_store(&d->settled_above, (uint64_t)above + 1);
+    pass_settled(d);
 }
 
 /* ---- what reporters ask; on the main thread */
@@ -323,9 +332,11 @@ int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
     if (!c->mesh.present || atomic_load(&d->mesh) != NULL)
         return 0;
     int rc = mesh_net_start(c, d->identity, (struct bytes){ d->record_frame, d->record_len }, &h, &mesh, why);
-    if (rc == 0)
-        atomic_store(&d->mesh, mesh);
-    return rc;
+    if (rc != 0)
+        return rc;
+    atomic_store(&d->mesh, mesh);
+    pass_settled(d);
+    return 0;
 }
 
 /* A first start makes the keys. With a database there, a lost key is no first start: the operator must know. */

@@ -39,6 +39,7 @@ struct daemon {
     struct store_thread *store;
     struct zone_thread *zones;
     _Atomic(struct mesh_net *) mesh;     /* NULL: no mesh configured; set once, read by the store thread's handlers */
+    _Atomic(uint64_t) settled_above;     /* one more than what the mesh said when it had settled; 0: nothing to pass on */
     struct report_server *reports;
     struct control *control;
     struct reader *reader;               /* for check, score, info, status */

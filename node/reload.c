@@ -29,6 +29,7 @@ static void warn_of_fixed(const struct config *old, const struct config *new)
 void reload_begin(struct daemon *d, struct control_request *rq)
 {
     char why[CONFIG_WHY_MAX] = "";
+    struct mesh_net *mesh = atomic_load(&d->mesh);
     uint64_t serial = d->record.serial;
     int rc;
 
@@ -48,6 +49,8 @@ void reload_begin(struct daemon *d, struct control_request *rq)
     warn_of_fixed(d->config, d->next);
     rc = daemon_make_record(d, d->next, why);
     if (rc == 0 && d->record.serial != serial) {
+        if (mesh != NULL)
+            mesh_net_record(mesh, (struct bytes){ d->record_frame, d->record_len });
         store_thread_serial(d->store, d->record.serial);
         rc = store_thread_record(d->store, d->record.root, d->record.serial, (struct bytes){ d->record_frame, d->record_len });
     }
