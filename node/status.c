@@ -144,8 +144,8 @@ static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
         json_object_set_new(root, "settled", json_false());
         return;
     }
-    for (int c = 0; c < MESH_COUNTS; c++)
-        set(counts, mesh_count_text(c), s.counts[c]);
+    for (unsigned c = 0; c < MESH_COUNTS; c++)
+        set(counts, mesh_count_text((enum mesh_count)c), s.counts[c]);
     json_object_set_new(root, "settled", json_boolean(s.settled));
     json_object_set_new(root, "mesh", json_pack("{s:b,s:o,s:I,s:I,s:I}", "settled", s.settled, "counts", counts,
         "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "zap_denied", (json_int_t)s.zap_denied));
