@@ -47,6 +47,12 @@ void link_start(struct mesh_net *n, struct net_peer *p)
     struct net_link *l = &p->link;
 
     l->renew = false;
+    if (guard_is_cut(n, p)) {
+        disconnect(l);
+        enter(n, l, LINK_WAITING);
+        l->retry_ms = p->cut_until_ms;
+        return;
+    }
     if (net_link_sockets(n, l) != 0) {
         net_problem(p, "no sockets left: raise LimitNOFILE");
         enter(n, l, LINK_WAITING);
@@ -65,6 +71,14 @@ void link_start(struct mesh_net *n, struct net_peer *p)
         net_problem(p, "its card names an endpoint that cannot be used");
     l->connected = true;
     enter(n, l, LINK_TRYING);
+}
+
+void link_pause(struct mesh_net *n, struct net_peer *p)
+{
+    if (!p->wanted)
+        return;
+    leave_up(n, p);
+    link_start(n, p);
 }
 
 void link_stop(struct mesh_net *n, struct net_peer *p)

@@ -5,6 +5,7 @@
  *   mesh_net_link.c    the connection to one neighbour: tried, up, refused, silent, tried again
  *   mesh_net_peer.c    members as configured, loaded, changed, purged
  *   mesh_net_recv.c    what comes in
+ *   mesh_net_guard.c   who asks too much of us, and is cut off for a while
  *   mesh_net_act.c     what the core wants done
  *   mesh_net_serve.c   ranges for neighbours, in slices
  *   mesh_net_state.c   the snapshot for status
@@ -23,7 +24,15 @@
 enum {
     NET_INPUTS_MAX = 16384,            /* waiting for the thread; a sender waits then */
     NET_RECEIVE_MAX = 256,             /* messages from one socket in a turn, so that no neighbour keeps the others waiting */
-    NET_SUBSCRIPTION_MAX = 4096,       /* bytes of a message at the XPUB */
+    NET_SUBSCRIPTION_MAX = 320,        /* bytes of a message at the XPUB. The largest is INITIATE of the CURVE handshake, 277; libzmq keeps each topic, byte for byte */
+    NET_TOPICS_BAD_MAX = 16,           /* in an hour, of one member: subscriptions that no member's node sends; then it is cut off */
+    NET_TOPICS_UNKNOWN_MAX = 2 * MEMBERS_MAX,   /* likewise: of origins not known here */
+    NET_TOPICS_MS = 3600 * 1000,
+    NET_TOPIC_BYTES_MAX = 1024 * 1024, /* of such topics, of all members; then the XPUB is bound anew, which frees them, but not more than once an hour */
+    NET_CUT_MS = 60000,                /* how long a member is cut off; doubles each time ... */
+    NET_CUT_MAX_MS = 6 * 3600 * 1000,  /* ... up to */
+    NET_CUT_FORGET_MS = 24 * 3600 * 1000,       /* so long after the last one it begins anew */
+    NET_DRAIN_MAX = 1024,              /* parts of a message read in a turn */
     NET_PUBLISH_HWM = 256,             /* messages that wait for one slow subscriber: 16 MiB of the largest; more are lost to it and repaired */
     NET_ROUTER_HWM = 128,              /* answers that wait for one slow asker */
     NET_HANDSHAKE_MS = 5000,
@@ -78,6 +87,9 @@ struct net_peer {
     bool wanted;                       /* a connection is kept */
     struct net_link link;
     struct net_routing routing;        /* of its newest message at our ROUTER */
+    unsigned topics_bad, topics_unknown;         /* asked for since topics_ms */
+    int64_t topics_ms;
+    int64_t cut_until_ms, cut_ms;      /* cut off until then; for so long the last time */
     int64_t connected_s, heard_s;
     uint64_t batches, bad;
     int64_t bad_logged_ms;
@@ -142,6 +154,8 @@ struct mesh_net {
     size_t peers_n, links_n;
     struct net_key_set allowed, refused;         /* topics, without the letter */
     bool rebind_publish, rebind_repair;          /* at the end of this turn */
+    size_t topic_bytes;                /* that libzmq keeps of topics not known here, since topic_bytes_ms at the most */
+    int64_t topic_bytes_ms;            /* when they were last freed */
     struct serve_job *jobs;            /* SERVE_JOBS_MAX places */
     size_t jobs_n, jobs_turn;
     int64_t serve_retry_ms;            /* 0: no job waits for room */
@@ -173,6 +187,7 @@ void link_tick(struct mesh_net *n, struct net_peer *p);
 void link_kick(struct mesh_net *n, struct net_peer *p);               /* the neighbour has just connected to us */
 void link_monitor(struct mesh_net *n, struct net_peer *p, bool of_sub);         /* reads what a monitor says */
 void link_heard(struct mesh_net *n, struct net_peer *p);
+void link_pause(struct mesh_net *n, struct net_peer *p);              /* until it is no longer cut off */
 int64_t link_wake_ms(const struct net_peer *p);
 
 /* ---- mesh_net_peer.c */
@@ -192,6 +207,12 @@ void net_receive_subscriptions(struct mesh_net *n);
 void net_receive_asks(struct mesh_net *n);
 void net_receive_sub(struct mesh_net *n, struct net_peer *p);
 void net_receive_dealer(struct mesh_net *n, struct net_peer *p);
+
+/* ---- mesh_net_guard.c */
+bool guard_is_cut(const struct mesh_net *n, const struct net_peer *p);
+void guard_cut(struct mesh_net *n, struct net_peer *p, const char *text);       /* ends its connections, and refuses new ones for a growing while */
+void guard_topic_bad(struct mesh_net *n, struct net_peer *p, size_t bytes);
+void guard_topic_unknown(struct mesh_net *n, struct net_peer *p, size_t bytes);
 
 /* ---- mesh_net_act.c */
 void net_step(struct mesh_net *n, const struct mesh_event *ev);       /* fills in the time; carries out what comes of it */

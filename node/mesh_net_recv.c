@@ -22,13 +22,14 @@ static bool unhex(const char *text, uint8_t out[KEY_BYTES])
     return true;
 }
 
-/* ZAP gave each connection the root as its User-Id. NULL when it is no member (any more). */
+/* ZAP gave each connection the root as its User-Id. NULL when it is no member (any more), or cut off. */
 static struct net_peer *sender(const struct mesh_net *n, zmq_msg_t *msg)
 {
     const char *user = zmq_msg_gets(msg, "User-Id");
     uint8_t root[KEY_BYTES];
+    struct net_peer *p = user != NULL && unhex(user, root) ? net_peer(n, root) : NULL;
 
-    return user != NULL && unhex(user, root) ? net_peer(n, root) : NULL;
+    return p != NULL && !guard_is_cut(n, p) ? p : NULL;
 }
 
 static bool lookup(void *ctx, const uint8_t curve[KEY_BYTES], uint8_t root[KEY_BYTES])
@@ -38,7 +39,7 @@ static bool lookup(void *ctx, const uint8_t curve[KEY_BYTES], uint8_t root[KEY_B
     for (size_t i = 0; i < n->peers_n; i++) {
         if (memcmp(n->peers[i]->record.curve, curve, KEY_BYTES) == 0) {
             memcpy(root, n->peers[i]->record.root, KEY_BYTES);
-            return true;
+            return !guard_is_cut(n, n->peers[i]);
         }
     }
     return false;
@@ -50,7 +51,7 @@ static void log_denied(struct mesh_net *n, const char *address)
     if (n->denied_logged_ms != 0 && n->now_ms - n->denied_logged_ms < NET_LOG_MS)
         return;
     n->denied_logged_ms = n->now_ms;
-    log_warning("mesh: refused a connection from %s: its key is no member's (%llu refused so far)", address, (unsigned long long)n->zap_denied);
+    log_warning("mesh: refused a connection from %s: its key is no member's, or that of one cut off (%llu refused so far)", address, (unsigned long long)n->zap_denied);
 }
 
 void net_receive_zap(struct mesh_net *n)
@@ -92,63 +93,90 @@ static struct bytes part(struct parts *p, int i)
     return (struct bytes){ zmq_msg_data(&p->at[i]), zmq_msg_size(&p->at[i]) };
 }
 
-/* How many parts came, 0 when nothing waits; PARTS_MAX + 1 when there were more than fit, which no member's node sends. */
+static bool in_midst(void *socket)
+{
+    int more = 0;
+    size_t len = sizeof more;
+
+    return zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &len) == 0 && more != 0;
+}
+
+/* Reads on to the end of a message, but not more than so much in a turn. */
+static void drain(void *socket)
+{
+    for (int i = 0; i < NET_DRAIN_MAX && in_midst(socket); i++) {
+        if (zmq_recv(socket, NULL, 0, ZMQ_DONTWAIT) < 0)
+            return;
+    }
+}
+
+/* How many parts came, 0 when nothing waits; PARTS_MAX + 1 when there were more than fit, which no member's node sends: the first are in p,
+ * and the rest is dropped at the next calls. */
 static int receive(void *socket, struct parts *p)
 {
-    bool more = true;
-    int n = 0;
-
     p->n = 0;
-    while (more) {
-        zmq_msg_t msg;
-        zmq_msg_init(&msg);
-        if (zmq_msg_recv(&msg, socket, n == 0 ? ZMQ_DONTWAIT : 0) < 0) {
-            zmq_msg_close(&msg);
-            break;
+    drain(socket);
+    if (in_midst(socket))
+        return 0;
+    do {
+        zmq_msg_t *msg = &p->at[p->n];
+        zmq_msg_init(msg);
+        if (zmq_msg_recv(msg, socket, p->n == 0 ? ZMQ_DONTWAIT : 0) < 0) {
+            zmq_msg_close(msg);
+            return p->n;
         }
-        more = zmq_msg_more(&msg) != 0;
-        n++;
-        if (p->n < PARTS_MAX)
-            p->at[p->n++] = msg;
-        else
-            zmq_msg_close(&msg);
-    }
-    return n <= PARTS_MAX ? n : PARTS_MAX + 1;
+        p->n++;
+    } while (p->n < PARTS_MAX && in_midst(socket));
+    return in_midst(socket) ? PARTS_MAX + 1 : p->n;
 }
+
+static const char many_parts[] = "sent a message of many parts";
 
 /* ---- each kind of socket */
 
 /* XPUB_MANUAL: what we do not take up is not subscribed. A topic is taken whole, and only of an origin that is known. */
-static void on_subscription(struct mesh_net *n, struct bytes wish)
+static void on_subscription(struct mesh_net *n, struct net_peer *from, struct bytes wish)
 {
     const uint8_t *topic = wish.at + 1;
     int option;
 
-    if (wish.len != 1 + MESH_TOPIC_BYTES || wish.at[0] > 1 || topic[0] != 'B')
+    if (wish.len != 1 + MESH_TOPIC_BYTES || wish.at[0] > 1 || topic[0] != 'B') {
+        if (from != NULL)
+            guard_topic_bad(n, from, wish.len);
         return;
+    }
     option = wish.at[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
-    if (option == ZMQ_UNSUBSCRIBE || key_set_has(&n->allowed, topic + 1))
+    if (option == ZMQ_UNSUBSCRIBE || key_set_has(&n->allowed, topic + 1)) {
         zmq_setsockopt(n->publish.socket, option, topic, MESH_TOPIC_BYTES);
-    else
+    } else if (from != NULL) {
         key_set_add(&n->refused, topic + 1, NET_REFUSED_MAX);
+        guard_topic_unknown(n, from, wish.len);
+    }
 }
 
 void net_receive_subscriptions(struct mesh_net *n)
 {
     struct parts p;
+    int parts;
 
-    for (int i = 0; i < NET_RECEIVE_MAX * 16 && receive(n->publish.socket, &p) > 0; i++) {
-        on_subscription(n, part(&p, 0));
+    for (int i = 0; i < NET_RECEIVE_MAX * 16 && (parts = receive(n->publish.socket, &p)) > 0; i++) {
+        struct net_peer *from = sender(n, &p.at[0]);       /* NULL also when libzmq itself unsubscribes who is gone */
+        if (parts <= PARTS_MAX)
+            on_subscription(n, from, part(&p, 0));
+        else if (from != NULL)
+            guard_cut(n, from, many_parts);
         parts_close(&p);
     }
 }
 
-static void on_ask(struct mesh_net *n, struct parts *p)
+static void on_ask(struct mesh_net *n, struct parts *p, int parts)
 {
     struct bytes routing = part(p, 0);
-    struct net_peer *from = sender(n, &p->at[1]);
+    struct net_peer *from = sender(n, &p->at[p->n - 1]);
 
-    if (from == NULL || routing.len > ROUTING_MAX)
+    if (from != NULL && parts > PARTS_MAX)
+        guard_cut(n, from, many_parts);
+    if (from == NULL || parts != 2 || routing.len > ROUTING_MAX)
         return;
     memcpy(from->routing.at, routing.at, routing.len);
     from->routing.len = routing.len;
@@ -163,8 +191,7 @@ void net_receive_asks(struct mesh_net *n)
     int parts;
 
     for (int i = 0; i < NET_RECEIVE_MAX && (parts = receive(n->repair.socket, &p)) > 0; i++) {
-        if (parts == 2)
-            on_ask(n, &p);
+        on_ask(n, &p, parts);
         parts_close(&p);
     }
 }
@@ -175,6 +202,8 @@ void net_receive_sub(struct mesh_net *n, struct net_peer *from)
     int parts;
 
     for (int i = 0; i < NET_RECEIVE_MAX && (parts = receive(from->link.sub, &p)) > 0; i++) {
+        if (parts > PARTS_MAX)
+            guard_cut(n, from, many_parts);
         link_heard(n, from);
         n->bytes_in += part(&p, parts == 2 ? 1 : 0).len;
         if (parts == 2)
@@ -189,6 +218,8 @@ void net_receive_dealer(struct mesh_net *n, struct net_peer *from)
     int parts;
 
     for (int i = 0; i < NET_RECEIVE_MAX && (parts = receive(from->link.dealer, &p)) > 0; i++) {
+        if (parts > PARTS_MAX)
+            guard_cut(n, from, many_parts);
         link_heard(n, from);
         n->bytes_in += part(&p, 0).len;
         if (parts == 1)

@@ -291,6 +291,78 @@ static void only_exact_topics_are_taken(void **state)
     rogue_close(&rogue);
 }
 
+/* ---- a member that asks too much */
+
+static void *rogue_client(struct rogue *r, int type, const char *endpoint)
+{
+    void *socket = zmq_socket(r->context, type);
+    int zero = 0;
+
+    zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, b->record.curve, KEY_BYTES);
+    zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, identity_curve(a->id), KEY_BYTES);
+    zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, identity_curve_secret(a->id), KEY_BYTES);
+    assert_int_equal(zmq_connect(socket, endpoint), 0);
+    return socket;
+}
+
+static bool has_cut_one(const struct mesh_net_state *s)
+{
+    for (size_t i = 0; i < s->peers_n; i++) {
+        if (strstr(s->peers[i].problem, "cut off") != NULL)
+            return s->zap_denied > 0;
+    }
+    return false;
+}
+
+static void c_still_gets_through(void)
+{
+    start(c);
+    wait_for_state(c, is_connected, "connected");
+    tell(c);
+    wait_for_stored(b, 1);
+}
+
+static void subscriptions_that_nobody_sends_cut_a_member_off(void **state)
+{
+    struct rogue rogue;
+    uint8_t wish[150] = { 1 };
+    void *sub;
+
+    (void)state;
+    line();
+    rogue_open(&rogue);
+    start(b);
+    sub = rogue_client(&rogue, ZMQ_XSUB, b->record.publish);
+    for (unsigned i = 0; i < 100; i++) {
+        wish[1] = (uint8_t)i;
+        assert_int_equal(zmq_send(sub, wish, sizeof wish, 0), sizeof wish);
+    }
+    wait_for_state(b, has_cut_one, "cutting off");
+    c_still_gets_through();
+    zmq_close(sub);
+    rogue_close(&rogue);
+}
+
+static void a_message_of_many_parts_cuts_a_member_off(void **state)
+{
+    struct rogue rogue;
+    void *dealer;
+
+    (void)state;
+    line();
+    rogue_open(&rogue);
+    start(b);
+    dealer = rogue_client(&rogue, ZMQ_DEALER, b->record.repair);
+    for (unsigned i = 0; i < 5000; i++)
+        assert_int_equal(zmq_send(dealer, "part", 4, ZMQ_SNDMORE), 4);
+    assert_int_equal(zmq_send(dealer, "", 0, 0), 0);
+    wait_for_state(b, has_cut_one, "cutting off");
+    c_still_gets_through();
+    zmq_close(dealer);
+    rogue_close(&rogue);
+}
+
 /* ---- a stranger */
 
 static void a_strangers_key_is_denied(void **state)
@@ -342,6 +414,8 @@ int main(void)
         CLAIM(a_link_works_over_ipv6),
         CLAIM(only_exact_topics_are_taken),
         CLAIM(a_tampered_frame_is_refused_and_blamed_on_who_sent_it),
+        CLAIM(subscriptions_that_nobody_sends_cut_a_member_off),
+        CLAIM(a_message_of_many_parts_cuts_a_member_off),
         CLAIM(a_strangers_key_is_denied),
         CLAIM(a_port_in_use_is_said_at_the_start),
     };
