@@ -303,7 +303,8 @@ void *store_loop(void *store_thread)
         int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
         do_fold(t, now_ms);
         do_tell(t, now_ms);
-        if (!stopping)
+        /* Looked at again: the word that wakes may have been taken above, after the first look. */
+        if (!atomic_load(&t->stopping))
             wait_for_input(t);
     }
     if (t->settled && store_end_epoch(t->store) != 0)

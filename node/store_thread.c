@@ -66,6 +66,15 @@ out:
     return rc;
 }
 
+static void ask_to_stop(struct store_thread *t)
+{
+    struct other_input wake = { .kind = INPUT_SERIAL, .number = t->record_serial };
+
+    atomic_store(&t->stopping, true);
+    eventfd_write(t->stop_fd, 1);
+    mailbox_put(t->others, &wake);       /* full is as good: the thread is awake then */
+}
+
 int store_thread_run(struct store_thread *t)
 {
     int rc = pthread_create(&t->thread, NULL, store_loop, t);
@@ -74,7 +83,7 @@ int store_thread_run(struct store_thread *t)
         return -rc;
     rc = pthread_create(&t->checkpointer, NULL, checkpoint_main, t);
     if (rc != 0) {
-        atomic_store(&t->stopping, true);
+        ask_to_stop(t);
         pthread_join(t->thread, NULL);
         return -rc;
     }
@@ -84,13 +93,9 @@ int store_thread_run(struct store_thread *t)
 
 void store_thread_stop(struct store_thread *t)
 {
-    struct other_input wake = { .kind = INPUT_SERIAL, .number = t->record_serial };
-
     if (!t->running)
         return;
-    atomic_store(&t->stopping, true);
-    eventfd_write(t->stop_fd, 1);
-    mailbox_put(t->others, &wake);
+    ask_to_stop(t);
     pthread_join(t->thread, NULL);
     pthread_join(t->checkpointer, NULL);
     t->running = false;
