@@ -121,6 +121,20 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init(c->server->input + INPUT_HEAD, INPUT_BYTES);
 }
 
+static void go_on(struct conn *c);
+
+/* For one whose turn it is not: what it brought is done now if it is little and nobody had to wait for long. Later one line must do, which is all that most bring;
+ * a stream brings more and waits for its slice. */
+static void allow_a_few(struct conn *c)
+{
+    struct report_server *s = c->server;
+    uint64_t now_ns = uv_hrtime();
+    if (s->at_once_end_ns == 0)
+        s->at_once_end_ns = now_ns + TURN_US * UINT64_C(1000);
+    c->turn_lines = now_ns < s->at_once_end_ns ? LINES_AT_ONCE : c->stream_mode ? 0 : 1;
+    c->slice_end_ns = 0;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *c = stream->data;
@@ -130,13 +144,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         conn_close(c);
         return;
     }
+    allow_a_few(c);
     if (n == UV_EOF) {
         c->eof = true;
         c->reading = false;
     } else {
         take_input(c, buf->base, (size_t)n);
     }
-    conn_step(c);
+    go_on(c);
 }
 
 /* Reads without libuv, which would need a turn of the loop to see what is there already. False: nothing is. */
@@ -249,10 +264,8 @@ static void work(struct conn *c)
         end(c);
 }
 
-void conn_step(struct conn *c)
+static void go_on(struct conn *c)
 {
-    c->blocked &= ~(unsigned)BLOCK_TURN;
-    c->turn_lines = LINES_PER_TURN;
     work(c);
     for (int reads = 0; !c->reading && wants_input(c); reads++) {
         if (reads == READS_PER_TURN || !read_now(c)) {
@@ -272,6 +285,20 @@ void conn_step(struct conn *c)
         TAILQ_INSERT_TAIL(&c->server->paused, c, paused_link);
     }
     conn_set_deadline(c);
+}
+
+void conn_step(struct conn *c)
+{
+    allow_a_few(c);
+    go_on(c);
+}
+
+void conn_slice(struct conn *c, uint64_t end_ns)
+{
+    c->blocked &= ~(unsigned)BLOCK_TURN;
+    c->turn_lines = c->slice_lines = LINES_AT_ONCE;
+    c->slice_end_ns = end_ns;
+    go_on(c);
 }
 
 /* ---- the beginning */

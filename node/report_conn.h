@@ -2,7 +2,10 @@
  *
  * A connection is a place in a table, used again and again; `generation` tells its users apart. Whatever happens to one (input, an answer, a deadline) ends in
  * conn_step(), which does what can be done: lines, then output, then more input or the end. What cannot go on is noted in `blocked`, and reading stops meanwhile, so that
- * a client that is too fast fills its own socket buffer and no memory of ours. */
+ * a client that is too fast fills its own socket buffer and no memory of ours.
+ *
+ * A few lines of a connection are done as they come. Who has more stands in the queue `greedy`, which has a few milliseconds of each turn of the loop, in equal slices:
+ * so a new connection with its one line never waits for all the lines of the others, however many they are and whatever a line costs. */
 #ifndef HEARSAY_NODE_REPORT_CONN_H
 #define HEARSAY_NODE_REPORT_CONN_H
 
@@ -18,7 +21,10 @@
 enum {
     INPUT_BYTES = 64 * 1024,       /* read at once, into one buffer for all connections */
     INPUT_HEAD = REQUEST_LINE_MAX + 2,   /* in front of it, for the unfinished line that it continues */
-    LINES_PER_TURN = 256,          /* then the other connections' turn */
+    LINES_AT_ONCE = 4,             /* as they come; also how often the time is looked at */
+    LINES_PER_TURN = 256,          /* of a greedy connection; then the others' turn */
+    TURN_US = 5000,                /* of all greedy connections together; then the loop looks who has come */
+    SLICE_US = 50,                 /* the least for each: when more wait than TURN_US has room for, the rest come in later turns */
     READS_PER_TURN = 4,
     OUT_MAX = 64 * 1024,           /* answers that the client did not take; then its lines wait */
     PENDING_MAX = 32768,           /* changes of one connection that wait for the disk; then its lines wait */
@@ -62,6 +68,8 @@ union conn_handle {
     uv_pipe_t pipe;
 };
 
+TAILQ_HEAD(conn_queue, conn);
+
 struct conn {
     union conn_handle io;
     struct report_server *server;
@@ -69,7 +77,9 @@ struct conn {
     uint32_t slot, generation;
     enum conn_state state;
     unsigned blocked;              /* of enum conn_block */
-    unsigned turn_lines;           /* that this turn still allows */
+    unsigned turn_lines;           /* allowed before the time is looked at again */
+    unsigned slice_lines;          /* of LINES_PER_TURN, done in this slice */
+    uint64_t slice_end_ns;         /* 0: it has none */
     bool refused;                  /* counted apart */
     bool stream_mode;
     bool eof;                      /* the client half-closed */
@@ -81,7 +91,8 @@ struct conn {
     bool line_done;                /* a line ended since the last deadline was set */
     bool sent;                     /* libuv finished a write since the last deadline was set */
     bool failed;                   /* memory was out */
-    bool in_turn, in_paused;
+    struct conn_queue *waits_in;   /* turn or greedy; NULL: neither */
+    bool in_paused;
     const char *last_words;        /* CONN_LAST: the answer after all others */
     uint64_t number_next;          /* of the next line */
     uint64_t number_first;         /* the first one not answered; all below are in `out` or gone */
@@ -98,7 +109,6 @@ struct conn {
     TAILQ_ENTRY(conn) turn_link, paused_link, deadline_link;
     SLIST_ENTRY(conn) free_link;
 };
-TAILQ_HEAD(conn_queue, conn);
 
 struct listener {
     union conn_handle io;
@@ -123,8 +133,9 @@ struct report_server {
     SLIST_HEAD(, conn) free;
     unsigned open;                 /* handles, until libuv has closed them */
     unsigned refused_now, accepts_left;
-    struct conn_queue turn, paused, deadlines[DEADLINES];
-    size_t turn_n;
+    struct conn_queue turn, greedy, paused, deadlines[DEADLINES];
+    size_t turn_n, greedy_n;
+    uint64_t at_once_end_ns;       /* until then each that has come may do LINES_AT_ONCE; 0: nobody has come in this turn */
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t idle;                /* active while somebody waits for a turn */
@@ -141,7 +152,8 @@ struct report_server {
 
 /* report_conn.c */
 void conn_accept(struct listener *l);                                      /* one that waits; libuv stops listening until it is taken */
-void conn_step(struct conn *c);
+void conn_step(struct conn *c);                                            /* with a few lines at most */
+void conn_slice(struct conn *c, uint64_t end_ns);                          /* with many, until uv_hrtime() is there */
 void conn_close(struct conn *c);                                           /* at once, whatever is under way */
 void conn_refuse(struct conn *c, const char *last_words);                  /* takes no more lines; NULL: nothing more to say */
 
@@ -171,7 +183,7 @@ bool listener_allows(const struct listener *l, const struct conn *c);
 
 /* report_server.c */
 int server_reserve(struct report_server *s, unsigned connections);         /* places for so many, and for refused ones */
-void server_wake(struct conn *c);                                          /* conn_step() soon */
+void server_wake(struct conn *c);                                          /* conn_step() or conn_slice() soon */
 void server_unwake(struct conn *c);                                        /* out of all queues */
 void server_handle_gone(struct report_server *s);                          /* one of `handles` is closed */
 

@@ -162,10 +162,22 @@ static size_t without_cr(const char *line, size_t len)
     return len > 0 && line[len - 1] == '\r' ? len - 1 : len;
 }
 
+/* A line may cost a microsecond or a hundred, so it is time that is shared out, and the number of lines only bounds how many answers gather. */
+static bool has_a_turn(struct conn *c)
+{
+    if (c->turn_lines > 0)
+        return true;
+    if (c->slice_end_ns == 0 || c->slice_lines >= LINES_PER_TURN || uv_hrtime() >= c->slice_end_ns)
+        return false;
+    c->turn_lines = LINES_AT_ONCE;
+    c->slice_lines += LINES_AT_ONCE;
+    return true;
+}
+
 static bool may_do_line(struct conn *c)
 {
     uint64_t second = uv_now(c->server->loop) / 1000;
-    if (c->turn_lines == 0)
+    if (!has_a_turn(c))
         return block(c, BLOCK_TURN);
     if (c->rate_second != second) {
         c->rate_second = second;

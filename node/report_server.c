@@ -62,21 +62,28 @@ static void fit_descriptors(struct report_server *s)
 void server_wake(struct conn *c)
 {
     struct report_server *s = c->server;
-    if (c->in_turn || c->state == CONN_CLOSING)
+    bool greedy = c->stream_mode || (c->blocked & BLOCK_TURN) != 0;
+    if (c->waits_in != NULL || c->state == CONN_CLOSING)
         return;
-    c->in_turn = true;
-    TAILQ_INSERT_TAIL(&s->turn, c, turn_link);
-    s->turn_n++;
+    c->waits_in = greedy ? &s->greedy : &s->turn;
+    TAILQ_INSERT_TAIL(c->waits_in, c, turn_link);
+    *(greedy ? &s->greedy_n : &s->turn_n) += 1;
+}
+
+static void leave_queue(struct conn *c)
+{
+    struct report_server *s = c->server;
+    if (c->waits_in == NULL)
+        return;
+    TAILQ_REMOVE(c->waits_in, c, turn_link);
+    *(c->waits_in == &s->greedy ? &s->greedy_n : &s->turn_n) -= 1;
+    c->waits_in = NULL;
 }
 
 void server_unwake(struct conn *c)
 {
     struct report_server *s = c->server;
-    if (c->in_turn) {
-        TAILQ_REMOVE(&s->turn, c, turn_link);
-        s->turn_n--;
-        c->in_turn = false;
-    }
+    leave_queue(c);
     if (c->in_paused) {
         TAILQ_REMOVE(&s->paused, c, paused_link);
         c->in_paused = false;
@@ -130,23 +137,40 @@ static void server_turn(struct report_server *s)
 {
     bool waiting;
     s->accepts_left = ACCEPTS_PER_TURN;
+    s->at_once_end_ns = 0;
     for (size_t n = s->turn_n; n > 0 && s->turn_n > 0; n--) {
         struct conn *c = TAILQ_FIRST(&s->turn);
-        TAILQ_REMOVE(&s->turn, c, turn_link);
-        s->turn_n--;
-        c->in_turn = false;
+        leave_queue(c);
         conn_step(c);
     }
     waiting = accept_waiting(s);
-    if (s->turn_n > 0 || waiting)
+    s->at_once_end_ns = 0;
+    if (s->turn_n > 0 || s->greedy_n > 0 || waiting)
         uv_idle_start(&s->idle, on_idle);
     else
         uv_idle_stop(&s->idle);
     end_if_empty(s);
 }
 
+/* Who did not come to it in this turn is the first in the next one. */
+static void greedy_turn(struct report_server *s)
+{
+    const uint64_t turn_ns = TURN_US * UINT64_C(1000), least_ns = SLICE_US * UINT64_C(1000);
+    uint64_t now_ns = s->greedy_n > 0 ? uv_hrtime() : 0, end_ns = now_ns + turn_ns, slice_ns;
+    size_t n = s->greedy_n;
+    if (n == 0)
+        return;
+    slice_ns = turn_ns / n > least_ns ? turn_ns / n : least_ns;
+    for (; n > 0 && s->greedy_n > 0 && now_ns < end_ns; n--, now_ns = uv_hrtime()) {
+        struct conn *c = TAILQ_FIRST(&s->greedy);
+        leave_queue(c);
+        conn_slice(c, now_ns + slice_ns);
+    }
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
+    greedy_turn(prepare->data);
     server_turn(prepare->data);
 }
 
@@ -180,6 +204,7 @@ static struct report_server *server_create(uv_loop_t *loop, const struct config 
     s->limits = c->limits;
     memcpy(s->sender_key, c->sender_key, sizeof s->sender_key);
     TAILQ_INIT(&s->turn);
+    TAILQ_INIT(&s->greedy);
     TAILQ_INIT(&s->paused);
     for (enum deadline d = DEADLINE_NONE; d < DEADLINES; d++)
         TAILQ_INIT(&s->deadlines[d]);

@@ -38,12 +38,16 @@ static size_t tickets_n, answered_n;
 static size_t room;                    /* changes that the queue still takes */
 static bool answer_by_itself;
 static size_t reads;
+static uint64_t read_cost_ns;          /* what a question takes */
 static bool gone;
 
 static inline void on_ask(void *ctx, const struct request *rq, char answer[REPORT_ANSWER_MAX])
 {
+    uint64_t began_ns = uv_hrtime();
     (void)ctx;
     reads++;
+    while (read_cost_ns > 0 && uv_hrtime() - began_ns < read_cost_ns)
+        continue;
     if (rq->verb == REQUEST_CHECK)
         strcpy(answer, rq->zone[0] != '\0' ? "black" : "unknown");
     else if (rq->verb == REQUEST_SCORE)
@@ -106,6 +110,7 @@ static inline int setup(void **state)
     config->reports[0] = unix_report();
     config->reports_n = 1;
     tickets_n = answered_n = reads = 0;
+    read_cost_ns = 0;
     room = SIZE_MAX;
     answer_by_itself = true;
     gone = false;

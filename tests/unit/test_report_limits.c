@@ -235,6 +235,61 @@ static void a_client_that_takes_no_answers_stops_being_read(void **state)
     hang_up(c);
 }
 
+/* Counted in questions, not in time: a slow machine does fewer of them, and nobody waits for longer. */
+static void greedy_streams_delay_nobody(void **state)
+{
+    enum { STREAMS = 200, QUESTIONS = 5000 };
+    static char text[QUESTIONS * 16 + 16];
+    size_t len = (size_t)sprintf(text, "stream\n"), seen, worst = 0;
+    (void)state;
+    start();
+    read_cost_ns = 50000;
+    for (int i = 0; i < QUESTIONS; i++)
+        len += (size_t)sprintf(text + len, "check 11.0.0.1\n");
+    for (int i = 1; i <= STREAMS; i++) {
+        struct client *c = dial(i);
+        uv_poll_stop(&c->poll);                                 /* it takes no answer; they fit into its socket */
+        assert_int_equal(send(c->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL), len);
+    }
+    until(counted().connections_now == STREAMS);
+    for (int i = 0; i < 20; i++) {
+        struct client *c = dial(0);
+        seen = reads;
+        assert_int_equal(send(c->fd, i % 2 == 0 ? "ping\n" : "black 192.0.2.1\n", i % 2 == 0 ? 5 : 16, 0), i % 2 == 0 ? 5 : 16);
+        until(c->got_len > 0);
+        worst = reads - seen > worst ? reads - seen : worst;
+        hang_up(c);
+    }
+    assert_true(reads > 20 && reads < (size_t)STREAMS * QUESTIONS);      /* they were served meanwhile, to the end */
+    if (worst * read_cost_ns > 50 * 1000000)
+        fail_msg("one line waited for %zu of the others, %zu ms", worst, worst * read_cost_ns / 1000000);
+    for (int i = 1; i <= STREAMS; i++)
+        hang_up(&clients[i]);
+}
+
+/* Every stream has its slice in each round, whoever came first. */
+static void greedy_streams_take_turns(void **state)
+{
+    enum { STREAMS = 20, QUESTIONS = 500 };
+    static char text[QUESTIONS * 20 + 16];
+    size_t len = (size_t)sprintf(text, "stream\n"), least = SIZE_MAX, most = 0;
+    (void)state;
+    start();
+    read_cost_ns = 20000;
+    for (int i = 0; i < QUESTIONS; i++)
+        len += (size_t)sprintf(text + len, "check 192.0.2.1\n");
+    for (int i = 0; i < STREAMS; i++)
+        say_bytes(dial(i), text, len);
+    until(reads >= STREAMS * QUESTIONS / 2);
+    for (int i = 0; i < STREAMS; i++) {
+        least = clients[i].got_len < least ? clients[i].got_len : least;
+        most = clients[i].got_len > most ? clients[i].got_len : most;
+    }
+    assert_true(least > most / 4);
+    for (int i = 0; i < STREAMS; i++)
+        hang_up(&clients[i]);
+}
+
 static void a_long_stream_is_answered_line_for_line(void **state)
 {
     enum { LINES = 200000 };
@@ -277,6 +332,8 @@ int main(void)
         with_server(a_burst_of_more_connections_than_places_is_served_to_the_end),
         with_server(lines_above_the_rate_wait_for_the_next_second),
         with_server(a_client_that_takes_no_answers_stops_being_read),
+        with_server(greedy_streams_delay_nobody),
+        with_server(greedy_streams_take_turns),
         with_server(a_long_stream_is_answered_line_for_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
