@@ -330,6 +330,18 @@ static bool accept_into(struct listener *l, struct conn *c)
     return true;
 }
 
+/* When very many are refused, none is waited for. What they sent is mostly here already, since TCP shows a connection with its first bytes: read before the end, it does
+ * not destroy the answer. */
+static void tell_and_close(struct conn *c)
+{
+    char *at = c->server->input + INPUT_HEAD;
+    for (int reads = 0; reads < READS_PER_TURN && recv(c->fd, at, INPUT_BYTES, MSG_DONTWAIT) == INPUT_BYTES; reads++)
+        continue;
+    if (send(c->fd, c->last_words, strlen(c->last_words), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+        c->server->counts.errors++;
+    conn_close(c);
+}
+
 void conn_accept(struct listener *l)
 {
     struct report_server *s = l->server;
@@ -356,7 +368,7 @@ void conn_accept(struct listener *l)
         conn_refuse(c, refused);
     }
     if (s->refused_now > REFUSED_MAX && c->refused)
-        conn_close(c);
+        tell_and_close(c);
     else
         conn_step(c);
 }

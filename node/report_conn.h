@@ -30,7 +30,7 @@ enum {
     PENDING_MAX = 32768,           /* changes of one connection that wait for the disk; then its lines wait */
     ACCEPTS_PER_TURN = 128,        /* then the others' turn; the rest waits in the backlog */
     CLOSING_MAX = 256,             /* places for connections that libuv is closing; without one, accepting waits */
-    REFUSED_MAX = 128,             /* refused connections that are told so at a time; further ones are just closed */
+    REFUSED_MAX = 128,             /* refused connections that are waited for at a time; further ones are told so and closed at once */
     LINGER_MS = 50,                /* without stream: nothing more came after the last answer, so the client wants the end */
     DRAIN_MS = 1000                /* for the client to close after us, so that unread input does not destroy the answer */
 };

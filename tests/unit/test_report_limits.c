@@ -159,6 +159,27 @@ static void one_connection_too_many_is_told_so(void **state)
     hang_up(c[2]);
 }
 
+static void hundreds_of_connections_too_many_are_all_told_so(void **state)
+{
+    struct client *c;
+    (void)state;
+    config->limits.connections = 1;
+    start();
+    c = dial(0);
+    say(c, "stream\n");
+    until(c->got_len == 3);
+    for (int i = 1; i < CLIENTS_MAX; i++) {                     /* none of them closes its side, so all are there at once */
+        dial(i);
+        assert_int_equal(send(clients[i].fd, "black 192.0.2.1\n", 16, 0), 16);
+    }
+    for (int i = 1; i < CLIENTS_MAX; i++)
+        expect_end(&clients[i], "error: too many connections");
+    assert_int_equal(counted().refused, CLIENTS_MAX - 1);
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        hang_up(&clients[i]);
+    assert_int_equal(tickets_n, 0);
+}
+
 static void hundreds_of_silent_clients_delay_nobody(void **state)
 {
     struct client *c;
@@ -328,6 +349,7 @@ int main(void)
         with_server(a_line_that_is_not_finished_in_time_is_given_up),
         with_server(an_idle_stream_stays_open_but_not_with_half_a_line),
         with_server(one_connection_too_many_is_told_so),
+        with_server(hundreds_of_connections_too_many_are_all_told_so),
         with_server(hundreds_of_silent_clients_delay_nobody),
         with_server(a_burst_of_more_connections_than_places_is_served_to_the_end),
         with_server(lines_above_the_rate_wait_for_the_next_second),
