@@ -19,6 +19,7 @@ struct db {
 enum { DB_SCHEMA = 1, DB_APPLICATION = 0x48656172, DB_PAGE_BYTES = 4096 };   /* user_version; "Hear" */
 
 /* `why` as in store_open(). Is it a file, and one of SQLite's, or may it be made? */
+int db_check_exists(const char *path, char *why);                   /* opens nothing */
 int db_check_file(const char *path, bool create, char *why);
 int db_open_writer(struct db *d, const char *path, char *why);      /* after db_check_file(); brings the schema up to date */
 int db_open_reader(struct db *d, const char *path, char *why);      /* never changes the file */

@@ -83,7 +83,9 @@ static int fold_all(struct fold *f)
         rc = fold_floors(f);
     if (rc == 0)
         rc = fold_scores(f);
-    return rc == 0 ? fold_sweep(f) : rc;
+    if (rc == 0)
+        rc = fold_sweep(f);
+    return rc == 0 ? fold_census(f) : rc;
 }
 
 static int next_wake(struct store *s, int64_t *wake_s)

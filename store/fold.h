@@ -4,7 +4,7 @@
 
 #include "store/store_private.h"
 
-enum { FOLD_SWEEP_EVERY_S = 3600 };
+enum { FOLD_SWEEP_EVERY_S = 3600, FOLD_CENSUS_EVERY_S = 6 * 3600 };
 
 struct fold {
     struct store *s;
@@ -32,6 +32,8 @@ int fold_floors(struct fold *f);           /* fold_floors.c: dead batches out, w
 int fold_due(struct fold *f);              /* fold_time.c: keys that time may have changed */
 int fold_rescan(struct fold *f);           /* fold_time.c: keys that a new policy may have changed */
 int fold_sweep(struct fold *f);            /* fold_time.c: own evidence that says nothing any more */
+
+int fold_census(struct fold *f);           /* fold_time.c: how many subjects there are */
 
 /* fold_self.c: an own batch that this database may not remember to have told. */
 int fold_self(struct fold *f, const struct batch *b);

@@ -16,6 +16,7 @@ static int drop_register(struct fold *f, const struct topic *t, int64_t member, 
     int rc = query_run(&q);
     if (rc != 0 || sqlite3_changes(f->s->db.sql) == 0)
         return rc;
+    f->s->counted[COUNT_OPINIONS]--;
     return fold_touch_copy(f, (struct bytes){ t->key, t->len }, t->category);
 }
 
@@ -33,8 +34,10 @@ static int drop_registers(struct fold *f, int64_t member, const struct batch *b)
     return 0;
 }
 
-static int drop_batch(struct fold *f, int64_t id)
+static int drop_batch(struct fold *f, int64_t id, size_t bytes)
 {
+    f->s->counted[COUNT_BATCHES]--;
+    f->s->counted[COUNT_BATCH_BYTES] -= (int64_t)bytes;
     struct query q = query(&f->s->db, SQL_BATCH_DROP);
     query_int(&q, id);
     return query_run(&q);
@@ -53,7 +56,7 @@ static int bury(struct fold *f, const struct known_member *m, int64_t id, struct
     } else {
         rc = 0;
     }
-    return rc == 0 ? drop_batch(f, id) : rc;
+    return rc == 0 ? drop_batch(f, id, frame.len) : rc;
 }
 
 static int bury_of(struct fold *f, const struct known_member *m)

@@ -113,9 +113,10 @@ static int load(struct fold *f)
     return run->loaded ? run_sort(run) : 0;
 }
 
-static int put_opinion(struct fold *f, const struct said *o)
+/* *changed: a row came or was written over. */
+static int write_opinion(struct fold *f, const struct said *o, enum sql how, bool *changed)
 {
-    struct query q = query(&f->s->db, SQL_OPINION_PUT);
+    struct query q = query(&f->s->db, how);
     query_blob(&q, o->topic.key, o->topic.len);
     query_int(&q, o->topic.category);
     query_int(&q, o->member);
@@ -126,7 +127,19 @@ static int put_opinion(struct fold *f, const struct said *o)
     query_int(&q, o->white);
     query_int(&q, o->time_s);
     int rc = query_run(&q);
-    if (rc != 0 || sqlite3_changes(f->s->db.sql) == 0)
+    *changed = rc == 0 && sqlite3_changes(f->s->db.sql) > 0;
+    return rc;
+}
+
+/* In two statements, since an upsert does not say which of the two it did. */
+static int put_opinion(struct fold *f, const struct said *o)
+{
+    bool added = false, renewed = false;
+    int rc = write_opinion(f, o, SQL_OPINION_ADD, &added);
+    if (rc == 0 && !added)
+        rc = write_opinion(f, o, SQL_OPINION_RENEW, &renewed);
+    f->s->counted[COUNT_OPINIONS] += added;
+    if (rc != 0 || !(added || renewed))
         return rc;
     const struct known_member *m = names_member(&f->s->names, o->member);
     bool counts = m != NULL && m->trust_micro > 0;

@@ -82,6 +82,7 @@ static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
             continue;
         own_judge(row, f->s->policy, names_category_policy(&f->s->names, row->category), f->now_s);
         int rc = own_put(&f->s->db, e->key, e->len, row);
+        f->s->counted[COUNT_EVIDENCE] += row->is_new;
         if (rc == 0)
             rc = fold_touch(f, e->key, e->len, row->category);
         if (rc != 0)
@@ -138,6 +139,7 @@ static int apply(struct fold *f)
         rc = drop_events(f, from);
     size_t done = run->at - from;
     f->s->journal_n -= done < f->s->journal_n ? done : f->s->journal_n;
+    f->s->counted[COUNT_JOURNAL] -= (int64_t)done;
     if (run->at == run->n)
         run_stop(run);
     return rc;

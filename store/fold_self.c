@@ -23,6 +23,7 @@ static int adopt(struct fold *f, const struct opinion *o, int category)
     row->urgency = URGENCY_NONE;
     row->waiting_s = 0;
     rc = own_put(&f->s->db, key, o->key_len, row);
+    f->s->counted[COUNT_EVIDENCE] += row->is_new;
     if (rc == 0)
         rc = own_put_told(&f->s->db, key, o->key_len, row);
     return rc == 0 ? fold_touch(f, key, o->key_len, category) : rc;

@@ -80,6 +80,7 @@ static int drop_forgotten(struct fold *f, size_t from)
             int rc = query_run(&q);
             if (rc != 0)
                 return rc;
+            s->counted[COUNT_OPINIONS] -= sqlite3_changes(s->db.sql);
         }
     }
     return 0;
@@ -199,7 +200,9 @@ static int drop_evidence(struct fold *f, const struct topic *t)
     struct query q = query(&f->s->db, SQL_EVIDENCE_DROP);
     query_blob(&q, t->key, t->len);
     query_int(&q, t->category);
-    return query_run(&q);
+    int rc = query_run(&q);
+    f->s->counted[COUNT_EVIDENCE] -= rc == 0 ? sqlite3_changes(f->s->db.sql) : 0;
+    return rc;
 }
 
 /* One slice of the pass over own evidence; *done: it has come to the end. */
@@ -247,4 +250,55 @@ int fold_sweep(struct fold *f)
     for (size_t i = 0; rc == 0 && i < s->names.members_n; i++)
         rc = raise_floor(f, &s->names.members[i]);
     return rc;
+}
+
+/* ---- how many subjects */
+
+/* A key that a row of a query begins with is not the last one seen. */
+static bool is_other(const struct subject *s, struct bytes key)
+{
+    return s->len != key.len || memcmp(s->key, key.at, key.len) != 0;
+}
+
+static int census_slice(struct fold *f, bool *done)
+{
+    struct store *s = f->s;
+    struct subject from = s->census_at;
+    size_t n = 0;
+    int rc = 0;
+    struct query q = query(&s->db, SQL_KEYS_AFTER);
+    query_blob(&q, from.key, from.len);
+    query_int(&q, INT32_MAX);                  /* behind all categories of the last subject */
+    query_int(&q, SWEEP_ROWS);
+    for (; rc == 0 && query_row(&q); n++) {
+        struct bytes key = column_bytes(&q, 0);
+        if (!is_other(&s->census_at, key))
+            continue;
+        s->census_n++;
+        rc = subject_from_key(key.at, key.len, &s->census_at) == 0 ? 0 : -EBADMSG;
+    }
+    int ended = query_end(&q);
+    *done = n < SWEEP_ROWS;
+    return rc != 0 ? rc : ended;
+}
+
+/* Counting distinct subjects takes a look at every row, which nobody who asks for the status should wait for. */
+int fold_census(struct fold *f)
+{
+    struct store *s = f->s;
+    bool done = false;
+    int64_t before = 0;
+    if (f->more || f->now_s < s->census_s + FOLD_CENSUS_EVERY_S)
+        return 0;
+    int rc = census_slice(f, &done);
+    f->more |= rc == 0 && !done;
+    if (rc == 0 && done)
+        rc = meta_number(&s->db, meta_counts[COUNT_SUBJECTS], &before);
+    if (rc != 0 || !done)
+        return rc;
+    s->counted[COUNT_SUBJECTS] = s->census_n - before;
+    s->census_s = f->now_s;
+    s->census_at.len = 0;
+    s->census_n = 0;
+    return 0;
 }

@@ -91,7 +91,7 @@ struct own_row *own_row(struct own_rows *own, int category)
     struct own_row *row = own_find(own, category);
     if (row != NULL || own->n > NAMES_CATEGORIES_MAX)
         return row;
-    own->rows[own->n] = (struct own_row){ .category = category };
+    own->rows[own->n] = (struct own_row){ .category = category, .is_new = true };
     return &own->rows[own->n++];
 }
 

@@ -16,7 +16,7 @@ struct own_row {
     int64_t hold_until_s;                  /* of the last retraction; 0: none */
     enum urgency urgency;
     int64_t waiting_s;                     /* since when it is to be told; 0: it is not */
-    bool changed;
+    bool changed, is_new;
 };
 
 /* What this member has of one subject. */

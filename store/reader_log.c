@@ -147,14 +147,19 @@ int reader_head(struct reader *r, uint32_t *epoch, uint64_t *seq)
 
 /* ---- counts */
 
-static int count(struct reader *r, enum sql which, uint64_t *out, uint64_t *second)
+static int kept_count(struct reader *r, enum store_count which, uint64_t *out)
+{
+    int64_t n = 0;
+    int rc = meta_number(&r->db, meta_counts[which], &n);
+    *out = n > 0 ? (uint64_t)n : 0;
+    return rc;
+}
+
+static int counted(struct reader *r, enum sql which, uint64_t *out)
 {
     struct query q = query(&r->db, which);
-    if (query_row(&q)) {
+    if (query_row(&q))
         *out = (uint64_t)column_int(&q, 0);
-        if (second != NULL)
-            *second = (uint64_t)column_int(&q, 1);
-    }
     return query_end(&q);
 }
 
@@ -173,19 +178,23 @@ int reader_counts(struct reader *r, struct store_counts *out)
     int rc = reader_begin(r);
     if (rc != 0)
         return rc;
-    rc = count(r, SQL_COUNT_SUBJECTS, &c.subjects, NULL);
+    rc = kept_count(r, COUNT_EVIDENCE, &c.evidence);
     if (rc == 0)
-        rc = count(r, SQL_COUNT_EVIDENCE, &c.evidence, NULL);
+        rc = kept_count(r, COUNT_OPINIONS, &c.opinions);
     if (rc == 0)
-        rc = count(r, SQL_COUNT_OPINIONS, &c.opinions, NULL);
+        rc = kept_count(r, COUNT_BATCHES, &c.batches);
     if (rc == 0)
-        rc = count(r, SQL_COUNT_BATCHES, &c.batches, &c.batch_bytes);
+        rc = kept_count(r, COUNT_BATCH_BYTES, &c.batch_bytes);
     if (rc == 0)
-        rc = count(r, SQL_COUNT_LISTINGS, &c.listings, NULL);
+        rc = kept_count(r, COUNT_LISTINGS, &c.listings);
     if (rc == 0)
-        rc = count(r, SQL_JOURNAL_COUNT, &c.journal, NULL);
+        rc = kept_count(r, COUNT_JOURNAL, &c.journal);
     if (rc == 0)
-        rc = count(r, SQL_COUNT_MEMBERS, &c.members, NULL);
+        rc = counted(r, SQL_COUNT_MEMBERS, &c.members);
+    if (rc == 0 && c.evidence + c.opinions <= SUBJECTS_EXACT_MAX)
+        rc = counted(r, SQL_COUNT_SUBJECTS, &c.subjects);
+    else if (rc == 0)
+        rc = kept_count(r, COUNT_SUBJECTS, &c.subjects);
     rc = reader_end(r, rc);
     if (rc != 0)
         return rc;

@@ -100,6 +100,7 @@ static int unlist(struct fold *f, const struct topic *t, int category, bool all)
         if (!all && !leftover)
             continue;
         int rc = drop_row(f, t, v->rows[i].zone_id);
+        f->s->counted[COUNT_LISTINGS] -= v->rows[i].zone_id != 0;
         if (rc == 0 && v->rows[i].zone >= 0 && category >= 0)
             rc = note_change(f->s, t, v->rows[i].zone, category, false);
         if (rc != 0)
@@ -137,6 +138,7 @@ static int judge(struct fold *f, struct trial *t, int zone)
         rc = drop_row(f, t->topic, zone_id);
     if (rc != 0 || lists == was)
         return rc;
+    s->counted[COUNT_LISTINGS] += lists ? 1 : -1;
     if (lists)
         rc = note_prefix(s, t->topic);
     return rc == 0 ? note_change(s, t->topic, zone, t->category, lists) : rc;

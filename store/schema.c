@@ -68,6 +68,12 @@ static int say_absent(char *why, int rc, const char *path)
     return say(why, rc, path, rc == -ENOENT ? "no such database; `hearsay init` makes one" : strerror(-rc));
 }
 
+int db_check_exists(const char *path, char *why)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? 0 : say_absent(why, -errno, path);
+}
+
 /* SQLite would give the file the umask's mode and take any file for an empty database. Only before this process has the database open:
  * POSIX drops all locks that a process has on a file as soon as it closes any descriptor of it. */
 int db_check_file(const char *path, bool create, char *why)
@@ -177,10 +183,10 @@ int db_open_writer(struct db *d, const char *path, char *why)
 int db_open_reader(struct db *d, const char *path, char *why)
 {
     int64_t version = 0;
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return say_absent(why, -errno, path);
-    int rc = connect_file(d, path, SQLITE_OPEN_READONLY, why);
+    int rc = db_check_exists(path, why);
+    if (rc != 0)
+        return rc;
+    rc = connect_file(d, path, SQLITE_OPEN_READONLY, why);
     if (rc == 0)
         rc = check_version(d, path, &version, why);
     if (rc == 0 && version != DB_SCHEMA)

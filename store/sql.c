@@ -2,7 +2,7 @@
 
 #define KEY_AFTER "(subject, category) > (?1, ?2)"
 
-/* BATCH_DEAD and the order of OPINION_PUT: DESIGN section 6, "Registers" and "Floor". The masses and the time are part of
+/* BATCH_DEAD and the order of OPINION_RENEW: DESIGN section 6, "Registers" and "Floor". The masses and the time are part of
  * the order so that it stays total even against a liar who finds two hashes with one 8-byte beginning. */
 const char *const sql_text[SQL_N] = {
     [SQL_BEGIN_READ] = "BEGIN",
@@ -51,6 +51,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_DEAD] = "SELECT id, member, epoch, seq, hash, frame FROM batch WHERE member = ?1 AND (epoch, seq) < (?2, ?3)"
                        " ORDER BY epoch, seq LIMIT ?4",
     [SQL_BATCH_DROP] = "DELETE FROM batch WHERE id = ?1",
+    [SQL_BATCH_SIZES] = "SELECT count(*), coalesce(sum(length(frame)), 0) FROM batch WHERE member = ?1",
     [SQL_BATCH_PURGE] = "DELETE FROM batch WHERE member = ?1",
     [SQL_BATCH_ALL] = "SELECT id, member, epoch, seq, hash, time_s, frame FROM batch ORDER BY id",
     [SQL_BATCH_FRAME] = "SELECT hash, frame FROM batch WHERE member = ?1 AND epoch = ?2 AND seq = ?3",
@@ -71,10 +72,11 @@ const char *const sql_text[SQL_N] = {
                            " ORDER BY subject, category LIMIT ?3",
     [SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE subject = ?1 AND category = ?2",
 
-    [SQL_OPINION_PUT] = "INSERT INTO opinion(subject, category, member, epoch, seq, hash, black, white, time_s)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(subject, category, member) DO UPDATE SET"
-                        " epoch = ?4, seq = ?5, hash = ?6, black = ?7, white = ?8, time_s = ?9"
-                        " WHERE (?4, ?5, ?6, ?9, ?7, ?8) > (epoch, seq, hash, time_s, black, white)",
+    [SQL_OPINION_ADD] = "INSERT OR IGNORE INTO opinion(subject, category, member, epoch, seq, hash, black, white, time_s)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_OPINION_RENEW] = "UPDATE opinion SET epoch = ?4, seq = ?5, hash = ?6, black = ?7, white = ?8, time_s = ?9"
+                          " WHERE subject = ?1 AND category = ?2 AND member = ?3"
+                          " AND (?4, ?5, ?6, ?9, ?7, ?8) > (epoch, seq, hash, time_s, black, white)",
     [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s FROM opinion WHERE subject = ?1"
                                " ORDER BY category, member",
     [SQL_OPINION_DROP] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3"
@@ -112,7 +114,7 @@ const char *const sql_text[SQL_N] = {
                      " UNION SELECT subject, category FROM listing"
                      " ORDER BY subject, category",
 
-    [SQL_COUNT_SUBJECTS] = "SELECT count(*) FROM (SELECT DISTINCT subject FROM opinion UNION SELECT DISTINCT subject FROM evidence)",
+    [SQL_COUNT_SUBJECTS] = "SELECT count(*) FROM (SELECT subject FROM opinion UNION SELECT subject FROM evidence)",
     [SQL_COUNT_EVIDENCE] = "SELECT count(*) FROM evidence",
     [SQL_COUNT_OPINIONS] = "SELECT count(*) FROM opinion",
     [SQL_COUNT_BATCHES] = "SELECT count(*), coalesce(sum(length(frame)), 0) FROM batch",

@@ -13,6 +13,12 @@
 /* Somebody else moves the WAL back into the file, by store_checkpoint(); if nobody does, the writer must, or the disk fills. */
 enum { WAL_BYTES_MAX = 256 << 20 };
 
+const char *const meta_counts[COUNT_N] = {
+    [COUNT_JOURNAL] = "journal_n", [COUNT_BATCHES] = "batches_n", [COUNT_BATCH_BYTES] = "batch_bytes",
+    [COUNT_EVIDENCE] = "evidence_n", [COUNT_OPINIONS] = "opinions_n", [COUNT_LISTINGS] = "listings_n",
+    [COUNT_SUBJECTS] = "subjects_n",
+};
+
 static int take_lock(const char *path, int *fd, char *why)
 {
     char lock[4096];
@@ -69,6 +75,7 @@ int store_reload(struct store *s)
     int64_t rescan = 0;
     run_stop(&s->journal);
     run_stop(&s->opinions);
+    memset(s->counted, 0, sizeof s->counted);
     int rc = meta_number(&s->db, META_RESCAN, &rescan);
     if (rc == 0)
         rc = meta_number(&s->db, META_PREFIXES, &s->prefixes);
@@ -80,9 +87,20 @@ int store_reload(struct store *s)
     return rc;
 }
 
+static int put_counts(struct store *s)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < COUNT_N; i++) {
+        if (s->counted[i] != 0)
+            rc = meta_add(&s->db, meta_counts[i], s->counted[i]);
+        s->counted[i] = 0;
+    }
+    return rc;
+}
+
 int store_end(struct store *s, int rc)
 {
-    rc = db_end(&s->db, rc);
+    rc = db_end(&s->db, rc == 0 ? put_counts(s) : rc);
     if (rc != 0) {
         store_reload(s);
         return rc;
@@ -104,9 +122,12 @@ int store_open(const char *path, bool create, struct store **out, char *why)
         return -ENOMEM;
     }
     s->lock_fd = -1;
-    int rc = db_check_file(path, create, why);
+    /* The lock first: to look at the file of a store that this very process has open would drop SQLite's locks on it. */
+    int rc = create ? 0 : db_check_exists(path, why);
     if (rc == 0)
         rc = take_lock(path, &s->lock_fd, why);
+    if (rc == 0)
+        rc = db_check_file(path, create, why);
     if (rc == 0)
         rc = db_open_writer(&s->db, path, why);
     if (rc == 0) {

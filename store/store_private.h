@@ -24,6 +24,11 @@
 #define META_CLEAN "clean"
 #define META_NONCE "nonce"
 
+/* Rows of a table, kept by the writer so that nobody has to count them: META_COUNTS gives their names in meta. */
+enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_SUBJECTS, COUNT_N };
+extern const char *const meta_counts[COUNT_N];
+enum { SUBJECTS_EXACT_MAX = 20000 };        /* rows up to which subjects are counted when asked; beyond, the last pass's number is given */
+
 /* IPv4 lengths 16 to 32 in bits 0 to 16, IPv6 lengths 32 to 64 in bits 20 to 52. */
 #define PREFIX_BIT_IP4(len) ((len) - 16)
 #define PREFIX_BIT_IP6(len) ((len) - 32 + 20)
@@ -39,6 +44,7 @@ struct store {
     struct listing_change *changes;         /* since the last store_take_changes() */
     size_t changes_n, changes_room;
     size_t journal_n, batches_n;            /* not folded yet */
+    int64_t counted[COUNT_N];               /* what this transaction adds */
     struct run journal, opinions;           /* what of it is read ahead */
     int64_t prefixes;                       /* as in meta */
     bool rescan, recheck;                   /* a pass over all keys, or over the listings for protection, is under way */
@@ -47,6 +53,9 @@ struct store {
     int64_t swept_s;                        /* when the last pass over own evidence ended; 0: none since opening */
     struct subject sweep_at;
     uint16_t sweep_category;
+    int64_t census_s;                       /* when subjects were last counted; 0: not since opening */
+    struct subject census_at;
+    int64_t census_n;
     bool floors_raised;                     /* some member may have batches below its floor */
     int wal_pages;                          /* after the last commit */
 };
@@ -60,7 +69,7 @@ int store_end(struct store *s, int rc);
 int store_count_backlog(struct store *s);
 
 /* The rest within a transaction. store_put_floor(): only upwards. */
-int store_put_batch(struct store *s, int64_t member, const struct store_batch *b);
+int store_put_batch(struct store *s, int64_t member, const struct store_batch *b, bool *stored);
 int store_start_rescan(struct store *s);
 int store_start_rebuild(struct store *s);
 int store_put_floor(struct store *s, struct known_member *m, uint32_t epoch, uint64_t seq);

@@ -182,8 +182,9 @@ static int pass_over(struct telling *t)
 
 static int keep(struct telling *t, const struct told_batch *told)
 {
-    int rc = store_put_batch(t->s, t->self, &told->name);
-    if (rc == 0 && sqlite3_changes(t->s->db.sql) == 0)
+    bool stored = false;
+    int rc = store_put_batch(t->s, t->self, &told->name, &stored);
+    if (rc == 0 && !stored)
         rc = -EEXIST;                          /* two batches with one number: never */
     if (rc == 0)
         rc = pass_over(t);

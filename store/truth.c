@@ -32,6 +32,7 @@ int store_add_reports(struct store *s, const struct store_report *reports, size_
     int rc = db_begin(&s->db);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = add_report(s, &reports[i], now_s);
+    s->counted[COUNT_JOURNAL] = (int64_t)n;
     rc = store_end(s, rc);
     if (rc == 0)
         s->journal_n += n;
@@ -62,7 +63,7 @@ int store_put_floor(struct store *s, struct known_member *m, uint32_t epoch, uin
     return 0;
 }
 
-int store_put_batch(struct store *s, int64_t member, const struct store_batch *b)
+int store_put_batch(struct store *s, int64_t member, const struct store_batch *b, bool *stored)
 {
     struct query q = query(&s->db, SQL_BATCH_ADD);
     query_int(&q, member);
@@ -73,7 +74,11 @@ int store_put_batch(struct store *s, int64_t member, const struct store_batch *b
     query_int(&q, (int64_t)b->floor_seq);
     query_int(&q, b->time_s);
     query_blob(&q, b->frame.at, b->frame.len);
-    return query_run(&q);
+    int rc = query_run(&q);
+    *stored = rc == 0 && sqlite3_changes(s->db.sql) > 0;
+    s->counted[COUNT_BATCHES] += *stored;
+    s->counted[COUNT_BATCH_BYTES] += *stored ? (int64_t)b->frame.len : 0;
+    return rc;
 }
 
 /* SQLite's integers are signed; nobody counts that far. */
@@ -94,10 +99,9 @@ static int add_batch(struct store *s, struct store_batch *b)
     struct known_member *m = rc == 0 ? names_member(&s->names, id) : NULL;
     if (m == NULL || below(b->epoch, b->seq, m->floor_epoch, m->floor_seq))
         return rc;
-    rc = store_put_batch(s, id, b);
+    rc = store_put_batch(s, id, b, &b->stored);
     if (rc != 0)
         return rc;
-    b->stored = sqlite3_changes(s->db.sql) > 0;
     if (!b->stored || below(b->epoch, b->seq, b->floor_epoch, b->floor_seq))
         return 0;
     return store_put_floor(s, m, b->floor_epoch, b->floor_seq);

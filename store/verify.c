@@ -209,6 +209,32 @@ int verify_batches(struct verify *v)
     return rc;
 }
 
+/* ---- counts */
+
+static int check_count(struct verify *v, enum store_count which, enum sql counting)
+{
+    uint64_t real = 0;
+    int64_t kept = 0;
+    int rc = count_rows(v, counting, &real);
+    if (rc == 0)
+        rc = meta_number(&v->r->db, meta_counts[which], &kept);
+    if (rc == 0 && (int64_t)real != kept)
+        verify_problem(v, "%s is %lld, but %llu are there", meta_counts[which], (long long)kept, (unsigned long long)real);
+    return rc;
+}
+
+static int check_counts(struct verify *v)
+{
+    int rc = check_count(v, COUNT_JOURNAL, SQL_JOURNAL_COUNT);
+    if (rc == 0)
+        rc = check_count(v, COUNT_BATCHES, SQL_COUNT_BATCHES);
+    if (rc == 0)
+        rc = check_count(v, COUNT_EVIDENCE, SQL_COUNT_EVIDENCE);
+    if (rc == 0)
+        rc = check_count(v, COUNT_OPINIONS, SQL_COUNT_OPINIONS);
+    return rc == 0 ? check_count(v, COUNT_LISTINGS, SQL_COUNT_LISTINGS) : rc;
+}
+
 /* ---- */
 
 static int check_all(struct verify *v)
@@ -220,6 +246,8 @@ static int check_all(struct verify *v)
         rc = check_records(v);
     if (rc == 0)
         rc = verify_batches(v);
+    if (rc == 0)
+        rc = check_counts(v);
     return rc == 0 ? verify_scores(v) : rc;
 }
 

@@ -7,13 +7,25 @@ static int run_for(struct store *s, enum sql which, int64_t member)
     return query_run(&q);
 }
 
+static int uncount_batches(struct store *s, int64_t member, uint64_t *n)
+{
+    struct query q = query(&s->db, SQL_BATCH_SIZES);
+    query_int(&q, member);
+    if (query_row(&q)) {
+        *n = (uint64_t)column_int(&q, 0);
+        s->counted[COUNT_BATCHES] -= column_int(&q, 0);
+        s->counted[COUNT_BATCH_BYTES] -= column_int(&q, 1);
+    }
+    return query_end(&q);
+}
+
 /* The number of the forgotten member stays with its opinions until a pass over all keys has taken them out; should the
  * member come back meanwhile, it gets a new number. */
 static int forget(struct store *s, int64_t member, uint64_t *batches_n)
 {
-    int rc = run_for(s, SQL_BATCH_PURGE, member);
+    int rc = uncount_batches(s, member, batches_n);
     if (rc == 0)
-        *batches_n = (uint64_t)sqlite3_changes64(s->db.sql);
+        rc = run_for(s, SQL_BATCH_PURGE, member);
     if (rc == 0)
         rc = run_for(s, SQL_RECORD_PURGE, member);
     if (rc == 0)
@@ -42,7 +54,11 @@ int store_purge(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s, u
 
 int store_start_rebuild(struct store *s)
 {
-    int rc = db_exec(&s->db, "DELETE FROM opinion");
+    int64_t opinions_n = 0;
+    int rc = meta_number(&s->db, meta_counts[COUNT_OPINIONS], &opinions_n);
+    if (rc == 0)
+        rc = db_exec(&s->db, "DELETE FROM opinion");
+    s->counted[COUNT_OPINIONS] = -opinions_n;
     if (rc == 0)
         rc = meta_set_number(&s->db, META_FOLDED, 0);
     if (rc == 0)

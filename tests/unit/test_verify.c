@@ -490,6 +490,7 @@ static void verify_finds_planted_faults(void **state)
         { "INSERT INTO listing SELECT x'04c000020a20', category, zone, since_s, until_s, due_s, minute_s, score_micro, groups FROM listing LIMIT 1",
           "does not uphold it" },
         { "UPDATE evidence SET black_micro = 1", "does not uphold it" },
+        { "UPDATE meta SET number = number + 1 WHERE name = 'listings_n'", "listings_n is 4, but 3 are there" },
         { "UPDATE meta SET bytes = zeroblob(32) WHERE name = 'policy_digest'", "another configuration" },
     };
     (void)state;
