@@ -69,15 +69,29 @@ static int make_parents(const char *path)
     return 0;
 }
 
+/* Nobody who writes a zone leaves anything but a plain file here: a symbolic link, a pipe or a second name of another file is in the way, and would be for good. A plain file
+ * stays, since another process may be at work on it, which only its lock tells. */
+static int clear_place(const char *beside)
+{
+    struct stat there;
+    if (lstat(beside, &there) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (S_ISREG(there.st_mode) && there.st_nlink == 1)
+        return 0;
+    return unlink(beside) < 0 ? -errno : 0;
+}
+
 /* The lock keeps a second process from writing into the same file. Whoever gets it only when the first has renamed the file holds the live zone
  * in its hands, hence the second look. */
 static int open_beside(const char *beside, int *out)
 {
     struct stat mine, there;
+    int rc = clear_place(beside);
+    if (rc != 0)
+        return rc;
     int fd = open(beside, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return -errno;
-    int rc = 0;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
     else if (fstat(fd, &mine) < 0 || lstat(beside, &there) < 0 || mine.st_ino != there.st_ino || mine.st_dev != there.st_dev)

@@ -379,6 +379,30 @@ static void a_second_writer_is_sent_away(void **state)
     wrote();      /* what a crash left beside is no hindrance */
 }
 
+static void what_lies_in_the_way_beside_is_removed_and_not_followed(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "a symbolic link", "a dangling link", "a second name", "a pipe" };
+    char beside[CONFIG_PATH_MAX + 8], victim[96];
+    snprintf(beside, sizeof beside, "%s.new", zone.file);
+    snprintf(victim, sizeof victim, "%s/victim", dir);
+    for (int kind = 0; kind < 4; kind++) {
+        FILE *f = fopen(victim, "w");
+        fputs("precious", f);
+        fclose(f);
+        int made = kind == 0 ? symlink(victim, beside) : kind == 1 ? symlink("/nonexistent/file", beside) : kind == 2 ? link(victim, beside) : mkfifo(beside, 0644);
+        assert_int_equal(made, 0);
+        int rc = write_at(NOW + kind, NULL);
+        if (rc != 0)
+            fail_msg("%s: %s", kinds[kind], why);
+        char *kept = content(victim);
+        assert_string_equal(kept, "precious");
+        free(kept);
+        assert_int_equal(access(beside, F_OK), -1);
+        assert_int_equal(zone_file_verify(zone.file), 0);
+    }
+}
+
 static void any_damage_is_seen(void **state)
 {
     (void)state;
@@ -461,6 +485,7 @@ int main(void)
         test(a_full_disk_leaves_the_old_zone),
         test(a_path_that_cannot_be_is_said_with_its_cause),
         test(a_second_writer_is_sent_away),
+        test(what_lies_in_the_way_beside_is_removed_and_not_followed),
         test(any_damage_is_seen),
         test(a_file_of_somebody_else_is_told_apart),
         test(a_zone_can_go_down_a_pipe),
