@@ -92,3 +92,23 @@ bool name_is_public_suffix(const char *name)
 
     return list != NULL && psl_is_public_suffix2(list, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
 }
+
+bool name_is_special(const char *name)
+{
+    static const char *const tops[] = {
+        "arpa",            /* RFC 3172; home.arpa: RFC 8375 */
+        "internal",        /* set aside by ICANN for private use */
+        "invalid",         /* RFC 6761 */
+        "local",           /* RFC 6762 */
+        "localdomain",     /* in no registry, but what many a host calls itself */
+        "localhost",       /* RFC 6761 */
+        "onion",           /* RFC 7686 */
+    };
+    const char *dot = strrchr(name, '.'), *top = dot != NULL ? dot + 1 : name;
+
+    for (size_t i = 0; i < sizeof tops / sizeof tops[0]; i++) {
+        if (strcmp(top, tops[i]) == 0)
+            return true;
+    }
+    return false;
+}

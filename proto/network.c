@@ -17,6 +17,7 @@ static const struct range {
     { IP4(169, 254, 0, 0), IP4(169, 254, 255, 255) },      /* link-local */
     { IP4(172, 16, 0, 0), IP4(172, 31, 255, 255) },        /* private */
     { IP4(192, 0, 0, 0), IP4(192, 0, 0, 255) },            /* IETF protocol assignments */
+    { IP4(192, 88, 99, 0), IP4(192, 88, 99, 255) },        /* was the 6to4 relay anycast, RFC 7526 */
     { IP4(192, 168, 0, 0), IP4(192, 168, 255, 255) },      /* private */
     { IP4(198, 18, 0, 0), IP4(198, 19, 255, 255) },        /* benchmarking */
     { IP4(224, 0, 0, 0), IP4(255, 255, 255, 255) },        /* multicast, reserved, broadcast */

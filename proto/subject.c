@@ -102,7 +102,11 @@ static int parse_name(const char *text, size_t len, struct subject *out, const c
 {
     char name[NAME_MAX_BYTES + 1];
 
-    if (name_canonical(text, len, name) != 0 || strchr(name, '.') == NULL)
+    if (name_canonical(text, len, name) != 0)
+        return fail(reason, WHY_FORM, -EINVAL);
+    if (name_is_special(name))
+        return fail(reason, WHY_PROTECTED, -EACCES);
+    if (strchr(name, '.') == NULL)
         return fail(reason, WHY_FORM, -EINVAL);
     if (name_is_public_suffix(name))
         return fail(reason, WHY_WIDE, -ERANGE);
@@ -310,5 +314,8 @@ bool subject_is_reserved(const struct subject *s)
 
     if (subject_network(s, &n))
         return network_touches_reserved(&n);
-    return subject_kind(s) == SUBJECT_NAME && name_is_public_suffix(subject_text(s, name));
+    if (subject_kind(s) != SUBJECT_NAME)
+        return false;
+    subject_text(s, name);
+    return name_is_special(name) || name_is_public_suffix(name);
 }

@@ -38,7 +38,7 @@ void subject_sender_key(const char *federation, const char *secret, uint8_t out[
 
 /* Reads one word of text. `sender_key` as from subject_sender_key(). On failure *out is as it was and *reason, a
  * constant, says why in the words that the report socket answers ("protected", "too wide", "not an address or a name ...").
- * 0; -EINVAL not a subject; -EACCES a network that is never listed (loopback, private, ...; RFC 6890);
+ * 0; -EINVAL not a subject; -EACCES a network or name that is never listed (loopback, private, ...; RFC 6890, RFC 6761);
  * -ERANGE too wide a prefix or a public suffix. */
 int subject_parse(const char *text, size_t len, const uint8_t sender_key[HASH_BYTES],
                   struct subject *out, const char **reason);
@@ -59,7 +59,7 @@ char *subject_text(const struct subject *s, char out[SUBJECT_TEXT_MAX]);
 int subject_compare(const struct subject *a, const struct subject *b);
 
 /* True if the subject is never listed, whatever the configuration says: it lies in a reserved network or holds one, or it is a
- * public suffix. */
+ * special name (name_is_special()) or a public suffix. */
 bool subject_is_reserved(const struct subject *s);
 
 #endif

@@ -98,7 +98,7 @@ static void a_name_is_lower_case_a_labels(void **state)
         { "bad.example", "bad.example" }, { "BAD.Example.", "bad.example" }, { "b\xc3\xbc" "cher.example", "xn--bcher-kva.example" },
         { "B\xc3\x9c" "CHER.Example", "xn--bcher-kva.example" }, { "xn--bcher-kva.example", "xn--bcher-kva.example" },
         { "_dmarc.bad.example", "_dmarc.bad.example" }, { "1-2-3-4.dyn.example", "1-2-3-4.dyn.example" },
-        { "7.2.0.192.in-addr.arpa", "7.2.0.192.in-addr.arpa" }, { "4.example.museum", "4.example.museum" },
+        { "7.2.0.192.rev.example", "7.2.0.192.rev.example" }, { "4.example.museum", "4.example.museum" },
         { "example.co.uk", "example.co.uk" }, { "a.b", "a.b" },
     };
     (void)state;
@@ -121,7 +121,7 @@ static void what_looks_like_an_address_is_no_name(void **state)
 static void what_is_no_name_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "", ".", "..", "localhost", "com", "bad..example", ".bad.example", "bad.example..", "-bad.example", "bad-.example", "ba d.example",
+        "", ".", "..", "localhorst", "com", "bad..example", ".bad.example", "bad.example..", "-bad.example", "bad-.example", "ba d.example",
         "bad!.example", "bad.example/24", "bad.example:25", "\xff\xfe.example", "bad.1", "bad.123", "bad._tcp", "*.example", "bad.example\n", "sender:",
         "a123456789012345678901234567890123456789012345678901234567890123.example",      /* a label of 64 */
     };
@@ -186,10 +186,52 @@ static void prefixes_wider_than_the_floor_are_too_wide(void **state)
 static void public_suffixes_are_too_wide(void **state)
 {
     static const char *const texts[] = {
-        "co.uk", "CO.UK.", "github.io", "compute.amazonaws.com", "xn--55qx5d.cn", "\xe5\x85\xac\xe5\x8f\xb8.cn", "foo.ck", "in-addr.arpa",
+        "co.uk", "CO.UK.", "github.io", "compute.amazonaws.com", "xn--55qx5d.cn", "\xe5\x85\xac\xe5\x8f\xb8.cn", "foo.ck",
     };
     (void)state;
     assert_refused(texts, COUNT(texts), -ERANGE, "too wide");
+}
+
+static void special_names_are_protected(void **state)
+{
+    static const char *const texts[] = {
+        "localhost", "LocalHost.", "mail.localhost", "localhost.localdomain", "mx.localdomain", "localdomain", "printer.local", "a.b.onion", "arpa", "in-addr.arpa",
+        "7.2.0.192.in-addr.arpa", "router.home.arpa", "mail.invalid", "db.corp.internal",
+    };
+    static const struct text_case ordinary[] = {
+        { "bad.test", "bad.test" }, { "bad.example", "bad.example" }, { "example.com", "example.com" }, { "mx.example.net", "mx.example.net" },
+        { "example.org", "example.org" }, { "local.example", "local.example" }, { "mylocalhost.example", "mylocalhost.example" }, { "onion.bad.example", "onion.bad.example" },
+        { "mail.notlocal", "mail.notlocal" }, { "mail.localhosts", "mail.localhosts" },
+    };
+    (void)state;
+    assert_refused(texts, COUNT(texts), -EACCES, "protected");
+    assert_texts(ordinary, COUNT(ordinary));
+}
+
+/* A peer sends keys, not texts. */
+static void a_key_of_a_special_name_is_reserved(void **state)
+{
+    static const struct { const char *key; bool reserved; } cases[] = {
+        { "\x10" "localhost.localdomain", true }, { "\x10" "mx.local", true }, { "\x10" "7.2.0.192.in-addr.arpa", true }, { "\x10" "x.onion", true },
+        { "\x10" "mx.invalid", true }, { "\x10" "mx.internal", true }, { "\x10" "router.home.arpa", true }, { "\x10" "mx.localhost", true },
+        { "\x10" "bad.test", false }, { "\x10" "bad.example", false }, { "\x10" "example.com", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct subject s;
+        assert_int_equal(subject_from_key((const uint8_t *)cases[i].key, strlen(cases[i].key), &s), 0);
+        if (subject_is_reserved(&s) != cases[i].reserved)
+            fail_msg("%s: got %d", cases[i].key + 1, !cases[i].reserved);
+    }
+}
+
+static void the_relays_of_6to4_are_protected(void **state)
+{
+    static const char *const inside[] = { "192.88.99.1", "192.88.99.0/24", "192.88.0.0/16" };
+    static const struct text_case beside[] = { { "192.88.98.255", "192.88.98.255" }, { "192.88.100.0", "192.88.100.0" } };
+    (void)state;
+    assert_refused(inside, COUNT(inside), -EACCES, "protected");
+    assert_texts(beside, COUNT(beside));
 }
 
 static void an_unknown_top_level_domain_makes_nothing_public(void **state)
@@ -443,6 +485,9 @@ int main(void)
         cmocka_unit_test(reserved_networks_are_protected),
         cmocka_unit_test(prefixes_wider_than_the_floor_are_too_wide),
         cmocka_unit_test(public_suffixes_are_too_wide),
+        cmocka_unit_test(special_names_are_protected),
+        cmocka_unit_test(a_key_of_a_special_name_is_reserved),
+        cmocka_unit_test(the_relays_of_6to4_are_protected),
         cmocka_unit_test(an_unknown_top_level_domain_makes_nothing_public),
         cmocka_unit_test(a_sender_is_one_hash_however_it_is_written),
         cmocka_unit_test(a_malformed_sender_is_refused),
