@@ -192,8 +192,7 @@ int db_open_reader(struct db *d, const char *path, char *why)
     if (rc == 0 && version != DB_SCHEMA)
         rc = say(why, -EPROTO, path, "not brought up to date yet; start hearsayd once");
     if (rc == 0)
-        rc = db_exec(d, "PRAGMA query_only = 1; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;"
-                        "PRAGMA mmap_size = 1073741824");
+        rc = db_exec(d, "PRAGMA query_only = 1; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY");
     if (rc != 0)
         db_close(d);
     return rc;
