@@ -1,20 +1,25 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "node/config.h"
 #include "node/daemon.h"
 #include "node/log.h"
+#include "proto/identity.h"
+#include "store/db.h"
 
 static const char usage[] =
     "Usage: hearsayd [-c FILE] [-t]\n"
     "The node of a hearsay coalition. Runs in the foreground and logs to stderr; SIGHUP reads peers, trust, categories and zones again.\n"
     "\n"
     "  -c, --config FILE    the configuration, /etc/hearsay/hearsay.conf if not given (or $HEARSAY_CONF)\n"
-    "  -t, --test           check the configuration and exit: 0 good, 2 not\n"
+    "  -t, --test           check the configuration, the keys and the database as they are, change nothing, and exit: 0 good, 2 not\n"
     "      --help-config    list every option of the configuration with its default\n"
     "  -V, --version        print the version and exit\n"
     "  -h, --help           print this and exit\n"
@@ -43,6 +48,108 @@ static size_t zones_with_a_file(const struct policy *p)
     return n;
 }
 
+/* ---- what a start would refuse, as far as a look can tell */
+
+enum { SQLITE_HEADER_BYTES = 100, SQLITE_USER_VERSION_AT = 60, SQLITE_APPLICATION_AT = 68 };    /* https://www.sqlite.org/fileformat.html, section 1.3 */
+
+static int check_identity(const struct config *c)
+{
+    struct identity *id = NULL;
+    bool has_database = access(c->database, F_OK) == 0;
+    int rc = identity_load(c->identity, &id);
+
+    identity_destroy(&id);
+    if (rc == 0 || (rc == -ENOENT && !has_database))
+        return 0;                          /* a first start makes it */
+    fprintf(stderr, "hearsayd: %s: %s\n", c->identity,
+            rc == -EACCES   ? "can be read by others than its owner; it must have mode 0600 (chmod 600)"
+            : rc == -EPERM  ? "cannot be read by this user; it must belong to the user that the node runs as (chown)"
+            : rc == -ENOENT ? "is not there, but the database is: put the key file back from a copy, or move the database away to start as a new member"
+            : rc == -EINVAL ? "is not an identity file"
+                            : strerror(-rc));
+    return rc;
+}
+
+static uint32_t number_at(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | (uint32_t)at[3];
+}
+
+static const char *what_is_wrong(const uint8_t *head, ssize_t len)
+{
+    uint32_t application, version;
+
+    if (len == 0)
+        return NULL;                       /* an empty file becomes a database */
+    if (len < SQLITE_HEADER_BYTES || memcmp(head, "SQLite format 3", 16) != 0)
+        return "is not a database; name another file, or restore it from a copy";
+    application = number_at(head + SQLITE_APPLICATION_AT);
+    version = number_at(head + SQLITE_USER_VERSION_AT);
+    if (application != DB_APPLICATION && (application != 0 || version != 0))
+        return "is a database of another program; name another file";
+    return version > DB_SCHEMA ? "was written by a newer hearsay; upgrade this one, or restore the backup made before" : NULL;
+}
+
+/* Reads the file's head by itself: SQLite would make files beside the database, which then might belong to the wrong user. */
+static int check_database(const struct config *c)
+{
+    uint8_t head[SQLITE_HEADER_BYTES];
+    const char *wrong;
+    ssize_t len;
+    int fd = open(c->database, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    len = fd < 0 ? -1 : read(fd, head, sizeof head);
+    wrong = len < 0 ? strerror(errno) : what_is_wrong(head, len);
+    if (wrong == NULL && access(c->database, W_OK) != 0)
+        wrong = "cannot be written to by this user; it must belong to the user that the node runs as (chown)";
+    if (wrong != NULL)
+        fprintf(stderr, "hearsayd: %s: %s\n", c->database, wrong);
+    if (fd >= 0)
+        close(fd);
+    return wrong == NULL ? 0 : -EINVAL;
+}
+
+/* The directory of the zone, or the first one above it that is there: those below are made. A node runs without, hence only a warning. */
+static void warn_of_zone(const char *file)
+{
+    char dir[CONFIG_PATH_MAX];
+    char *slash;
+    int found = -1;
+
+    snprintf(dir, sizeof dir, "%s", file);
+    while (found != 0 && (slash = strrchr(dir, '/')) != NULL) {
+        slash[slash == dir] = '\0';
+        found = access(dir, F_OK);
+        if (slash == dir)
+            break;
+    }
+    if (found == 0 && access(dir, W_OK | X_OK) != 0)
+        fprintf(stderr, "hearsayd: warning: %s cannot be written: %s: %s\n", file, dir, strerror(errno));
+}
+
+/* 0 or an exit status. The lengths of socket paths were checked with the configuration. */
+static int check(const struct config *c)
+{
+    int wrong_identity = check_identity(c), wrong_database = check_database(c);      /* both are said */
+
+    for (size_t i = 0; i < c->policy->zones_n; i++) {
+        if (c->policy->zones[i].name[0] != '\0')
+            warn_of_zone(c->zones[i].file);
+    }
+    return wrong_identity != 0 || wrong_database != 0 ? EXIT_BAD_CONFIG : 0;
+}
+
+static int test_and_say(const char *path, const struct config *c)
+{
+    int status = check(c);
+
+    if (status == 0)
+        printf("%s: good: %zu peers, %zu zones, %zu categories\n", path, c->peers_n, zones_with_a_file(c->policy), c->policy->categories_n);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -53,7 +160,7 @@ int main(int argc, char **argv)
     char why[CONFIG_WHY_MAX];
     struct config *c = NULL;
     bool test = false;
-    int opt;
+    int opt, status;
 
     while ((opt = getopt_long(argc, argv, "c:tVh", options, NULL)) != -1) {
         switch (opt) {
@@ -74,9 +181,9 @@ int main(int argc, char **argv)
         return EXIT_BAD_CONFIG;
     }
     if (test) {
-        printf("%s: good: %zu peers, %zu zones, %zu categories\n", path, c->peers_n, zones_with_a_file(c->policy), c->policy->categories_n);
+        status = test_and_say(path, c);
         config_free(&c);
-        return 0;
+        return status;
     }
     log_open(c->log_level);
     signal(SIGPIPE, SIG_IGN);
