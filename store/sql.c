@@ -27,6 +27,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_RECORD_ADD] = "INSERT OR IGNORE INTO record(member, serial, frame) VALUES(?1, ?2, ?3)",
     [SQL_RECORD_GET] = "SELECT frame FROM record WHERE member = ?1 AND serial = ?2",
     [SQL_RECORD_EACH] = "SELECT frame FROM record WHERE member = ?1 ORDER BY serial DESC",
+    [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE member = ?1 AND serial < (SELECT serial FROM record WHERE member = ?1 ORDER BY serial DESC LIMIT 1 OFFSET ?2)",
     [SQL_RECORD_PURGE] = "DELETE FROM record WHERE member = ?1",
 
     [SQL_JOURNAL_ADD] = "INSERT INTO journal(subject, category, verb, count, cause, time_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",

@@ -20,7 +20,7 @@
 
 struct store;
 
-enum { STORE_WHY_MAX = 256, NONCE_BYTES = 16 };
+enum { STORE_WHY_MAX = 256, NONCE_BYTES = 16, STORE_RECORDS_MAX = 64 };
 
 /* Opens, or with `create` makes, the file (mode 0600) and takes the lock `path`-lock. `why`, STORE_WHY_MAX bytes, says on failure what is wrong and what to do.
  * -ENOENT (no file and not create), -EEXIST is never said, -EPROTO newer schema than ours, -EBADMSG not a database or corrupt,
@@ -55,7 +55,7 @@ struct store_batch {
     bool stored;                                            /* out: false for one that was there before (not an error) */
 };
 int store_add_batches(struct store *s, struct store_batch *batches, size_t n, int64_t now_s);
-/* A verified record. Lower serials than the stored one are kept too: old batches need their keys. */
+/* A verified record. Lower serials than the stored one are kept too, since old batches need their keys: of each member the newest STORE_RECORDS_MAX. */
 int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
 
 /* ---- derived */

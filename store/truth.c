@@ -126,6 +126,15 @@ int store_add_batches(struct store *s, struct store_batch *batches, size_t n, in
 
 /* ---- records */
 
+/* The mesh forgets those below the newest, too: what they signed cannot be passed on any more. */
+static int prune_records(struct store *s, int64_t member)
+{
+    struct query q = query(&s->db, SQL_RECORD_PRUNE);
+    query_int(&q, member);
+    query_int(&q, STORE_RECORDS_MAX - 1);
+    return query_run(&q);
+}
+
 int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame)
 {
     int64_t id = 0;
@@ -141,5 +150,7 @@ int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t se
         query_blob(&q, frame.at, frame.len);
         rc = query_run(&q);
     }
+    if (rc == 0)
+        rc = prune_records(s, id);
     return store_end(s, rc);
 }

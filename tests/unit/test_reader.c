@@ -438,6 +438,31 @@ static void records_come_with_the_newest_first(void **state)
     done(&a);
 }
 
+static int count_record(void *ctx, const struct record *rec, struct bytes frame)
+{
+    unsigned *n = ctx;
+    (void)rec;
+    (void)frame;
+    ++*n;
+    return 0;
+}
+
+static void of_each_member_only_the_newest_records_stay(void **state)
+{
+    struct asked a;
+    unsigned n = 0;
+    (void)state;
+    ask(&a);
+    for (uint64_t serial = 2; serial <= STORE_RECORDS_MAX + 20; serial++)
+        assert_int_equal(store_add_record(a.w.store, a.w.records[1].root, serial, (struct bytes){ a.w.frames[1], a.w.frame_lens[1] }), 0);
+    assert_int_equal(reader_records(a.r, a.w.records[1].root, count_record, &n), 0);
+    assert_int_equal(n, STORE_RECORDS_MAX);
+    n = 0;
+    assert_int_equal(reader_records(a.r, a.w.records[2].root, count_record, &n), 0);
+    assert_int_equal(n, 1);
+    done(&a);
+}
+
 static void counts_and_head_tell_what_is_there(void **state)
 {
     struct asked a;
@@ -495,6 +520,7 @@ int main(void)
         cmocka_unit_test(batches_are_named_by_origin_and_number),
         cmocka_unit_test(a_range_comes_highest_first_and_can_be_stopped),
         cmocka_unit_test(records_come_with_the_newest_first),
+        cmocka_unit_test(of_each_member_only_the_newest_records_stay),
         cmocka_unit_test(counts_and_head_tell_what_is_there),
         cmocka_unit_test(a_reader_cannot_write),
     };
