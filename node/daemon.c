@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
 #include "node/daemon_parts.h"
 #include "node/log.h"
 
-enum { STOP_GRACE_MS = 2000 };
+enum { STOP_GRACE_MS = 2000, RESULTS_PER_PUT = 256 };
 
 int64_t daemon_now_s(void)
 {
@@ -32,19 +33,27 @@ int64_t daemon_now_ms(void)
 
 /* ---- what the store thread says; on its thread */
 
-static void put_result(struct daemon *d, const struct result *r)
+static void put_results(struct daemon *d, const struct result *r, size_t n)
 {
     /* Cannot be full: no more reports are under way than the mailbox has places, with room left for works. */
-    if (mailbox_put(d->results, r) != 0)
-        log_error("internal: a result of the store thread was lost");
+    if (mailbox_put_many(d->results, r, n) != 0)
+        log_error("internal: results of the store thread were lost");
 }
 
-static void on_reported(void *ctx, struct report_ticket ticket, int rc)
+/* Many at a time: the main thread then wakes once for them, not for each. */
+static void on_reported(void *ctx, const struct report_ticket *tickets, size_t n, int rc)
 {
-    put_result(ctx, &(struct result){ .kind = RESULT_REPORT, .ticket = ticket, .rc = rc });
-}
+    struct result run[RESULTS_PER_PUT];
 
-static void on_reported_all(void *ctx) { (void)ctx; }
+    while (n > 0) {
+        size_t m = n < RESULTS_PER_PUT ? n : RESULTS_PER_PUT;
+        for (size_t i = 0; i < m; i++)
+            run[i] = (struct result){ .kind = RESULT_REPORT, .ticket = tickets[i], .rc = rc };
+        put_results(ctx, run, m);
+        tickets += m;
+        n -= m;
+    }
+}
 
 static void on_batch_stored(void *ctx, const struct batch_name *name, int rc, bool fresh)
 {
@@ -77,7 +86,7 @@ static void on_worked(void *ctx, enum store_work work, void *token, int rc, uint
 {
     if (work == STORE_WORK_POLICY && rc == 0)
         reload_policy_in_force(ctx);
-    put_result(ctx, &(struct result){ .kind = RESULT_WORK, .work = work, .token = token, .rc = rc, .n = n });
+    put_results(ctx, &(struct result){ .kind = RESULT_WORK, .work = work, .token = token, .rc = rc, .n = n }, 1);
 }
 
 /* ---- what the mesh thread says; on its thread */
@@ -93,7 +102,6 @@ static void on_mesh_record(void *ctx, const struct record *rec, struct bytes fra
 {
     struct daemon *d = ctx;
 
-    log_info("mesh: %s has a new record, serial %llu", rec->name, (unsigned long long)rec->serial);
     if (store_thread_record(d->store, rec->root, rec->serial, frame) != 0)
         log_warning("mesh: the record of %s could not be stored now; it will be asked for again", rec->name);
 }
@@ -380,7 +388,7 @@ static int load_identity(struct daemon *d, char *why)
 static int open_store(struct daemon *d, char *why)
 {
     const struct store_thread_handlers h = {
-        .ctx = d, .reported = on_reported, .reported_all = on_reported_all, .batch_stored = on_batch_stored,
+        .ctx = d, .reported = on_reported, .batch_stored = on_batch_stored,
         .own = on_own, .changes = on_changes, .worked = on_worked,
     };
     char nonce_path[CONFIG_PATH_MAX + 8];

@@ -94,35 +94,58 @@ static bool is_light(const struct store_thread *t, size_t n)
     return n <= LIGHT_REPORTS && store_backlog(t->store) <= LIGHT_BACKLOG;
 }
 
+static int make_room(struct store_thread *t, size_t n)
+{
+    struct store_report *reports;
+    struct report_ticket *tickets;
+
+    if (n <= t->turn_room)
+        return 0;
+    reports = realloc(t->turn, n * sizeof *reports);
+    if (reports == NULL)
+        return -ENOMEM;
+    t->turn = reports;
+    tickets = realloc(t->turn_tickets, n * sizeof *tickets);
+    if (tickets == NULL)
+        return -ENOMEM;
+    t->turn_tickets = tickets;
+    t->turn_room = n;
+    return 0;
+}
+
+static void answer_reports(struct store_thread *t, const struct report_input *in, size_t n, int rc)
+{
+    for (size_t i = 0; i < n;) {
+        size_t run = n - i < t->turn_room ? n - i : t->turn_room;
+        for (size_t j = 0; j < run; j++)
+            t->turn_tickets[j] = in[i + j].ticket;
+        if (run == 0)                /* no memory for a single one */
+            t->handlers.reported(t->handlers.ctx, &in[i].ticket, run = 1, rc);
+        else
+            t->handlers.reported(t->handlers.ctx, t->turn_tickets, run, rc);
+        i += run;
+    }
+}
+
 static bool do_reports(struct store_thread *t)
 {
     size_t n;
-    struct report_input *in = mailbox_take(t->reports, &n);
-    int rc = 0;
+    const struct report_input *in = mailbox_take(t->reports, &n);
+    int rc;
 
     if (n == 0)
         return false;
-    if (n > t->batch_of_reports_max) {
-        struct store_report *grown = realloc(t->batch_of_reports, n * sizeof *grown);
-        if (grown == NULL) {
-            rc = -ENOMEM;
-        } else {
-            t->batch_of_reports = grown;
-            t->batch_of_reports_max = n;
-        }
-    }
+    rc = make_room(t, n);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        t->batch_of_reports[i] = in[i].report;
+        t->turn[i] = in[i].report;
     if (rc == 0)
-        rc = store_add_reports(t->store, t->batch_of_reports, n, store_thread_now_s());
+        rc = store_add_reports(t->store, t->turn, n, store_thread_now_s());
     note_disk(t, rc, "store reports");
     atomic_fetch_add(rc == 0 ? &t->stored : &t->failed, n);
     atomic_fetch_add(&t->commits, 1);
-    if (is_light(t, n) && rc == 0)
+    if (rc == 0 && is_light(t, n))
         fold_slice(t, true);
-    for (size_t i = 0; i < n; i++)
-        t->handlers.reported(t->handlers.ctx, in[i].ticket, rc);
-    t->handlers.reported_all(t->handlers.ctx);
+    answer_reports(t, in, n, rc);
     t->reported_ms = clock_ms(CLOCK_MONOTONIC);
     return true;
 }

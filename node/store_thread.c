@@ -122,7 +122,8 @@ void store_thread_destroy(struct store_thread **t)
     mailbox_destroy(&(*t)->others, drop_other);
     if ((*t)->stop_fd >= 0)
         close((*t)->stop_fd);
-    free((*t)->batch_of_reports);
+    free((*t)->turn);
+    free((*t)->turn_tickets);
     free((*t)->database);
     free((*t)->nonce_path);
     free(*t);

@@ -19,10 +19,8 @@ enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD };
 /* All are called on the store thread and must not block. */
 struct store_thread_handlers {
     void *ctx;
-    /* A report is on disk (rc 0), or was not stored. */
-    void (*reported)(void *ctx, struct report_ticket ticket, int rc);
-    /* The results of this turn's reports are complete. */
-    void (*reported_all)(void *ctx);
+    /* These reports are on disk (rc 0), or none of them was stored. */
+    void (*reported)(void *ctx, const struct report_ticket *tickets, size_t n, int rc);
     void (*batch_stored)(void *ctx, const struct batch_name *name, int rc, bool fresh);
     /* An own batch to publish; frame is the handler's to free(). */
     void (*own)(void *ctx, const struct batch_name *name, uint8_t *frame, size_t len);

@@ -35,8 +35,9 @@ struct store_thread {
     struct mailbox *reports, *others;
     struct other_input *pending;     /* taken from `others` and not done yet */
     size_t pending_n, pending_at;
-    struct store_report *batch_of_reports;
-    size_t batch_of_reports_max;
+    struct store_report *turn;       /* the reports of one turn, and whom to answer */
+    struct report_ticket *turn_tickets;
+    size_t turn_room;
     bool settled, fold_more, tell_more;
     size_t fold_rows;                /* of a slice while reports keep coming */
     int64_t fold_at_ms, tell_at_ms;  /* not before */
