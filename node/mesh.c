@@ -64,6 +64,8 @@ void mesh_destroy(struct mesh **mp)
         return;
     for (size_t i = 0; i < m->members_n; i++)
         claims_forget(m->members[i]);            /* they name each other */
+    for (size_t i = 0; m->inflight != NULL && i < MESH_INFLIGHT_MAX; i++)
+        m->inflight[i].from = NULL;
     for (size_t i = 0; i < m->members_n; i++)
         member_destroy(m, m->members[i]);
     free(m->members);

@@ -33,6 +33,7 @@ enum {
     MESH_EPOCHS_MAX = 1024,            /* live epochs of one origin; then the oldest is forgotten */
     MESH_INFLIGHT_MAX = 4096,          /* batches handed out for storing and not yet acknowledged; then new ones are dropped and fetched later */
     MESH_INFLIGHT_BYTES_MAX = 64 * 1024 * 1024,   /* and their bytes; then the same */
+    MESH_INFLIGHT_SHARE = 4,           /* one neighbour may take one part in so many of both; then the same */
     MESH_STORE_TIMEOUT_MS = 60000,     /* a batch handed out and never acknowledged is forgotten, and fetched again */
     MESH_HELD_MAX = 65536,             /* live batches of one origin; then the oldest are forgotten: the newest by order stay, so this is still order-free */
     MESH_VERSIONS_MAX = 2,             /* batches with one (epoch, seq), the proof of equivocation; more are counted and dropped */

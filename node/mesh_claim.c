@@ -1,8 +1,106 @@
-/* What neighbours say they have. Nothing here is signed: a claim only leads to a fetch, and one that proves wrong is passed over for a while. */
+/* What neighbours say they have. Nothing here is signed: a claim only leads to a fetch. Whoever is asked in vain is struck for that origin,
+ * not for that claim: claims cost nothing, so a liar would have another at once. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "node/mesh_private.h"
+
+/* ---- how neighbours kept their word */
+
+struct standing *claim_standing(const struct member *o, const struct member *by)
+{
+    for (size_t i = 0; i < o->standings_n; i++) {
+        if (o->standings[i]->by == by)
+            return o->standings[i];
+    }
+    return NULL;
+}
+
+static struct standing *standing_make(struct mesh *m, struct member *o, struct member *by)
+{
+    size_t room = o->standings_room == 0 ? 4 : o->standings_room * 2;
+    struct standing *s = claim_standing(o, by);
+
+    if (s != NULL)
+        return s;
+    if (o->standings_n == o->standings_room) {
+        struct standing **grown = realloc(o->standings, room * sizeof(struct standing *));
+        if (grown == NULL) {
+            m->starved = true;
+            return NULL;
+        }
+        o->standings = grown;
+        o->standings_room = room;
+    }
+    s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        m->starved = true;
+        return NULL;
+    }
+    s->by = by;
+    s->forgiven_ms = m->now_ms - IGNORE_CLAIM_MS;
+    o->standings[o->standings_n++] = s;
+    return s;
+}
+
+static void standing_drop(struct member *o, const struct standing *s)
+{
+    for (size_t i = 0; i < o->standings_n; i++) {
+        if (o->standings[i] != s)
+            continue;
+        free(o->standings[i]);
+        o->standings[i] = o->standings[--o->standings_n];
+        return;
+    }
+}
+
+/* Without a claim and without a strike there is nothing to remember. */
+static void standing_check(struct member *o, const struct standing *s)
+{
+    if (s->claims_n == 0 && s->strikes == 0)
+        standing_drop(o, s);
+}
+
+void claim_kept(struct member *o, const struct member *by)
+{
+    struct standing *s = claim_standing(o, by);
+
+    o->barren_by = NULL;
+    if (s == NULL)
+        return;
+    s->strikes = s->broken = 0;
+    s->ignored_until_ms = 0;
+    standing_check(o, s);
+}
+
+static void ignore_claims(struct member *o, const struct standing *s)
+{
+    for (size_t i = 0; i < o->claims_n; i++) {
+        if (o->claims[i].standing == s)
+            o->claims[i].ignored_until_ms = s->ignored_until_ms;
+    }
+}
+
+/* The first broken word may be the network's fault; from the second on all that it says of this origin waits. */
+void claim_strike(struct mesh *m, struct member *o, struct member *by, bool broken)
+{
+    struct standing *s = standing_make(m, o, by);
+    int64_t wait_ms = IGNORE_CLAIM_MS;
+
+    o->barren_by = by;
+    if (s == NULL)
+        return;
+    if (s->strikes < STRIKES_MAX)
+        s->strikes++;
+    if (!broken || ++s->broken < 2)
+        return;
+    for (unsigned i = 2; i < s->broken && wait_ms < IGNORE_CLAIM_MAX_MS; i++)
+        wait_ms *= 2;
+    s->ignored_until_ms = m->now_ms + (wait_ms < IGNORE_CLAIM_MAX_MS ? wait_ms : IGNORE_CLAIM_MAX_MS);
+    ignore_claims(o, s);
+}
+
+/* ---- claims */
 
 static size_t claim_place(const struct member *o, const struct member *by, uint32_t epoch)
 {
@@ -38,10 +136,14 @@ bool claim_any(const struct member *o, const struct member *by)
 
 static void claim_remove(struct member *o, size_t i)
 {
+    struct standing *s = o->claims[i].standing;
+
     o->claims[i].by->link.claims_n--;
+    s->claims_n--;
     ranges_clear(&o->claims[i].barren);
     memmove(o->claims + i, o->claims + i + 1, (o->claims_n - i - 1) * sizeof *o->claims);
     o->claims_n--;
+    standing_check(o, s);
 }
 
 static void drop_dead_claims(struct member *o)
@@ -50,27 +152,63 @@ static void drop_dead_claims(struct member *o)
         claim_remove(o, 0);
 }
 
-static struct claim *claim_make(struct mesh *m, struct member *o, struct member *by, uint32_t epoch)
+/* A claim of which all is here only takes the place of one that leads to something; else the oldest makes room. */
+static bool make_place(struct member *o, const struct member *by, uint32_t epoch)
+{
+    const struct standing *s = claim_standing(o, by);
+    size_t oldest = o->claims_n;
+
+    if (s == NULL || s->claims_n < CLAIM_EPOCHS_MAX)
+        return true;
+    for (size_t i = o->claims_n; i > 0; i--) {
+        const struct claim *c = &o->claims[i - 1];
+        if (c->standing != s)
+            continue;
+        oldest = i - 1;
+        if (!fetch_lacks(o, c) && c->barren.n == 0)
+            break;
+        if (c->epoch > epoch)
+            oldest = o->claims_n;
+    }
+    if (oldest == o->claims_n)
+        return false;
+    claim_remove(o, oldest);
+    return true;
+}
+
+static bool claims_grow(struct mesh *m, struct member *o)
 {
     size_t room = o->claims_room == 0 ? 8 : o->claims_room * 2;
+    struct claim *grown;
+
+    if (o->claims_n < o->claims_room)
+        return true;
+    grown = realloc(o->claims, room * sizeof *grown);
+    if (grown == NULL) {
+        m->starved = true;
+        return false;
+    }
+    o->claims = grown;
+    o->claims_room = room;
+    return true;
+}
+
+static struct claim *claim_make(struct mesh *m, struct member *o, struct member *by, uint32_t epoch)
+{
+    struct standing *s;
     size_t i;
 
     drop_dead_claims(o);
-    if (by->link.claims_n >= MESH_LINK_CLAIMS_MAX)
+    if (by->link.claims_n >= MESH_LINK_CLAIMS_MAX || !make_place(o, by, epoch) || !claims_grow(m, o))
+        return NULL;
+    s = standing_make(m, o, by);
+    if (s == NULL)
         return NULL;
     i = claim_place(o, by, epoch);
-    if (o->claims_n == o->claims_room) {
-        struct claim *grown = realloc(o->claims, room * sizeof *grown);
-        if (grown == NULL) {
-            m->starved = true;
-            return NULL;
-        }
-        o->claims = grown;
-        o->claims_room = room;
-    }
     memmove(o->claims + i + 1, o->claims + i, (o->claims_n - i) * sizeof *o->claims);
-    o->claims[i] = (struct claim){ .by = by, .epoch = epoch };
+    o->claims[i] = (struct claim){ .by = by, .standing = s, .epoch = epoch, .ignored_until_ms = s->ignored_until_ms };
     o->claims_n++;
+    s->claims_n++;
     by->link.claims_n++;
     return &o->claims[i];
 }
@@ -79,6 +217,12 @@ void claims_forget(struct member *o)
 {
     while (o->claims_n > 0)
         claim_remove(o, o->claims_n - 1);
+    while (o->standings_n > 0)
+        standing_drop(o, o->standings[0]);
+    free(o->standings);
+    o->standings = NULL;
+    o->standings_room = 0;
+    o->barren_by = NULL;
 }
 
 void claims_forget_by(struct mesh *m, const struct member *by)
@@ -89,8 +233,11 @@ void claims_forget_by(struct mesh *m, const struct member *by)
             if (o->claims[j - 1].by == by)
                 claim_remove(o, j - 1);
         }
+        standing_drop(o, claim_standing(o, by));
         if (o->doubt.by == by)
             o->doubt.by = NULL;
+        if (o->barren_by == by)
+            o->barren_by = NULL;
     }
 }
 
@@ -108,24 +255,54 @@ static void compare_heads(struct mesh *m, struct member *o, struct member *by, c
         fetch_doubt(m, o, by, have->epoch, have->head);
 }
 
+/* All that is beyond the highest batch here is mere talk. Without any batch the lowest floor told is where counting begins. */
+static void count_claims(struct member *o, uint32_t epoch)
+{
+    const struct epoch_log *e = log_epoch(o, epoch);
+    struct claim *first = o->claims + claim_place(o, o->claims[0].by, epoch), *end = o->claims + o->claims_n;
+    uint64_t base = UINT64_MAX;
+
+    while (first > o->claims && first[-1].epoch == epoch)
+        first--;
+    while (end > first && end[-1].epoch != epoch)
+        end--;
+    for (struct claim *c = first; c < end; c++)
+        base = c->floor < base ? c->floor : base;
+    if (e != NULL && e->present.n > 0)
+        base = e->present.at[e->present.n - 1].to;
+    for (struct claim *c = first; c < end; c++)
+        c->head = c->told > base && c->told - base > CLAIM_AHEAD_MAX ? base + CLAIM_AHEAD_MAX : c->told;
+}
+
 void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have)
 {
     struct claim *c = claim_find(o, by, have->epoch);
 
     if (have->head == 0 || log_is_dead(o, have->epoch, have->head))
         return;
+    compare_heads(m, o, by, have);
     if (c == NULL)
         c = claim_make(m, o, by, have->epoch);
     if (c == NULL)
         return;
     c->floor = have->floor > 0 ? have->floor : 1;
-    c->head = have->head;
+    c->told = have->head;
     memcpy(c->head_hash, have->head_hash, HEAD_HASH_BYTES);
     if (m->now_ms - c->barren_ms >= BARREN_MIN_MS)
         ranges_clear(&c->barren);
-    compare_heads(m, o, by, have);
+    count_claims(o, have->epoch);
     if (fetch_useful(m, o, c))
         mesh_plan(m, o, m->now_ms + (o == m->self && !m->settled ? 0 : GAP_GRACE_MS));
+}
+
+/* Its author signed the batch: this claim is worth asking for again, though not at every batch that a liar lets through. */
+static void forgive(struct mesh *m, struct claim *c)
+{
+    if (m->now_ms < c->ignored_until_ms && m->now_ms - c->standing->forgiven_ms < IGNORE_CLAIM_MS)
+        return;
+    if (m->now_ms < c->ignored_until_ms)
+        c->standing->forgiven_ms = m->now_ms;
+    c->ignored_until_ms = 0;
 }
 
 /* Who relays a batch has what came before, or knows of nobody who has. */
@@ -142,10 +319,10 @@ void claim_raise(struct mesh *m, struct member *o, struct member *by, uint32_t e
         return;
     if (c->floor == 0)                 /* a new one */
         c->floor = from;
-    c->ignored_until_ms = 0;
-    c->strikes = 0;
-    if (seq > c->head)
-        c->head = seq;
+    forgive(m, c);
+    if (seq > c->told)
+        c->told = seq;
+    count_claims(o, epoch);
     if (fetch_useful(m, o, c))
         mesh_plan(m, o, m->now_ms + GAP_GRACE_MS);
 }
@@ -168,16 +345,4 @@ void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t fr
             return;
         to = gap.from - 1;
     }
-}
-
-/* It did not answer, or did not have its own head. The first time may be the network's fault; from the second on the claim waits. */
-void claim_strike(struct mesh *m, struct claim *c)
-{
-    int64_t wait_ms = IGNORE_CLAIM_MS;
-
-    if (++c->strikes < 2)
-        return;
-    for (unsigned i = 2; i < c->strikes && wait_ms < IGNORE_CLAIM_MAX_MS; i++)
-        wait_ms *= 2;
-    c->ignored_until_ms = m->now_ms + (wait_ms < IGNORE_CLAIM_MAX_MS ? wait_ms : IGNORE_CLAIM_MAX_MS);
 }

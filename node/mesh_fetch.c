@@ -12,7 +12,7 @@ static bool gap_of(const struct member *o, const struct epoch_log *e, const stru
     static const struct ranges nothing;
     const struct ranges *present = e == NULL ? &nothing : &e->present;
     uint64_t from = log_live_from(o, c->epoch);
-    uint64_t to = c->head;
+    uint64_t to = c->told;
 
     from = c->floor > from ? c->floor : from;
     for (int i = 0; i <= BARREN_PIECES_MAX; i++) {
@@ -33,6 +33,13 @@ bool fetch_useful(const struct mesh *m, const struct member *o, const struct cla
     struct range gap;
 
     return c->by->link.up && m->now_ms >= c->ignored_until_ms && gap_of(o, log_epoch(o, c->epoch), c, &gap);
+}
+
+bool fetch_lacks(const struct member *o, const struct claim *c)
+{
+    struct range gap;
+
+    return gap_of(o, log_epoch(o, c->epoch), c, &gap);
 }
 
 bool fetch_wanted(const struct mesh *m, const struct member *o)
@@ -59,24 +66,27 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Above zero: `c` is the better one to ask. The newest gap wins, then who kept its word. */
-static int compare(const struct choice *best, const struct claim *c, const struct range *gap)
+/* Above zero: `c` is the better one to ask. Who kept its word wins, then the newest gap: any epoch and any head can be claimed for nothing.
+ * Not to ask the same one twice in vain comes first of all, so that no count of strikes keeps another out for long. */
+static int compare(const struct member *o, const struct choice *best, const struct claim *c, const struct range *gap)
 {
     if (best->claim == NULL)
         return 1;
+    if ((c->by == o->barren_by) != (best->claim->by == o->barren_by))
+        return c->by == o->barren_by ? -1 : 1;
+    if (c->standing->strikes != best->claim->standing->strikes)
+        return c->standing->strikes < best->claim->standing->strikes ? 1 : -1;
     if (c->epoch != best->claim->epoch)
         return c->epoch > best->claim->epoch ? 1 : -1;
     if (gap->to != best->gap.to)
         return gap->to > best->gap.to ? 1 : -1;
-    if (c->strikes != best->claim->strikes)
-        return c->strikes < best->claim->strikes ? 1 : -1;
     return 0;
 }
 
 /* Among equals chance decides, each with the same weight. */
-static void weigh(struct mesh *m, struct choice *best, struct claim *c, const struct range *gap)
+static void weigh(struct mesh *m, const struct member *o, struct choice *best, struct claim *c, const struct range *gap)
 {
-    int order = compare(best, c, gap);
+    int order = compare(o, best, c, gap);
 
     if (order < 0)
         return;
@@ -110,7 +120,7 @@ static void choose(struct mesh *m, struct member *o, struct choice *best)
         else if (c->by->link.fetches >= MESH_LINK_FETCHES_MAX)
             best->saturated = true;
         else
-            weigh(m, best, c, &gap);
+            weigh(m, o, best, c, &gap);
     }
 }
 
@@ -159,7 +169,7 @@ static struct member *who_may_know(struct mesh *m, const struct member *o)
 
     for (size_t i = 0; i < o->claims_n; i++) {
         const struct claim *c = &o->claims[i];
-        if (c->epoch == o->doubt.epoch && c->by->link.up && c->floor <= o->doubt.seq && o->doubt.seq <= c->head
+        if (c->epoch == o->doubt.epoch && c->by->link.up && c->floor <= o->doubt.seq && o->doubt.seq <= c->told
             && mesh_random(m) % ++equals == 0)
             who = c->by;
     }
@@ -197,6 +207,7 @@ static void ask_for_gap(struct mesh *m, struct member *o)
     if (best.gap.to - lowest >= FETCH_RANGE_MAX)
         lowest = best.gap.to - FETCH_RANGE_MAX + 1;
     ask(m, o, best.claim->by, best.claim->epoch, lowest, best.gap.to);
+    o->fetch.at_head = best.gap.to == best.claim->told;
 }
 
 /* ---- the end of a fetch */
@@ -221,46 +232,57 @@ void fetch_link_down(struct mesh *m, const struct member *from)
     }
 }
 
+/* Bounded: whoever is asked in vain is struck. */
+static bool another_unstruck(const struct mesh *m, const struct member *o)
+{
+    for (size_t i = 0; i < o->claims_n; i++) {
+        if (o->claims[i].standing->strikes == 0 && fetch_useful(m, o, &o->claims[i]))
+            return true;
+    }
+    return false;
+}
+
 static void plan_again(struct mesh *m, struct member *o, bool progress)
 {
     int64_t wait_ms = BUSY_RETRY_MS;
+    bool at_once;
 
     o->lean = progress ? 0 : o->lean + 1;
-    for (unsigned i = 1; i < o->lean && wait_ms < RETRY_MAX_MS; i++)
+    at_once = !progress && another_unstruck(m, o);
+    for (unsigned i = 1; !at_once && i < o->lean && wait_ms < RETRY_MAX_MS; i++)
         wait_ms *= 2;
     o->plan_at_ms = NEVER_MS;
     mesh_plan(m, o, progress ? m->now_ms : m->now_ms + wait_ms);
 }
 
+/* What it claims by now does not matter: it was asked for what it claimed then. */
 static void finish(struct mesh *m, struct member *o)
 {
     const struct fetch f = o->fetch;
     struct claim *c = claim_find(o, f.from, f.epoch);
     uint64_t left = missing_of(o, &f);
-    bool progress = left < f.missing || f.doubting;
+    bool progress = left < f.missing;
+    bool broken = f.at_head && !f.blocked;
 
     fetch_cancel(o);
-    if (c != NULL && progress)
-        c->strikes = 0;
-    if (c != NULL && left > 0 && !f.blocked) {
-        if (!progress && f.highest == c->head)
-            claim_strike(m, c);
-        else
-            claim_barren(m, o, c, f.lowest, f.highest);
-    }
-    plan_again(m, o, progress);
+    if (c != NULL && left > 0 && !f.blocked && (progress || !f.at_head))
+        claim_barren(m, o, c, f.lowest, f.highest);
+    if (progress)
+        claim_kept(o, f.from);
+    else if (left > 0 && !f.doubting)
+        claim_strike(m, o, f.from, broken);
+    plan_again(m, o, progress || f.doubting);
 }
 
 static void time_out(struct mesh *m, struct member *o)
 {
     const struct fetch f = o->fetch;
-    struct claim *c = claim_find(o, f.from, f.epoch);
     bool progress = missing_of(o, &f) < f.missing;
 
     fetch_cancel(o);
     mesh_count(m, MESH_COUNT_FETCH_TIMEOUTS);
-    if (c != NULL && !progress)
-        claim_strike(m, c);
+    if (!progress)
+        claim_strike(m, o, f.from, true);
     plan_again(m, o, progress);
 }
 
@@ -298,21 +320,23 @@ static struct member *asked_for(const struct mesh *m, const struct member *from,
 void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes frame, bool last)
 {
     struct member *o = asked_for(m, from, id);
+    enum taken taken = TAKEN_USELESS;
     int64_t end_ms;
 
-    if (frame.len > 0) {
-        enum taken taken = take_frame(m, from, frame, true);
-        if (o != NULL && taken == TAKEN_LATER)
-            o->fetch.blocked = true;
-    }
+    if (frame.len > 0)
+        taken = take_frame(m, from, frame, true);
     if (o == NULL)
         return;
+    if (taken == TAKEN_LATER)
+        o->fetch.blocked = true;
     if (frame.len > 0)
         o->fetch.frames++;
     if (last || o->fetch.frames >= FETCH_FRAMES_MAX) {
         finish(m, o);
         return;
     }
+    if (taken == TAKEN_USELESS)
+        return;                        /* what brings nothing buys no time */
     end_ms = o->fetch.since_ms + FETCH_TOTAL_MS;
     o->fetch.deadline_ms = sooner(m->now_ms + MESH_FETCH_TIMEOUT_MS, end_ms);
     o->plan_at_ms = o->fetch.deadline_ms;

@@ -163,6 +163,7 @@ void have_want_record(struct mesh *m, struct member *o, struct member *from, uin
     if (!from->link.up || m->now_ms - o->record_asked_ms < RECORD_ASK_MS)
         return;
     o->record_asked_ms = m->now_ms;
+    o->record_asked = from;
     memcpy(msg.u.record_want.origin, o->root, KEY_BYTES);
     msg.u.record_want.serial_above = serial > 0 ? serial - 1 : 0;
     update_message(m, MESH_DO_ASK, from, &msg);
@@ -202,27 +203,84 @@ static void announce_record(struct mesh *m, const struct member *from, const str
     a->frame = (struct bytes){ (const uint8_t *)(copy + 1), frame.len };
 }
 
-static void hear_record(struct mesh *m, struct member *from, struct bytes frame)
+/* A member that signs new records without end would fill the disks of all. */
+static bool may_renew(struct mesh *m, struct member *o)
 {
-    struct record rec;
-    struct member *o;
+    const int64_t most = INT64_C(1000) * MESH_KEYS_MAX, passed_ms = m->now_ms - o->records_ms;
+
+    if (passed_ms > 0) {
+        int64_t grown = o->records_milli + passed_ms * RECORDS_PER_HOUR / 3600;
+        o->records_milli = grown < most ? grown : most;
+        o->records_ms = m->now_ms;
+    }
+    if (o->records_milli < 1000) {
+        mesh_count(m, MESH_COUNT_OVER_LIMIT);
+        return false;
+    }
+    o->records_milli -= 1000;
+    return true;
+}
+
+/* Only what was asked for: nobody can make this node verify and keep records at will. */
+static bool was_asked(const struct mesh *m, const struct member *o, const struct member *from)
+{
+    return o->record_asked == from && m->now_ms - o->record_asked_ms < RECORD_ANSWER_MS;
+}
+
+static void take_record(struct mesh *m, const struct member *from, struct member *o, const struct record *rec, struct bytes frame)
+{
     int rc;
 
-    if (record_open(frame, &rec) != 0) {
+    if (member_key(o, rec->serial) != NULL || !may_renew(m, o))
+        return;
+    if (member_claims_curve(m, o, rec)) {
         mesh_count(m, MESH_COUNT_BAD_MESSAGE);
-        update_blame(m, from, "sent a member record that does not verify");
+        update_alert(m, o, "says in a new record that another member's key is its own: the record is not taken");
         return;
     }
-    o = mesh_member(m, rec.root);
-    if (o == NULL)
-        return;
-    rc = member_add_key(m, o, &rec, frame);
+    rc = member_add_key(m, o, rec, frame);
     if (rc < 0)
         m->starved = true;
     if (rc <= 0)
         return;
-    announce_record(m, from, &rec, frame);
+    announce_record(m, from, rec, frame);
     mesh_plan(m, o, m->now_ms);        /* batches may have waited for it */
+}
+
+static bool awaits_records(const struct mesh *m, const struct member *from)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        if (was_asked(m, m->members[i], from))
+            return true;
+    }
+    return false;
+}
+
+/* One answer has the records of one member. */
+static void hear_records(struct mesh *m, struct member *from, const struct message *msg)
+{
+    struct member *about = NULL;
+    struct record rec;
+
+    if (!awaits_records(m, from)) {
+        mesh_count(m, MESH_COUNT_OVER_LIMIT);
+        return;
+    }
+    for (size_t i = 0; i < msg->u.records.n; i++) {
+        struct member *o;
+        if (record_open(msg->u.records.frames[i], &rec) != 0) {
+            mesh_count(m, MESH_COUNT_BAD_MESSAGE);
+            update_blame(m, from, "sent a member record that does not verify");
+            break;
+        }
+        o = mesh_member(m, rec.root);
+        if (o == NULL || !was_asked(m, o, from) || (about != NULL && about != o))
+            break;
+        about = o;
+        take_record(m, from, o, &rec, msg->u.records.frames[i]);
+    }
+    if (about != NULL)
+        about->record_asked = NULL;
 }
 
 /* ---- requests */
@@ -342,8 +400,7 @@ void have_answer(struct mesh *m, struct member *from, struct bytes wire)
         fetch_answer(m, from, msg.u.fetched.id, msg.u.fetched.frame, msg.u.fetched.last);
         break;
     case MESSAGE_RECORDS:
-        for (size_t i = 0; i < msg.u.records.n; i++)
-            hear_record(m, from, msg.u.records.frames[i]);
+        hear_records(m, from, &msg);
         break;
     case MESSAGE_FETCH:
     case MESSAGE_RECORD_WANT:

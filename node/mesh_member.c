@@ -59,6 +59,7 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     o->heard_ms = -1;
     o->link.asked_ms = -1;
     o->record_asked_ms = INT64_MIN / 2;
+    o->records_milli = INT64_C(1000) * MESH_KEYS_MAX;
     o->doubt.next_ms = INT64_MIN / 2;
     o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
     memmove(m->members + i + 1, m->members + i, (m->members_n - i) * sizeof(struct member *));
@@ -118,6 +119,19 @@ int member_add_key(struct mesh *m, struct member *o, const struct record *rec, s
         o->record_version = ++m->version;
     }
     return 1;
+}
+
+/* Whoever took another's key for its own would have that one's connections and faults booked on it. A key that it had already stays. */
+bool member_claims_curve(const struct mesh *m, const struct member *o, const struct record *rec)
+{
+    if (o->keys_n > 0 && memcmp(o->record.curve, rec->curve, KEY_BYTES) == 0)
+        return false;
+    for (size_t i = 0; i < m->members_n; i++) {
+        const struct member *other = m->members[i];
+        if (other != o && other->keys_n > 0 && memcmp(other->record.curve, rec->curve, KEY_BYTES) == 0)
+            return true;
+    }
+    return false;
 }
 
 static bool subscribes(const struct mesh *m, const struct member *neighbour, const struct member *origin)
@@ -181,6 +195,8 @@ int mesh_member_key(struct mesh *m, const struct record *rec, struct bytes frame
 
     if (o == NULL)
         return -ENOENT;
+    if (member_claims_curve(m, o, rec))
+        return 0;
     return member_add_key(m, o, rec, frame) < 0 ? -ENOMEM : 0;
 }
 
@@ -203,6 +219,10 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
     for (uint32_t slot = 0; slot < MESH_INFLIGHT_MAX; slot++) {
         if (m->inflight[slot].from == o)
             m->inflight[slot].from = NULL;
+    }
+    for (size_t j = 0; j < m->members_n; j++) {
+        if (m->members[j]->record_asked == o)
+            m->members[j]->record_asked = NULL;
     }
     memmove(m->members + i, m->members + i + 1, (m->members_n - i - 1) * sizeof(struct member *));
     m->members_n--;

@@ -187,6 +187,12 @@ static void alert(struct mesh_net *n, const struct mesh_action *a)
 
 static void record(struct mesh_net *n, const struct mesh_action *a)
 {
+    struct net_peer *p = net_peer(n, a->record->root);
+
+    if (p != NULL && (p->record_logged_ms == 0 || n->now_ms - p->record_logged_ms >= NET_LOG_MS)) {
+        p->record_logged_ms = n->now_ms;
+        log_info("mesh: %s has a new record, serial %llu", a->record->name, (unsigned long long)a->record->serial);
+    }
     net_peer_record(n, a->record);
     n->handlers.record(n->handlers.ctx, a->record, a->frame);
 }

@@ -161,12 +161,24 @@ static void peer_remove(struct mesh_net *n, size_t i)
     free(p);
 }
 
+/* As the core has it (member_claims_curve()), for the records that it is not asked about. */
+static bool claims_curve(const struct mesh_net *n, const struct net_peer *p, const struct record *rec)
+{
+    if (memcmp(p->record.curve, rec->curve, KEY_BYTES) == 0)
+        return false;
+    for (size_t i = 0; i < n->peers_n; i++) {
+        if (n->peers[i] != p && memcmp(n->peers[i]->record.curve, rec->curve, KEY_BYTES) == 0)
+            return true;
+    }
+    return memcmp(n->curve, rec->curve, KEY_BYTES) == 0;
+}
+
 void net_peer_record(struct mesh_net *n, const struct record *rec)
 {
     struct net_peer *p = net_peer(n, rec->root);
     bool moved;
 
-    if (p == NULL || rec->serial <= p->record.serial)
+    if (p == NULL || rec->serial <= p->record.serial || claims_curve(n, p, rec))
         return;
     moved = memcmp(p->record.curve, rec->curve, KEY_BYTES) != 0 || strcmp(p->record.publish, rec->publish) != 0
             || strcmp(p->record.repair, rec->repair) != 0;

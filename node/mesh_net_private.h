@@ -35,7 +35,8 @@ enum {
     NET_DRAIN_MAX = 1024,              /* parts of a message read in a turn */
     NET_PUBLISH_HWM = 256,             /* messages that wait for one slow subscriber: 16 MiB of the largest; more are lost to it and repaired */
     NET_ROUTER_HWM = 128,              /* answers that wait for one slow asker */
-    NET_HANDSHAKE_MS = 5000,
+    NET_HANDSHAKE_MS = 5000,           /* so long a stranger holds a descriptor of ours */
+    NET_BACKLOG = 64,                  /* neighbours that connect at one moment: each has two sockets here, and tries again */
     NET_RECONNECT_MS = 200,            /* libzmq's own, after a lost or refused TCP connection ... */
     NET_RECONNECT_MAX_MS = 60000,      /* ... doubling up to */
     NET_BACKOFF_MS = 1000,             /* ours, after a refused key or silence ... */
@@ -92,7 +93,7 @@ struct net_peer {
     int64_t cut_until_ms, cut_ms;      /* cut off until then; for so long the last time */
     int64_t connected_s, heard_s;
     uint64_t batches, bad;
-    int64_t bad_logged_ms;
+    int64_t bad_logged_ms, record_logged_ms;
     char problem[MESH_TEXT_MAX];
 };
 

@@ -32,17 +32,31 @@ static struct net_peer *sender(const struct mesh_net *n, zmq_msg_t *msg)
     return p != NULL && !guard_is_cut(n, p) ? p : NULL;
 }
 
+/* Whom the operator gave this key to has it, whatever a newer record of another says. */
+static const struct net_peer *holder(const struct mesh_net *n, const uint8_t curve[KEY_BYTES])
+{
+    const struct net_peer *found = NULL;
+
+    for (size_t i = 0; i < n->peers_n; i++) {
+        const struct net_peer *p = n->peers[i];
+        if (memcmp(p->record.curve, curve, KEY_BYTES) != 0)
+            continue;
+        if (memcmp(p->given.record.curve, curve, KEY_BYTES) == 0)
+            return p;
+        found = p;
+    }
+    return found;
+}
+
 static bool lookup(void *ctx, const uint8_t curve[KEY_BYTES], uint8_t root[KEY_BYTES])
 {
     const struct mesh_net *n = ctx;
+    const struct net_peer *p = holder(n, curve);
 
-    for (size_t i = 0; i < n->peers_n; i++) {
-        if (memcmp(n->peers[i]->record.curve, curve, KEY_BYTES) == 0) {
-            memcpy(root, n->peers[i]->record.root, KEY_BYTES);
-            return !guard_is_cut(n, n->peers[i]);
-        }
-    }
-    return false;
+    if (p == NULL || guard_is_cut(n, p))
+        return false;
+    memcpy(root, p->record.root, KEY_BYTES);
+    return true;
 }
 
 static void log_denied(struct mesh_net *n, const char *address)

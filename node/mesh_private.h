@@ -28,7 +28,12 @@ enum {
     BARREN_MS = 30000,                 /* how long a neighbour is not asked again for what it did not have */
     BARREN_MIN_MS = 3000,              /* nor sooner than this when it says that its log has changed */
     BARREN_PIECES_MAX = 64,
+    CLAIM_EPOCHS_MAX = 64,             /* of one origin that one neighbour may say it has; then what is all here goes, then the oldest */
+    CLAIM_AHEAD_MAX = MESH_HELD_MAX,   /* a claim counts no further beyond what is held: more of an origin is not kept anyway */
+    STRIKES_MAX = 4,                   /* counted up to here, so that who recovers is not long behind one who was never asked */
     RECORD_ASK_MS = 5000,              /* between two questions for one member's records */
+    RECORD_ANSWER_MS = 30000,          /* records that come later were not asked for */
+    RECORDS_PER_HOUR = 8,              /* new ones of one member, with a burst of MESH_KEYS_MAX; more are dropped and counted */
     DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
@@ -72,12 +77,24 @@ struct member_key {
     size_t len;
 };
 
+/* How one neighbour kept its word about one origin, whatever it says at the moment: new words do not undo it. */
+struct standing {
+    struct member *by;
+    size_t claims_n;
+    unsigned strikes;                  /* fetches in a row that brought nothing, up to STRIKES_MAX: others are asked first */
+    unsigned broken;                   /* of these, how many it did not answer, or did not have its own head: from the second on its claims wait */
+    int64_t ignored_until_ms;
+    int64_t forgiven_ms;               /* when a batch that it relayed last ended the wait of a claim */
+};
+
 /* What one neighbour says it has of one epoch of one origin. */
 struct claim {
     struct member *by;
+    struct standing *standing;         /* of `by` with this origin; lives as long as the claim */
     uint32_t epoch;
-    unsigned strikes;                  /* fetches in a row that it did not keep up to */
-    uint64_t floor, head;
+    uint64_t floor;
+    uint64_t told;                     /* its head, as it says */
+    uint64_t head;                     /* the same, at most CLAIM_AHEAD_MAX beyond what is held: what counts as missing */
     uint8_t head_hash[HEAD_HASH_BYTES];
     int64_t ignored_until_ms;
     struct ranges barren;              /* what it did not have when asked */
@@ -91,6 +108,7 @@ struct fetch {
     int64_t since_ms, deadline_ms;
     uint64_t missing;                  /* of the range, when it was asked for */
     unsigned frames;
+    bool at_head;                      /* it was asked for the head that it claimed then */
     bool blocked;                      /* a frame could not be taken for a reason of our own */
     bool doubting;
 };
@@ -113,6 +131,7 @@ struct link {
     int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
     uint64_t told_version;             /* it was told all that changed up to here */
     unsigned fetches;                  /* outstanding */
+    size_t inflight, inflight_bytes;   /* batches that it brought and that are not on disk yet */
     size_t claims_n;
     int64_t asks_milli, asks_ms;       /* token bucket of its messages */
 };
@@ -124,6 +143,8 @@ struct member {
     size_t keys_n;
     uint64_t record_version;
     int64_t record_asked_ms;
+    struct member *record_asked;       /* the neighbour whose answer is awaited, or NULL */
+    int64_t records_milli, records_ms; /* token bucket of its new records */
     uint64_t record_wanted;            /* serial that a neighbour has */
     struct link link;
 
@@ -137,6 +158,9 @@ struct member {
 
     struct claim *claims;              /* by (epoch, by), ascending */
     size_t claims_n, claims_room;
+    struct standing **standings;       /* one for each neighbour with a claim or a strike */
+    size_t standings_n, standings_room;
+    struct member *barren_by;          /* who was asked last in vain; NULL: nobody, or a fetch has brought something since */
     struct fetch fetch;
     struct doubt doubt;
     int64_t plan_at_ms;                /* when to look for gaps, or when the fetch times out */
@@ -190,6 +214,7 @@ struct member *mesh_member(const struct mesh *m, const uint8_t root[KEY_BYTES]);
 struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES]);              /* NULL: out of memory */
 void member_destroy(struct mesh *m, struct member *o);
 int member_add_key(struct mesh *m, struct member *o, const struct record *rec, struct bytes frame);       /* 1: new, 0: known or too old, -ENOMEM */
+bool member_claims_curve(const struct mesh *m, const struct member *o, const struct record *rec);         /* its new CURVE key is another's */
 const struct member_key *member_key(const struct member *o, uint64_t serial);          /* or NULL */
 
 /* ---- mesh.c */
@@ -241,7 +266,9 @@ void claim_raise(struct mesh *m, struct member *o, struct member *by, uint32_t e
 struct claim *claim_find(const struct member *o, const struct member *by, uint32_t epoch);               /* or NULL */
 bool claim_any(const struct member *o, const struct member *by);
 void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to);
-void claim_strike(struct mesh *m, struct claim *c);
+struct standing *claim_standing(const struct member *o, const struct member *by);                       /* or NULL */
+void claim_kept(struct member *o, const struct member *by);              /* a fetch brought something */
+void claim_strike(struct mesh *m, struct member *o, struct member *by, bool broken);                   /* one brought nothing; `broken`: of its own head, or no answer */
 void claims_forget(struct member *o);
 void claims_forget_by(struct mesh *m, const struct member *by);
 
@@ -252,6 +279,7 @@ void fetch_cancel(struct member *o);
 void fetch_link_down(struct mesh *m, const struct member *from);
 void fetch_doubt(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq);
 bool fetch_useful(const struct mesh *m, const struct member *o, const struct claim *c);        /* this neighbour may have what is not here */
+bool fetch_lacks(const struct member *o, const struct claim *c);           /* some of what it claims is not here, and it was not found to lack it */
 bool fetch_wanted(const struct mesh *m, const struct member *o);         /* one of them may */
 
 /* ---- mesh_have.c */

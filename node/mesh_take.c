@@ -150,6 +150,10 @@ void take_release(struct mesh *m, uint32_t slot)
     struct inflight *f = &m->inflight[slot];
 
     m->inflight_bytes -= f->len;
+    if (f->from != NULL) {
+        f->from->link.inflight--;
+        f->from->link.inflight_bytes -= f->len;
+    }
     free(f->frame);
     memset(f, 0, sizeof *f);
     m->free_slots[m->free_n++] = slot;
@@ -168,7 +172,16 @@ static struct inflight *fly(struct mesh *m, const struct arrival *a, uint32_t *s
     *f = (struct inflight){ .origin = a->origin, .from = a->from, .frame = copy, .len = a->frame.len, .since_ms = m->now_ms };
     f->ref = (struct store_batch_ref){ .name = a->name, .floor_epoch = a->batch.floor_epoch, .floor_seq = a->batch.floor_seq, .time_s = a->batch.time_s };
     m->inflight_bytes += f->len;
+    a->from->link.inflight++;
+    a->from->link.inflight_bytes += f->len;
     return f;
+}
+
+/* One neighbour that floods leaves room for the others. */
+static bool has_room(const struct mesh *m, const struct link *l, size_t len)
+{
+    return m->free_n > 0 && len <= MESH_INFLIGHT_BYTES_MAX - m->inflight_bytes && l->inflight < MESH_INFLIGHT_MAX / MESH_INFLIGHT_SHARE
+           && l->inflight_bytes + len <= MESH_INFLIGHT_BYTES_MAX / MESH_INFLIGHT_SHARE;
 }
 
 static enum taken hand_out(struct mesh *m, const struct arrival *a)
@@ -216,7 +229,7 @@ enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, b
     taken = check_name(m, &a);
     if (taken != TAKEN_NEW)
         return taken;
-    if (m->free_n == 0 || frame.len > MESH_INFLIGHT_BYTES_MAX - m->inflight_bytes)
+    if (!has_room(m, &from->link, frame.len))
         return put_off(m, MESH_COUNT_DROPPED_BUSY);
     taken = verify(m, &a);
     if (taken == TAKEN_NEW)

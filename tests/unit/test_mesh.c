@@ -278,12 +278,25 @@ static void a_dropped_member_is_forgotten(void **state)
 static void at_most_so_many_batches_wait_for_the_disk(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < MESH_INFLIGHT_MAX; i++)
+    const uint64_t share = MESH_INFLIGHT_MAX / MESH_INFLIGHT_SHARE;
+    for (uint64_t i = 0; i < share; i++)
         hear(1, sign((struct plan){ .author = 3, .seq = i + 1 }));
-    size_t f = sign((struct plan){ .author = 3, .seq = MESH_INFLIGHT_MAX + 1 });
+    size_t f = sign((struct plan){ .author = 3, .seq = share + 1 });
     refused(1, f, MESH_COUNT_DROPPED_BUSY, false);
     stored(0, true);
     hear(1, f);
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void a_neighbour_that_floods_leaves_room_for_others(void **state)
+{
+    (void)state;
+    const uint64_t share = MESH_INFLIGHT_MAX / MESH_INFLIGHT_SHARE;
+    for (uint64_t i = 0; i < share; i++)
+        hear(1, sign((struct plan){ .author = 3, .seq = i + 1 }));
+    size_t f = sign((struct plan){ .author = 3, .seq = share + 1 });
+    refused(1, f, MESH_COUNT_DROPPED_BUSY, false);
+    hear(2, f);
     assert_non_null(action(MESH_DO_STORE));
 }
 
@@ -370,6 +383,7 @@ int main(void)
         CLAIM_ALONE(each_pair_is_subscribed_once_and_oneself_never),
         CLAIM(a_dropped_member_is_forgotten),
         CLAIM(at_most_so_many_batches_wait_for_the_disk),
+        CLAIM(a_neighbour_that_floods_leaves_room_for_others),
         CLAIM(what_the_disk_never_answers_is_given_up),
         CLAIM(of_too_many_live_batches_the_newest_stay),
         CLAIM(of_too_many_epochs_the_newest_stay),

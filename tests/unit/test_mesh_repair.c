@@ -1,5 +1,6 @@
 /* node/mesh: have-vectors, gaps and fetches, records, and what is asked at a start. */
 #include "tests/unit/mesh_fixture.h"
+#include "tests/unit/mesh_liar_cases.h"
 
 /* ---- have-vectors */
 
@@ -328,6 +329,16 @@ static void give_record(unsigned from, const struct person *p)
     message(MESH_ANSWER, from, &m);
 }
 
+static void say_newer_record(unsigned from, unsigned origin, uint64_t serial)
+{
+    struct log_have log = { .record_serial = serial };
+    struct message m = { .kind = MESSAGE_HAVE };
+    memcpy(log.origin, people[origin].record.root, KEY_BYTES);
+    m.u.have.logs = &log;
+    m.u.have.logs_n = 1;
+    message(MESH_ASK, from, &m);
+}
+
 static void an_unknown_key_is_asked_for_and_then_its_batch_is_fetched(void **state)
 {
     (void)state;
@@ -359,20 +370,72 @@ static void an_unknown_key_is_asked_for_and_then_its_batch_is_fetched(void **sta
 static void a_newer_record_is_asked_for_when_a_neighbour_has_one(void **state)
 {
     (void)state;
-    struct log_have log = { .record_serial = 12 };
-    struct message m = { .kind = MESSAGE_HAVE };
-    memcpy(log.origin, people[3].record.root, KEY_BYTES);
-    m.u.have.logs = &log;
-    m.u.have.logs_n = 1;
-    message(MESH_ASK, 1, &m);
+    struct message m = { 0 };
+    say_newer_record(1, 3, 12);
     assert_true(sent(MESH_DO_ASK, MESSAGE_RECORD_WANT, NULL, &m));
     message_close(&m);
+}
+
+static void a_record_that_nobody_asked_for_is_dropped(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    p.record.serial = 11;
+    seal(&p);
+    give_record(1, &p);
+    assert_int_equal(up.n, 0);
+    say_newer_record(2, 3, 11);
+    give_record(1, &p);                              /* it was not asked */
+    assert_int_equal(up.n, 0);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_OVER_LIMIT), 2);
+    give_record(2, &p);
+    assert_non_null(action(MESH_DO_RECORD));
+    p.record.serial = 12;
+    seal(&p);
+    give_record(2, &p);                              /* one question, one answer */
+    assert_null(action(MESH_DO_RECORD));
+}
+
+static void a_member_that_signs_records_without_end_is_slowed_down(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    unsigned taken = 0;
+    for (unsigned i = 0; i < 4 * MESH_KEYS_MAX; i++) {
+        tick_at(now_ms + 6000);
+        p.record.serial = 11 + i;
+        seal(&p);
+        say_newer_record(1, 3, p.record.serial);
+        give_record(1, &p);
+        taken += action(MESH_DO_RECORD) != NULL;
+    }
+    assert_in_range(taken, MESH_KEYS_MAX, MESH_KEYS_MAX + 5);
+    assert_true(mesh_counted(mesh, MESH_COUNT_OVER_LIMIT) > 0);
+}
+
+static void a_record_with_anothers_curve_key_is_refused(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    p.record.serial = 11;
+    memcpy(p.record.curve, people[2].record.curve, KEY_BYTES);
+    seal(&p);
+    say_newer_record(1, 3, 11);
+    give_record(1, &p);
+    assert_null(action(MESH_DO_RECORD));
+    assert_non_null(action(MESH_DO_ALERT));
+    assert_int_equal(mesh_member_key(mesh, &p.record, (struct bytes){ p.frame, p.frame_len }), 0);
+    say_newer_record(1, 3, 11);                      /* still not here */
+    tick_at(now_ms + 6000);
+    say_newer_record(1, 3, 11);
+    assert_non_null(action(MESH_DO_ASK));
 }
 
 static void a_record_that_does_not_verify_is_blamed(void **state)
 {
     (void)state;
     struct person p = people[3];
+    say_newer_record(1, 3, 11);
     p.record.serial = 11;
     seal(&p);
     p.frame[p.frame_len - 1] ^= 1;
@@ -532,6 +595,7 @@ int main(void)
         CLAIM(what_the_disk_refused_is_fetched_again),
         CLAIM(another_hash_for_a_head_is_looked_into),
         CLAIM(an_ancestor_that_differs_is_looked_into),
+        LIAR_CASES,
         CLAIM(a_range_is_served_from_the_store),
         CLAIM(a_range_of_an_unknown_log_is_answered_with_nothing),
         CLAIM(who_asks_too_often_is_not_heard_for_a_while),
@@ -539,6 +603,9 @@ int main(void)
         CLAIM(an_unknown_key_is_asked_for_and_then_its_batch_is_fetched),
         CLAIM(a_newer_record_is_asked_for_when_a_neighbour_has_one),
         CLAIM(a_record_that_does_not_verify_is_blamed),
+        CLAIM(a_record_that_nobody_asked_for_is_dropped),
+        CLAIM(a_member_that_signs_records_without_end_is_slowed_down),
+        CLAIM(a_record_with_anothers_curve_key_is_refused),
         CLAIM(known_records_are_served_lowest_first),
         CLAIM_ALONE(alone_it_is_settled_at_once),
         CLAIM(without_an_answer_it_is_settled_after_a_while),
