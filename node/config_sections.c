@@ -163,6 +163,8 @@ static int check_peer(struct config_load *l, cfg_t *at, cfg_t *sec, const struct
             return section_error(l, at, sec, "%s", "a peer of this name is there already; expected each one once");
         if (memcmp(other->record.root, p->record.root, KEY_BYTES) == 0)
             return section_error(l, at, sec, "this card has the key of peer \"%s\"; expected one peer for each member", other->name);
+        if (memcmp(other->record.curve, p->record.curve, KEY_BYTES) == 0)
+            return section_error(l, at, sec, "this card has the CURVE key of peer \"%s\": one of the two is not what it says", other->name);
     }
     return 0;
 }

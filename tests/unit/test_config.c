@@ -180,6 +180,32 @@ static void peers_become_members_with_their_trust(void **state)
     assert_int_equal(unlink(in_dir("peers.conf")), 0);
 }
 
+static void two_peers_with_one_curve_key_are_refused(void **state)
+{
+    static const uint8_t curve[KEY_BYTES] = { 1, 2, 3 };
+    char text[4 * CARD_MAX], card[2][CARD_MAX], why[CONFIG_WHY_MAX] = "";
+    struct config *c = NULL;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct identity *id = NULL;
+        struct record r = {.serial = 1, .not_after_s = 2000000000};
+        uint8_t frame[RECORD_FRAME_MAX];
+        size_t len = sizeof frame;
+        assert_int_equal(identity_generate(&id), 0);
+        memcpy(r.root, identity_root(id), KEY_BYTES);
+        memcpy(r.operational, identity_operational(id), KEY_BYTES);
+        memcpy(r.curve, curve, KEY_BYTES);
+        strcpy(r.name, "mx.b.example");
+        assert_int_equal(record_seal(&r, id, frame, &len), 0);
+        assert_int_equal(card_encode((struct bytes){frame, len}, card[i], sizeof card[i]), 0);
+        identity_destroy(&id);
+    }
+    snprintf(text, sizeof text, "peer b.example { card = \"%s\" }\npeer c.example { card = \"%s\" }\n", card[0], card[1]);
+    write_file("hearsay.conf", text);
+    assert_int_equal(config_load(path, &c, why), -EINVAL);
+    assert_non_null(strstr(why, "CURVE key of peer \"b.example\""));
+}
+
 static void members_are_never_listed_by_name_or_address(void **state)
 {
     char text[4 * CARD_MAX];
@@ -287,6 +313,7 @@ int main(void)
         cmocka_unit_test(options_and_sections_mean_what_they_say),
         cmocka_unit_test(peers_become_members_with_their_trust),
         cmocka_unit_test(members_are_never_listed_by_name_or_address),
+        cmocka_unit_test(two_peers_with_one_curve_key_are_refused),
         cmocka_unit_test(paths_start_from_the_file_that_names_them),
         cmocka_unit_test(the_record_names_the_advertised_host),
         cmocka_unit_test(durations_and_sizes_are_read_exactly),
