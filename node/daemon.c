@@ -13,7 +13,7 @@
 #include "node/daemon_parts.h"
 #include "node/log.h"
 
-enum { STOP_GRACE_MS = 2000, RESULTS_PER_PUT = 256 };
+enum { STOP_GRACE_MS = 2000, RESULTS_PER_PUT = 256, DESCRIPTORS_LEAST = 4096, DESCRIPTORS_MOST = 65536 };
 
 int64_t daemon_now_s(void)
 {
@@ -472,12 +472,31 @@ static void stop_parts(struct daemon *d)
     config_free(&d->config);
 }
 
+/* Whoever can reach the mesh ports holds a descriptor for each connection, until the handshake fails: reports and zone files must not run out of them. */
+static void raise_descriptors(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return;
+    if (r.rlim_cur < r.rlim_max && r.rlim_cur < DESCRIPTORS_MOST) {
+        rlim_t had = r.rlim_cur;
+        r.rlim_cur = r.rlim_max < DESCRIPTORS_MOST ? r.rlim_max : DESCRIPTORS_MOST;
+        if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+            r.rlim_cur = had;
+    }
+    if (r.rlim_cur < DESCRIPTORS_LEAST)
+        log_warning("this process may open %llu files only; strangers at the mesh ports could use them up: raise LimitNOFILE= in the unit, or ulimit -n, to %d or more",
+                    (unsigned long long)r.rlim_cur, DESCRIPTORS_LEAST);
+}
+
 int daemon_run(struct config *c)
 {
     struct daemon d = { .config = c, .started_s = daemon_now_s(), .started_ms = daemon_now_ms() };
     char why[CONFIG_WHY_MAX] = "";
     int rc = -ENOMEM;
 
+    raise_descriptors();
     d.results = mailbox_create(sizeof(struct result), c->limits.queue + 1024);
     if (d.results != NULL)
         rc = start_parts(&d, why);

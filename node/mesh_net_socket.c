@@ -35,6 +35,7 @@ static void set_common(void *socket)
 static void set_server(const struct mesh_net *n, void *socket)
 {
     set_common(socket);
+    set(socket, ZMQ_BACKLOG, NET_BACKLOG);
     set(socket, ZMQ_CURVE_SERVER, 1);
     zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, n->curve_secret, KEY_BYTES);
     zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN));
