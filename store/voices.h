@@ -18,7 +18,22 @@ struct listing_row {
     int zone;                      /* policy index; -1: none of the policy's */
 };
 
+/* The last looks ahead for keys of which a single voice speaks: time and masses are told in coarse steps, and so a batch asks the
+ * same again and again. Only spares the search. */
+enum { VOICES_LOOKS = 64 };
+struct known_look {
+    struct voice voice;
+    int64_t half_life_s, ttl_s, now_s;
+    int64_t threshold_micro;       /* of the zone, as the next three */
+    unsigned quorum;
+    bool white, own;
+    bool listed;
+    size_t groups_n;
+    int64_t look_s;                /* the answer; 0: free */
+};
+
 struct voices {
+    struct known_look *looks;      /* VOICES_LOOKS, or NULL */
     struct voice *all;
     size_t n, room;
     struct evidence own;
@@ -49,7 +64,7 @@ void voices_clear(struct voices *v);
 const struct listing_row *voices_row(const struct voices *v, int64_t zone_id);
 
 struct score voices_score(const struct voices *v, const struct policy *p, int category, int64_t now_s);
-int64_t voices_next_look(const struct voices *v, const struct policy *p, int category, int zone, size_t groups_n,
+int64_t voices_next_look(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n,
                          bool listed, int64_t now_s);
 
 #endif
