@@ -98,6 +98,18 @@ static int put_counts(struct store *s)
     return rc;
 }
 
+/* A reader that looks at an old state keeps the WAL from beginning anew: then it is tried again only when much has been added. */
+static void check_wal(struct store *s)
+{
+    enum { PAGES_MAX = WAL_BYTES_MAX / DB_PAGE_BYTES };
+    if (s->wal_pages < s->wal_tried)
+        s->wal_tried = 0;
+    if (s->wal_pages < PAGES_MAX || s->wal_pages < s->wal_tried + PAGES_MAX / 8)
+        return;
+    s->wal_tried = s->wal_pages;
+    sqlite3_wal_checkpoint_v2(s->db.sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 int store_end(struct store *s, int rc)
 {
     rc = db_end(&s->db, rc == 0 ? put_counts(s) : rc);
@@ -105,10 +117,7 @@ int store_end(struct store *s, int rc)
         store_reload(s);
         return rc;
     }
-    if (s->wal_pages > WAL_BYTES_MAX / DB_PAGE_BYTES) {
-        sqlite3_wal_checkpoint_v2(s->db.sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        s->wal_pages = 0;
-    }
+    check_wal(s);
     return 0;
 }
 

@@ -4,7 +4,8 @@
  * What is derived (evidence, opinions, scores, listings) follows by store_fold(), in large sorted transactions.
  * A handle belongs to one thread; a second process that opens the same file for writing gets -EBUSY.
  * No clock, no randomness: now_s is Unix seconds, nonces are arguments. Policy comes by store_set_policy().
- * Errors: 0, -ENOSPC (disk full), -EIO, -EBUSY, -ENOMEM; after an error nothing of that call is stored, and the handle stays usable. */
+ * Errors: 0, -ENOSPC (disk full), -EIO, -EBUSY, -ENOMEM, -EBADMSG (the file is damaged); after an error nothing of that call is stored,
+ * and the handle stays usable. */
 #ifndef HEARSAY_STORE_STORE_H
 #define HEARSAY_STORE_STORE_H
 
@@ -29,7 +30,7 @@ int store_open(const char *path, bool create, struct store **out, char *why);
 void store_close(struct store **s);                         /* takes NULL */
 
 /* Takes a copy. Registers members, categories and zones; what depends on a change is rescored by the following calls of
- * store_fold(). Must be called once before all below. */
+ * store_fold(). Must be called once before all below. -EOVERFLOW: more members than MEMBERS_MAX, or more categories than there is room for. */
 int store_set_policy(struct store *s, const struct policy *p, int64_t now_s);
 
 /* ---- truth */
@@ -40,7 +41,7 @@ struct store_report {
     int category;                                           /* index into the policy's; -1: the default, for retract all */
     struct subject subject;
 };
-/* All or none, durable on return. */
+/* All or none, durable on return. -EINVAL: a report that is none (verb, category, empty subject). */
 int store_add_reports(struct store *s, const struct store_report *reports, size_t n, int64_t now_s);
 
 struct store_batch {
@@ -54,6 +55,8 @@ struct store_batch {
     struct bytes frame;                                     /* verified already; read during the call */
     bool stored;                                            /* out: false for one that was there before (not an error) */
 };
+/* All or none, durable on return. The record that names a batch's key must have been added before: the fold verifies again. A batch below its
+ * origin's floor is dead and not stored. -EOVERFLOW: an origin too many (MEMBERS_MAX). */
 int store_add_batches(struct store *s, struct store_batch *batches, size_t n, int64_t now_s);
 /* A verified record. Lower serials than the stored one are kept too, since old batches need their keys: of each member the newest STORE_RECORDS_MAX. */
 int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
@@ -66,9 +69,11 @@ struct listing_change {
     struct subject subject;
 };
 /* Folds up to rows_max journal rows and opinions, revisits what is due by now_s and what a new policy left to rescore, in one transaction. *more: there is more to do now.
- * *wake_s: when to call again if nothing comes in (INT64_MAX: never). */
+ * *wake_s: when to call again if nothing comes in: when time may change a listing, or within an hour to sweep out what is past its time.
+ * Own reports and opinions are read ahead in runs and worked in by key: a call with a small rows_max still goes on with neighbouring rows. */
 int store_fold(struct store *s, size_t rows_max, int64_t now_s, bool *more, int64_t *wake_s);
-/* The listing changes of all folds since the last call; *out is the caller's to free() (NULL when none). */
+/* The listing changes of all folds since the last call; *out is the caller's to free() (NULL when none). Call it after each fold: each fold adds
+ * up to rows_max times the number of zones. */
 int store_take_changes(struct store *s, struct listing_change **out, size_t *n);
 
 /* Rows of truth not folded yet, for status. */
@@ -77,7 +82,7 @@ size_t store_backlog(const struct store *s);
 /* ---- what this member tells */
 /* Begins an epoch before anything is told: the stored one goes on if the database was closed clean and `nonce_path` (a file beside it) holds the nonce
  * that the database does; else max(stored + 1, minutes since 2026, above + 1). From here on the database counts as not clean, with `nonce` as its new one.
- * `above`: the highest own epoch that neighbours know, 0 when none. */
+ * `above`: the highest own epoch that neighbours know, 0 when none; one more if they know more of it than this database, so that it is not gone on with. */
 int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t nonce[NONCE_BYTES], uint32_t above, int64_t now_s, uint32_t *epoch);
 /* Marks the publisher state as intact. The last call before store_close() in an orderly shutdown. */
 int store_end_epoch(struct store *s);

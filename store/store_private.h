@@ -57,7 +57,7 @@ struct store {
     struct subject census_at;
     int64_t census_n;
     bool floors_raised;                     /* some member may have batches below its floor */
-    int wal_pages;                          /* after the last commit */
+    int wal_pages, wal_tried;               /* in the log after the last commit, and when the writer last moved it into the file itself */
 };
 
 /* Takes what is kept in memory of the database from there again: after opening, and after a rollback. */

@@ -436,13 +436,15 @@ static void a_new_policy_rescores_all_in_slices(void **state)
     for (size_t i = 0; i < w.policy->members_n; i++)
         w.policy->members[i].trust_micro = 300000;
     w.policy->categories[1].half_life_s = WORLD_DAY;
+    w.policy->categories_n = 2;                             /* fraud and what follows are no longer configured */
     strcpy(w.policy->zones[1].name, "white.test.example");
     assert_int_equal(store_set_policy(w.store, w.policy, T0 + 40000), 0);
     for (; more; slices++)
         assert_int_equal(store_fold(w.store, 1, T0 + 40000, &more, &wake_s), 0);
     assert_sound(&w, T0 + 40000);
-    char *left = dump(w.path, "SELECT count(*) FROM listing JOIN zone ON zone.id = zone WHERE name = 'wl.test.example'");
-    assert_string_equal(left, "0|\n");
+    char *left = dump(w.path, "SELECT count(*) FROM listing JOIN zone ON zone.id = zone WHERE name = 'wl.test.example'"
+                              " UNION ALL SELECT count(*) FROM listing JOIN category c ON c.id = category WHERE c.name = 'fraud'");
+    assert_string_equal(left, "0|\n0|\n");
     free(left);
     stream_clear(&s);
     world_destroy(&w);
