@@ -1,4 +1,5 @@
 /* What comes in. Nothing is believed here: frames and messages go to the core as they are, with the name of the neighbour that sent them. */
+#include <malloc.h>
 #include <string.h>
 #include <zmq.h>
 
@@ -115,13 +116,17 @@ static bool in_midst(void *socket)
     return zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &len) == 0 && more != 0;
 }
 
-/* Reads on to the end of a message, but not more than so much in a turn. */
+/* Reads on to the end of a message, but not more than so much in a turn. Such a one may have been as large as all memory: it is given back. */
 static void drain(void *socket)
 {
+    if (!in_midst(socket))
+        return;
     for (int i = 0; i < NET_DRAIN_MAX && in_midst(socket); i++) {
         if (zmq_recv(socket, NULL, 0, ZMQ_DONTWAIT) < 0)
             return;
     }
+    if (!in_midst(socket))
+        malloc_trim(0);
 }
 
 /* How many parts came, 0 when nothing waits; PARTS_MAX + 1 when there were more than fit, which no member's node sends: the first are in p,
