@@ -151,7 +151,7 @@ static int fill_and_check(const struct zone_text *t, struct zone_file_stat *stat
 static int write_over(const struct zone_text *t, struct zone_file_stat *stat, const char *path, char *why)
 {
     char beside[CONFIG_PATH_MAX + 8];
-    const char *what = "cannot open PATH.new beside it";
+    const char *what = "cannot open a new file beside it";
     int fd = -1;
     snprintf(beside, sizeof beside, "%s.new", path);
     int rc = make_parents(path);

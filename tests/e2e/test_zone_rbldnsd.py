@@ -17,6 +17,7 @@ NEVER = ["127.0.0.1", "::ffff:7f00:1", "invalid"]
 SAMPLE = """
 text Listed by $categories; see https://a.example/why?$subject costs $5
 protect 192.0.2.25
+protect 10.0.0.0/8
 protect 2001:db8:8:8::/64
 list malware 203.0.113.9
 list spam 203.0.113.9
