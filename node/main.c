@@ -146,7 +146,7 @@ static int test_and_say(const char *path, const struct config *c)
     int status = check(c);
 
     if (status == 0)
-        printf("%s: good: %zu peers, %zu zones, %zu categories\n", path, c->peers_n, zones_with_a_file(c->policy), c->policy->categories_n);
+        printf("%s: good: peers %zu, zones %zu, categories %zu\n", path, c->peers_n, zones_with_a_file(c->policy), c->policy->categories_n);
     return status;
 }
 

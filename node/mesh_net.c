@@ -277,6 +277,8 @@ static int open_all(struct mesh_net *n, const struct config *c, struct bytes own
         snprintf(why, CONFIG_WHY_MAX, "cannot load the members' logs from %.900s", c->database);
         rc = net_peers_load(n, peers, own_frame);
     }
+    if (rc == -EBADMSG)
+        snprintf(why, CONFIG_WHY_MAX, "%.900s is damaged: restore a copy of it, or move it away and let the mesh refill a new one", c->database);
     free(peers);
     return rc;
 }

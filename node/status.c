@@ -99,8 +99,10 @@ static json_t *reports_json(struct daemon *d, json_t *warnings)
     set(o, "paused", c.paused);
     set(o, "stored", s.reports_stored);
     set(o, "failed", s.reports_failed);
-    if (s.failing_since_s != 0)
-        warn(warnings, "the database refuses writes (%s): reports are answered with an error; free space or mend the disk, it goes on by itself", strerror(-s.last_error));
+    for (unsigned kind = 0; kind < STORE_TROUBLES; kind++) {
+        if (s.failing_since_s[kind] != 0)
+            warn(warnings, "the database fails (%s): %s", strerror(-s.last_error[kind]), store_trouble_text((enum store_trouble)kind));
+    }
     if (s.backlog > BACKLOG_WARN)
         warn(warnings, "%" PRIu64 " reports and opinions wait to be scored: the disk is slower than what comes in", s.backlog);
     return o;
@@ -198,6 +200,7 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "zones", zones_json(d, warnings));
     if (d->record.not_after_s < daemon_now_s() + RECORD_WARN_S)
         warn(warnings, "this member's own record expires soon and the root key is not here to sign a new one");
+    json_object_set_new(o, "healthy", json_boolean(json_array_size(warnings) == 0));
     json_object_set_new(o, "warnings", warnings);
     return o;
 }

@@ -35,18 +35,35 @@ int64_t store_thread_now_s(void)
     return clock_ms(CLOCK_REALTIME) / 1000;
 }
 
-/* Logs the first of a row of failures, and their end: a full disk must not fill the log as well. */
-static void note_disk(struct store_thread *t, int rc, const char *what)
+const char *store_trouble_text(enum store_trouble kind)
 {
-    if (rc != 0 && atomic_load(&t->failing_since_s) == 0) {
-        log_error("database: cannot %s: %s; reports are answered with an error until it works again", what, strerror(-rc));
-        atomic_store(&t->failing_since_s, store_thread_now_s());
-    } else if (rc == 0 && atomic_load(&t->failing_since_s) != 0) {
-        log_warning("database: writing works again");
-        atomic_store(&t->failing_since_s, 0);
+    static const char *const text[STORE_TROUBLES] = {
+        [STORE_TROUBLE_REPORTS] = "reports are not stored, and answered with an error",
+        [STORE_TROUBLE_BATCHES] = "batches of other members are not stored, and fetched again later",
+        [STORE_TROUBLE_FOLD] = "scores and listings stay as they are",
+        [STORE_TROUBLE_TELL] = "other members are not told",
+        [STORE_TROUBLE_WORK] = "what an operator asked for was not done",
+    };
+    return text[kind];
+}
+
+/* Logs the first of a row of failures, and their end: a full disk must not fill the log as well. */
+static void note_disk(struct store_thread *t, int rc, enum store_trouble kind)
+{
+    bool failing = atomic_load(&t->failing_since_s[kind]) != 0;
+
+    if (rc == 0 && failing) {
+        log_warning("database: it works again where it was so that %s", store_trouble_text(kind));
+        atomic_store(&t->failing_since_s[kind], 0);
     }
-    if (rc != 0)
-        atomic_store(&t->last_error, rc);
+    if (rc == 0)
+        return;
+    if (!failing) {
+        log_error("database: %s: %s%s", strerror(-rc), store_trouble_text(kind),
+                  rc == -EBADMSG ? "; the file is damaged: stop the node and restore a copy, or move it away and let the mesh refill a new one" : "");
+        atomic_store(&t->failing_since_s[kind], store_thread_now_s());
+    }
+    atomic_store(&t->last_error[kind], rc);
 }
 
 static void hand_over_changes(struct store_thread *t)
@@ -79,7 +96,7 @@ static void fold_slice(struct store_thread *t, bool busy)
     int rc = store_fold(t->store, busy ? t->fold_rows : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
     int64_t done_ms = clock_ms(CLOCK_MONOTONIC);
 
-    note_disk(t, rc, "fold what was heard into scores");
+    note_disk(t, rc, STORE_TROUBLE_FOLD);
     if (busy && (backlog >= t->fold_rows || done_ms - start_ms > FOLD_SLICE_MS))
         note_slice(t, done_ms - start_ms);
     t->fold_at_ms = done_ms + (rc != 0 ? RETRY_MS : busy ? FOLD_MS : 0);
@@ -91,7 +108,7 @@ static void fold_slice(struct store_thread *t, bool busy)
 /* With so few waiting a score is made before the answer: whoever is told `ok` and asks at once is told what follows. With more, answers go first. */
 static bool is_light(const struct store_thread *t, size_t n)
 {
-    return n <= LIGHT_REPORTS && store_backlog(t->store) <= LIGHT_BACKLOG;
+    return n <= LIGHT_REPORTS && store_backlog(t->store) <= LIGHT_BACKLOG && atomic_load(&t->failing_since_s[STORE_TROUBLE_FOLD]) == 0;
 }
 
 static int make_room(struct store_thread *t, size_t n)
@@ -140,7 +157,7 @@ static bool do_reports(struct store_thread *t)
         t->turn[i] = in[i].report;
     if (rc == 0)
         rc = store_add_reports(t->store, t->turn, n, store_thread_now_s());
-    note_disk(t, rc, "store reports");
+    note_disk(t, rc, STORE_TROUBLE_REPORTS);
     atomic_fetch_add(rc == 0 ? &t->stored : &t->failed, n);
     atomic_fetch_add(&t->commits, 1);
     if (rc == 0 && is_light(t, n))
@@ -162,7 +179,7 @@ static void do_batches(struct store_thread *t)
         n++;
     }
     int rc = store_add_batches(t->store, run, n, store_thread_now_s());
-    note_disk(t, rc, "store batches");
+    note_disk(t, rc, STORE_TROUBLE_BATCHES);
     for (size_t i = 0; i < n; i++) {
         struct batch_name name = { .epoch = run[i].epoch, .seq = run[i].seq };
         memcpy(name.origin, run[i].origin, KEY_BYTES);
@@ -182,7 +199,7 @@ static void begin_epoch(struct store_thread *t, uint32_t above)
 
     if (getrandom(nonce, sizeof nonce, 0) == sizeof nonce)
         rc = store_begin_epoch(t->store, t->nonce_path, nonce, above, store_thread_now_s(), &epoch);
-    note_disk(t, rc, "begin an epoch");
+    note_disk(t, rc, STORE_TROUBLE_TELL);
     if (rc == 0)
         log_info("mesh: own batches are numbered in epoch %u", epoch);
     t->settled = rc == 0;
@@ -210,7 +227,7 @@ static void do_work(struct store_thread *t, struct other_input *in)
         t->handlers.worked(t->handlers.ctx, STORE_WORK_REBUILD, in->token, rc, 0);
         break;
     }
-    note_disk(t, rc, "do an operator's work");
+    note_disk(t, rc, STORE_TROUBLE_WORK);
     t->fold_more = true;
 }
 
@@ -226,7 +243,7 @@ static void do_pending(struct store_thread *t)
     t->pending_at++;
     switch (in->kind) {
     case INPUT_RECORD:
-        note_disk(t, store_add_record(t->store, in->root, in->number, (struct bytes){ in->memory, in->len }), "store a member record");
+        note_disk(t, store_add_record(t->store, in->root, in->number, (struct bytes){ in->memory, in->len }), STORE_TROUBLE_BATCHES);
         free(in->memory);
         break;
     case INPUT_SETTLED:
@@ -260,7 +277,7 @@ static void do_tell(struct store_thread *t, int64_t now_ms)
     if (!t->settled || now_ms < t->tell_at_ms || (!t->tell_more && store_thread_now_s() < t->tell_wake_s))
         return;
     int rc = store_tell(t->store, t->identity, t->record_serial, &limits, store_thread_now_s(), told, &n, &t->tell_more, &t->tell_wake_s);
-    note_disk(t, rc, "store an own batch");
+    note_disk(t, rc, STORE_TROUBLE_TELL);
     for (size_t i = 0; i < n; i++) {
         struct batch_name name = { .epoch = told[i].name.epoch, .seq = told[i].name.seq, .record_serial = t->record_serial };
         memcpy(name.origin, told[i].name.origin, KEY_BYTES);

@@ -206,6 +206,9 @@ void store_thread_counted(const struct store_thread *t, struct store_thread_coun
         .reports_stored = atomic_load(&t->stored), .reports_failed = atomic_load(&t->failed), .commits = atomic_load(&t->commits),
         .batches_stored = atomic_load(&t->batches), .batches_repeated = atomic_load(&t->repeated),
         .batches_failed = atomic_load(&t->batches_failed), .told = atomic_load(&t->told), .backlog = atomic_load(&t->backlog),
-        .failing_since_s = atomic_load(&t->failing_since_s), .last_error = atomic_load(&t->last_error),
     };
+    for (int kind = 0; kind < STORE_TROUBLES; kind++) {
+        out->failing_since_s[kind] = atomic_load(&t->failing_since_s[kind]);
+        out->last_error[kind] = atomic_load(&t->last_error[kind]);
+    }
 }

@@ -14,6 +14,11 @@
 
 struct store_thread;
 
+/* What the disk may refuse. Each fails and recovers by itself. */
+enum store_trouble { STORE_TROUBLE_REPORTS, STORE_TROUBLE_BATCHES, STORE_TROUBLE_FOLD, STORE_TROUBLE_TELL, STORE_TROUBLE_WORK, STORE_TROUBLES };
+/* "reports are not stored, and answered with an error"; a constant. */
+const char *store_trouble_text(enum store_trouble kind);
+
 enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD };
 
 /* All are called on the store thread and must not block. */
@@ -63,8 +68,8 @@ struct store_thread_counts {
     uint64_t reports_stored, reports_failed, commits;
     uint64_t batches_stored, batches_repeated, batches_failed;
     uint64_t told, backlog;
-    int64_t failing_since_s;                 /* the disk refuses writes since then; 0: it does not */
-    int last_error;                          /* negative errno of the last failure */
+    int64_t failing_since_s[STORE_TROUBLES]; /* since when; 0: it works */
+    int last_error[STORE_TROUBLES];          /* negative errno of the last failure */
 };
 void store_thread_counted(const struct store_thread *t, struct store_thread_counts *out);
 

@@ -48,8 +48,8 @@ struct store_thread {
     bool running;
     atomic_bool stopping;
     atomic_uint_fast64_t stored, failed, commits, batches, repeated, batches_failed, told, backlog;
-    atomic_int_fast64_t failing_since_s;
-    atomic_int last_error;
+    atomic_int_fast64_t failing_since_s[STORE_TROUBLES];
+    atomic_int last_error[STORE_TROUBLES];
 };
 
 int64_t store_thread_now_s(void);
