@@ -12,7 +12,7 @@ static int say_card_json(const struct record *r, const char *card)
 {
     char root[2 * KEY_BYTES + 1], fingerprint[FINGERPRINT_MAX];
     json_t *endpoints = json_pack("{s:s, s:s}", "publish", r->publish, "repair", r->repair);
-    return say_json(json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s}", "name", r->name, "root", hex_text(r->root, KEY_BYTES, root), "fingerprint",
+    return say_json(json_pack("{s:b, s:s, s:s, s:s, s:o, s:I, s:I, s:s}", "ok", 1, "name", r->name, "root", hex_text(r->root, KEY_BYTES, root), "fingerprint",
                               record_fingerprint(r->root, fingerprint), "endpoints", endpoints, "serial", (json_int_t)r->serial, "expires_s",
                               (json_int_t)r->not_after_s, "card", card),
                     STATUS_DONE);

@@ -40,7 +40,24 @@ static int write_zone(const struct home *h, int zone, const char *path, struct z
     return STATUS_NO;
 }
 
-static int export_own(const struct home *h, int zone)
+static int say_wrote(const struct call *call, const char *file, const struct zone_file_stat *st, bool with_serial)
+{
+    char n[NUMBER_TEXT_MAX];
+    if (call->json) {
+        json_object_set_new(call->result, "zone", say_json_text(call->argv[0]));
+        json_object_set_new(call->result, "file", say_json_text(file));
+        json_object_set_new(call->result, "listings", json_integer((json_int_t)st->listings));
+        if (with_serial)
+            json_object_set_new(call->result, "serial", json_integer((json_int_t)st->serial));
+    }
+    say_text(call, "Wrote %s: %s listings", file, count_text(st->listings, n));
+    if (with_serial)
+        say_text(call, ", serial %lu", (unsigned long)st->serial);
+    say_text(call, ".\n");
+    return STATUS_DONE;
+}
+
+static int export_own(const struct call *call, const struct home *h, int zone)
 {
     struct zone_file_stat st = { 0 };
     const char *file = h->config->zones[zone].file;
@@ -51,21 +68,14 @@ static int export_own(const struct home *h, int zone)
         rc = write_zone(h, zone, NULL, &st);
     else if (rc == 0)
         zone_file_stat(file, &st);
-    if (rc == 0) {
-        char n[NUMBER_TEXT_MAX];
-        printf("Wrote %s: %s listings, serial %lu.\n", file, count_text(st.listings, n), (unsigned long)st.serial);
-    }
-    return rc;
+    return rc == 0 ? say_wrote(call, file, &st, true) : rc;
 }
 
-static int export_to(const struct home *h, int zone, const char *path)
+static int export_to(const struct call *call, const struct home *h, int zone, const char *path)
 {
     struct zone_file_stat st = { 0 };
-    char n[NUMBER_TEXT_MAX];
     int rc = write_zone(h, zone, path, &st);
-    if (rc == 0 && strcmp(path, "-") != 0)
-        printf("Wrote %s: %s listings.\n", path, count_text(st.listings, n));
-    return rc;
+    return rc == 0 && strcmp(path, "-") != 0 ? say_wrote(call, path, &st, false) : rc;
 }
 
 static bool same_file(const char *a, const char *b)
@@ -85,12 +95,14 @@ int cmd_export(struct call *call)
     int zone = -1, rc = args_take(call, options, 2, 1, 1);
     if (rc == 0 && strcmp(format, "rbldnsd") != 0)
         rc = args_wrong(call, "--format %s: rbldnsd is the only format so far", format);
+    if (rc == 0 && call->json && path != NULL && strcmp(path, "-") == 0)
+        rc = args_wrong(call, "--json and -o - both want standard output");
     if (rc == 0)
         rc = home_open(call, HOME_CONFIG, &h);
     if (rc == 0)
         rc = home_zone(&h, call->argv[0], &zone);
     if (rc == 0)
-        rc = path == NULL || same_file(path, h.config->zones[zone].file) ? export_own(&h, zone) : export_to(&h, zone, path);
+        rc = path == NULL || same_file(path, h.config->zones[zone].file) ? export_own(call, &h, zone) : export_to(call, &h, zone, path);
     home_close(&h);
     return rc;
 }

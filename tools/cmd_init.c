@@ -209,6 +209,19 @@ static void take_back(const struct making *m)
     say_error("nothing was made");
 }
 
+static void note_made(const struct making *m, json_t *result)
+{
+    json_object_set_new(result, "name", say_json_text(m->name));
+    json_object_set_new(result, "federation", say_json_text(m->values.federation));
+    json_object_set_new(result, "advertise", say_json_text(m->values.advertise));
+    json_object_set_new(result, "report_port", json_integer(m->values.report_port));
+    json_object_set_new(result, "publish_port", json_integer(m->values.publish_port));
+    json_object_set_new(result, "repair_port", json_integer(m->values.repair_port));
+    json_object_set_new(result, "files", json_pack("{s:o, s:o, s:o, s:o}", "identity", say_json_text(m->paths[FILE_IDENTITY]), "configuration",
+                                                   say_json_text(m->paths[FILE_CONFIG]), "peers", say_json_text(m->paths[FILE_PEERS]), "database",
+                                                   say_json_text(m->paths[FILE_DATABASE])));
+}
+
 static void say_made(const struct making *m)
 {
     const char *conf = m->paths[FILE_CONFIG];
@@ -247,6 +260,8 @@ int cmd_init(struct call *call)
     rc = make_all(&m);
     if (rc != 0)
         take_back(&m);
+    else if (call->json)
+        note_made(&m, call->result);
     else
         say_made(&m);
     return rc;

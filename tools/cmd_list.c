@@ -10,9 +10,12 @@
 #include "tools/home.h"
 #include "tools/say.h"
 
+enum { SUBJECT_WIDTH = 40, CATEGORY_WIDTH = 18 };     /* any address and prefix fits; a longer name moves its own line */
+
 struct lister {
     const struct policy *policy;
     bool json;
+    int zone_width;                 /* of the longest name of a zone */
     uint64_t n;
 };
 
@@ -58,7 +61,7 @@ static int list_one(void *ctx, const struct listing *l)
         return 0;                           /* the default white zone answers `check` and is no zone of its own */
     to->n++;
     if (!to->json) {
-        printf("%-24s %s %-18s %7s %2u %s %s\n", subject, zone, category, score, l->groups, stamp_text(l->since_s, since), stamp_text(l->until_s, until));
+        printf("%-*s %-*s %-*s %7s %6u %-20s %s\n", SUBJECT_WIDTH, subject, to->zone_width, zone, CATEGORY_WIDTH, category, score, l->groups, stamp_text(l->since_s, since), stamp_text(l->until_s, until));
         return ferror(stdout) ? -EIO : 0;
     }
     json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "subject", subject, "zone", zone, "category", category, "score_milli",
@@ -73,18 +76,44 @@ static int list_one(void *ctx, const struct listing *l)
     return ferror(stdout) ? -EIO : 0;
 }
 
+static int zone_width(const struct policy *p)
+{
+    size_t most = 4;                        /* of the heading */
+    for (size_t i = 0; i < p->zones_n; i++)
+        if (strlen(p->zones[i].name) > most)
+            most = strlen(p->zones[i].name);
+    return (int)most;
+}
+
+/* What was listed so far is printed already: an error can only come after it. */
+static int end_json(const struct home *h, int rc)
+{
+    if (rc == 0) {
+        puts("]}");
+        return STATUS_DONE;
+    }
+    say_error("%s: %s", h->config->database, strerror(-rc));
+    json_t *error = say_json_text(say_kept_errors());
+    char *text = json_dumps(error, JSON_ENCODE_ANY);
+    json_decref(error);
+    printf("],\"ok\":false,\"error\":%s}\n", text != NULL ? text : "\"out of memory\"");
+    free(text);
+    return STATUS_NO;
+}
+
 static int list_all(const struct call *call, const struct home *h, struct reader *r, int zone, int64_t since_s)
 {
-    struct lister to = { .policy = h->config->policy, .json = call->json };
-    if (call->json)
+    struct lister to = { .policy = h->config->policy, .json = call->json, .zone_width = zone_width(h->config->policy) };
+    if (call->json) {
+        say_json_begin();
         printf("{\"listings\":[");
-    else if (isatty(STDOUT_FILENO))
-        printf("%s%-24s %s %-18s %7s %s %s %s%s\n", say_colour(stdout, SAY_BOLD), "SUBJECT", "ZONE", "CATEGORY", "SCORE", "GROUPS", "SINCE",
-               "UNTIL ABOUT", say_colour(stdout, SAY_PLAIN));
+    } else if (isatty(STDOUT_FILENO))
+        printf("%s%-*s %-*s %-*s %7s %6s %-20s %s%s\n", say_colour(stdout, SAY_BOLD), SUBJECT_WIDTH, "SUBJECT", to.zone_width, "ZONE", CATEGORY_WIDTH,
+               "CATEGORY", "SCORE", "GROUPS", "SINCE", "UNTIL ABOUT", say_colour(stdout, SAY_PLAIN));
     int rc = reader_list(r, zone, since_s, list_one, &to);
     if (call->json)
-        printf("]}\n");
-    else if (rc == 0 && to.n == 0 && isatty(STDOUT_FILENO))
+        return end_json(h, rc);
+    if (rc == 0 && to.n == 0 && isatty(STDOUT_FILENO))
         puts("Nothing is listed.");
     if (rc == 0)
         return STATUS_DONE;

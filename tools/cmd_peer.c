@@ -26,10 +26,22 @@ static int check_trust(const struct call *call, const char *text)
     return 0;
 }
 
+/* What --json prints of an edit. */
+static void note_edit(const struct call *call, const char *name, const char *trust)
+{
+    if (!call->json)
+        return;
+    json_object_set_new(call->result, "peer", say_json_text(name));
+    if (trust != NULL)
+        json_object_set_new(call->result, "trust", json_real(strtod(trust, NULL)));
+}
+
 static int edit_failed(const struct home *h, int rc, const char *name)
 {
     if (rc == -EEXIST)
         say_error("%s: %s, or its key, is there already: see `hearsay peer list`", h->config->peers_file, name);
+    else if (rc == -ENOENT && home_peer(h->config, name) != NULL)
+        say_error("%s is not in %s: it stands in %s; edit it there", name, h->config->peers_file, h->config->file);
     else if (rc == -ENOENT)
         say_error("%s has no peer %s: see `hearsay peer list`", h->config->peers_file, name);
     else
@@ -56,15 +68,17 @@ static int check_edit(const struct call *call, const char *peers_file, const cha
 }
 
 /* The edit is done; a running node should know. One that is not there reads it when it starts. */
-static int tell_node(const struct home *h)
+static int tell_node(const struct call *call, const struct home *h)
 {
     json_t *answer = NULL;
     int rc = home_ask(h, json_pack("{s:s}", "command", "reload"), RELOAD_TIMEOUT_MS, &answer);
     json_decref(answer);
+    if (call->json)
+        json_object_set_new(call->result, "in_force", json_boolean(rc == 0));
     if (rc == STATUS_ABSENT)
-        puts("hearsayd is not running: this takes effect when it starts.");
+        say_text(call, "hearsayd is not running: this takes effect when it starts.\n");
     else if (rc == 0)
-        puts("hearsayd has taken it over.");
+        say_text(call, "hearsayd has taken it over.\n");
     else
         say_error("%s is edited, but hearsayd has not taken it over", h->config->peers_file);
     return rc == STATUS_ABSENT ? STATUS_DONE : rc;
@@ -73,7 +87,7 @@ static int tell_node(const struct home *h)
 static int finish_edit(const struct call *call, const struct home *h, const char *name, bool wanted)
 {
     int rc = check_edit(call, h->config->peers_file, name, wanted);
-    return rc != 0 ? rc : tell_node(h);
+    return rc != 0 ? rc : tell_node(call, h);
 }
 
 static int open_card(const char *card, struct record *r)
@@ -113,6 +127,21 @@ static int check_newcomer(const struct home *h, const struct record *r)
     return 0;
 }
 
+static void say_added(const struct call *call, const struct record *r, const char *trust, bool link)
+{
+    char fingerprint[FINGERPRINT_MAX];
+    record_fingerprint(r->root, fingerprint);
+    note_edit(call, r->name, trust);
+    if (call->json) {
+        json_object_set_new(call->result, "link", json_boolean(link));
+        json_object_set_new(call->result, "fingerprint", json_string(fingerprint));
+    }
+    say_text(call, "Trusts %s with %s.\n"
+             "  Its fingerprint: %s\n"
+             "  Compare it with its operator over another channel, such as the telephone.\n",
+             r->name, trust, fingerprint);
+}
+
 static int peer_add(struct call *call)
 {
     const char *trust = trust_default;
@@ -130,15 +159,11 @@ static int peer_add(struct call *call)
     if (rc == 0)
         rc = check_newcomer(&h, &r);
     if (rc == 0) {
-        char fingerprint[FINGERPRINT_MAX];
         int done = peers_file_add(h.config->peers_file, r.name, call->argv[0], trust, !no_link);
         if (done != 0) {
             rc = edit_failed(&h, done, r.name);
         } else {
-            printf("Trusts %s with %s.\n"
-                   "  Its fingerprint: %s\n"
-                   "  Compare it with its operator over another channel, such as the telephone.\n",
-                   r.name, trust, record_fingerprint(r.root, fingerprint));
+            say_added(call, &r, trust, !no_link);
             rc = finish_edit(call, &h, r.name, true);
         }
     }
@@ -161,7 +186,8 @@ static int peer_trust(struct call *call)
         if (done != 0) {
             rc = edit_failed(&h, done, name);
         } else {
-            printf("Trusts %s with %s.\n", name, trust);
+            note_edit(call, name, trust);
+            say_text(call, "Trusts %s with %s.\n", name, trust);
             rc = finish_edit(call, &h, name, true);
         }
     }
@@ -207,10 +233,12 @@ static int find_root(const struct home *h, const char *name, uint8_t root[KEY_BY
     return STATUS_NO;
 }
 
-static int say_purged(uint64_t batches)
+static int say_purged(const struct call *call, uint64_t batches)
 {
     char n[NUMBER_TEXT_MAX];
-    printf("Forgot all that it said: %s batches. What leaned on it is scored anew.\n", count_text(batches, n));
+    if (call->json)
+        json_object_set_new(call->result, "batches_forgotten", json_integer((json_int_t)batches));
+    say_text(call, "Forgot all that it said: %s batches. What leaned on it is scored anew.\n", count_text(batches, n));
     return 0;
 }
 
@@ -233,7 +261,7 @@ static int purge_here(const struct call *call, const uint8_t root[KEY_BYTES])
     if (rc == 0)
         rc = home_fold(&h, s);
     if (rc == 0)
-        rc = say_purged(batches);
+        rc = say_purged(call, batches);
     store_close(&s);
     home_close(&h);
     return rc;
@@ -247,7 +275,7 @@ static int purge(const struct call *call, const struct home *h, const uint8_t ro
     if (rc == STATUS_ABSENT)
         return purge_here(call, root);
     if (rc == 0)
-        rc = say_purged((uint64_t)json_integer_value(json_object_get(answer, "batches")));
+        rc = say_purged(call, (uint64_t)json_integer_value(json_object_get(answer, "batches")));
     json_decref(answer);
     return rc;
 }
@@ -259,11 +287,12 @@ static int remove_peer(const struct call *call, const struct home *h, const char
     int rc = purging ? find_root(h, name, root) : 0;
     if (rc != 0)
         return rc;
+    note_edit(call, name, NULL);
     if (p != NULL || !purging) {
         int done = peers_file_remove(h->config->peers_file, p != NULL ? p->name : name);
         if (done != 0)
             return edit_failed(h, done, name);
-        printf("Trusts %s no more.\n", name);
+        say_text(call, "Trusts %s no more.\n", name);
         rc = finish_edit(call, h, name, false);
     }
     return rc == 0 && purging ? purge(call, h, root) : rc;
@@ -294,8 +323,6 @@ int cmd_peer(struct call *call)
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verbs[i].name, verb) != 0)
             continue;
-        if (call->json && verbs[i].run != peer_list)
-            return args_wrong(call, "--json goes with peer list only");
         call->argv++;
         call->argc--;
         return verbs[i].run(call);

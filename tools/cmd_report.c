@@ -34,10 +34,12 @@ static int say_answer(const struct call *call, const char *line, const char *ans
 {
     bool ok = strcmp(answer, "ok") == 0;
     char clean[ASK_ANSWER_MAX];
-    if (call->json)
-        return say_json(json_pack("{s:b, s:s, s:s}", "ok", ok, "request", line, "answer", answer), ok ? STATUS_DONE : STATUS_NO);
+    if (call->json) {
+        json_object_set_new(call->result, "request", say_json_text(line));
+        json_object_set_new(call->result, "answer", say_json_text(answer));
+    }
     if (ok)
-        puts("ok");
+        say_text(call, "ok\n");
     else
         say_error("%s", clean_text(answer, clean, sizeof clean));
     return ok ? STATUS_DONE : STATUS_NO;
@@ -57,10 +59,12 @@ static int say_counts(const struct call *call, const struct feed *f, int rc)
     char ok[NUMBER_TEXT_MAX], failed[NUMBER_TEXT_MAX];
     if (rc == 0 && f->failed > 0)
         rc = STATUS_NO;
-    if (call->json)
-        return say_json(json_pack("{s:b, s:I, s:I, s:I}", "ok", rc == 0, "lines", (json_int_t)f->lines, "stored", (json_int_t)f->ok, "failed",
-                                  (json_int_t)f->failed), rc);
-    printf("%s stored, %s failed\n", count_text(f->ok, ok), count_text(f->failed, failed));
+    if (call->json) {
+        json_object_set_new(call->result, "lines", json_integer((json_int_t)f->lines));
+        json_object_set_new(call->result, "stored", json_integer((json_int_t)f->ok));
+        json_object_set_new(call->result, "failed", json_integer((json_int_t)f->failed));
+    }
+    say_text(call, "%s stored, %s failed\n", count_text(f->ok, ok), count_text(f->failed, failed));
     return rc;
 }
 

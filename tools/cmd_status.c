@@ -106,7 +106,7 @@ static void say_peers(const json_t *s, int64_t now_s)
         table_cell(t, "%.2f", json_number_value(json_object_get(p, "trust")));
         table_cell(t, "%s", json_is_true(json_object_get(p, "connected")) ? "up" : wanted ? "DOWN" : "none");
         table_cell(t, "%s", ago_text(number_at(p, "heard_s"), now_s, when));
-        table_cell(t, "%s", count_at(p, "behind", n));
+        table_cell(t, "%s", number_at(p, "heard_s") > 0 ? count_at(p, "behind", n) : "-");     /* unheard, nobody knows how far it is */
         table_cell(t, "%s", count_at(p, "batches", n));
         table_cell(t, "%s", count_at(p, "bad", n));
         table_cell(t, "%s", text_at(p, "problem"));
@@ -178,9 +178,7 @@ int cmd_status(struct call *call)
     if (rc != 0)
         return rc;
     rc = home_ask(&h, json_pack("{s:s}", "command", "status"), STATUS_TIMEOUT_MS, &status);
-    if (rc == STATUS_ABSENT && call->json)
-        say_json(json_pack("{s:b, s:s}", "ok", 0, "error", "hearsayd is not there"), rc);
-    else if (rc == STATUS_ABSENT)
+    if (rc == STATUS_ABSENT)
         rc = home_absent(&h);
     else if (rc == 0 && call->json)
         rc = say_json(json_incref(status), json_array_size(json_object_get(status, "warnings")) == 0 ? STATUS_DONE : STATUS_NO);

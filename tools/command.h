@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <jansson.h>
+
 /* Exit status. Scripts rely on these. */
 enum status {
     STATUS_DONE = 0,
@@ -21,6 +23,7 @@ struct call {
     const char *config_path;    /* never NULL */
     bool config_said;           /* by -c, not by default */
     bool json;
+    json_t *result;             /* with --json: what was done, which main() prints as one object with "ok" unless the command printed its own; else NULL */
     int argc;                   /* words after the command's name; options go as args_take() takes them out */
     char **argv;
 };
@@ -30,7 +33,6 @@ struct command {
     const char *usage;          /* what follows "hearsay NAME"; several forms are parted by newlines */
     const char *summary;        /* one line for the list of commands */
     const char *help;           /* the rest, for `hearsay help NAME` */
-    bool json;                  /* knows --json */
     int (*run)(struct call *call);
 };
 

@@ -179,10 +179,11 @@ int home_zone(const struct home *h, const char *name, int *zone)
     *zone = name[0] != '\0' ? policy_zone(p, name) : -1;
     if (*zone >= 0)
         return 0;
-    say_error("%s has no zone \"%s\"; it has:", h->config->file, name);
-    for (size_t i = 0; i < p->zones_n; i++)
+    char names[1024] = "";
+    for (size_t i = 0, used = 0; i < p->zones_n && used < sizeof names; i++)
         if (p->zones[i].name[0] != '\0')
-            fprintf(stderr, "  %s\n", p->zones[i].name);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", p->zones[i].name);
+    say_error("%s has no zone \"%s\"; it has: %s", h->config->file, name, names);
     return STATUS_USAGE;
 }
 

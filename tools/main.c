@@ -32,7 +32,7 @@ static int help_all(FILE *to)
         fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
     fprintf(to, "  %-8s %s\n\n", "help", "this text, or with a COMMAND more about it");
     fprintf(to, "  -c FILE  the node's configuration; $HEARSAY_CONF or %s if not given\n", "/etc/hearsay/hearsay.conf");
-    fputs("  --json   one JSON value instead of text, for all that reads\n"
+    fputs("  --json   one JSON value instead of text, also for an error\n"
           "  --version, --help\n\n"
           "Exit status: 0 done, 1 no (not listed, not healthy, not stored), 2 bad usage or configuration, 3 the node is not there.\n", to);
     return ferror(to) ? STATUS_NO : STATUS_DONE;
@@ -92,6 +92,24 @@ static void take_words(struct words *w, int argc, char **argv)
     }
 }
 
+/* What every failure looks like as JSON, and every success of a command that has nothing else to print. */
+static int say_result(struct call *call, int rc)
+{
+    json_t *result = call->result;
+    call->result = NULL;
+    if (say_json_begun()) {
+        json_decref(result);
+        return rc;
+    }
+    if (rc != STATUS_DONE) {
+        json_object_set_new(result, "ok", json_false());
+        json_object_set_new(result, "error", say_json_text(say_kept_errors()));
+    }
+    if (say_kept_warnings()[0] != '\0')
+        json_object_set_new(result, "warning", say_json_text(say_kept_warnings()));
+    return say_json(result, rc);
+}
+
 static int run_command(struct words *w)
 {
     const struct command *c = command_find(w->name);
@@ -100,10 +118,6 @@ static int run_command(struct words *w)
         return STATUS_USAGE;
     }
     w->call.command = c;
-    if (w->help)
-        return help_one(w->name);
-    if (w->call.json && !c->json)
-        return args_wrong(&w->call, "--json is for commands that read");
     if (w->call.config_path[0] == '\0')
         return args_wrong(&w->call, "-c needs the name of a file");
     return c->run(&w->call);
@@ -121,7 +135,13 @@ static int run(struct words *w)
     }
     if (strcmp(w->name, "help") == 0)
         return w->call.argc > 0 ? help_one(w->call.argv[0]) : help_all(stdout);
-    return run_command(w);
+    if (w->help)
+        return help_one(w->name);
+    if (!w->call.json)
+        return run_command(w);
+    say_keep();
+    w->call.result = json_pack("{s:b}", "ok", 1);
+    return say_result(&w->call, run_command(w));
 }
 
 int main(int argc, char **argv)

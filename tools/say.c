@@ -6,19 +6,82 @@
 #include <time.h>
 #include <unistd.h>
 
-static void say_line(const char *kind, const char *format, va_list more)
+enum { KEPT_MAX = 8192, LINE_MAX_BYTES = 4096, REAL_DIGITS = 9 };
+
+static struct {
+    bool on, json_begun;
+    char errors[KEPT_MAX], warnings[KEPT_MAX];
+} kept;
+
+static void keep(char to[KEPT_MAX], const char *text)
 {
+    size_t used = strlen(to);
+    snprintf(to + used, KEPT_MAX - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
+static void say_line(const char *kind, char to[KEPT_MAX], const char *format, va_list more)
+{
+    char text[LINE_MAX_BYTES];
+    vsnprintf(text, sizeof text, format, more);
     fflush(stdout);
-    fprintf(stderr, "hearsay: %s", kind);
-    vfprintf(stderr, format, more);
-    fputc('\n', stderr);
+    fprintf(stderr, "hearsay: %s%s\n", kind, text);
+    if (kept.on)
+        keep(to, text);
+}
+
+void say_keep(void)
+{
+    kept.on = true;
+}
+
+const char *say_kept_errors(void)
+{
+    return kept.errors;
+}
+
+const char *say_kept_warnings(void)
+{
+    return kept.warnings;
+}
+
+void say_text(const struct call *call, const char *format, ...)
+{
+    va_list more;
+    if (call->json)
+        return;
+    va_start(more, format);
+    vprintf(format, more);
+    va_end(more);
+}
+
+json_t *say_json_text(const char *text)
+{
+    json_t *out = json_string(text);
+    char plain[KEPT_MAX];
+    if (out != NULL)
+        return out;
+    snprintf(plain, sizeof plain, "%s", text);
+    for (char *at = plain; *at != '\0'; at++)
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
+    return json_string(plain);
+}
+
+void say_json_begin(void)
+{
+    kept.json_begun = true;
+}
+
+bool say_json_begun(void)
+{
+    return kept.json_begun;
 }
 
 void say_error(const char *format, ...)
 {
     va_list more;
     va_start(more, format);
-    say_line("", format, more);
+    say_line("", kept.errors, format, more);
     va_end(more);
 }
 
@@ -26,7 +89,7 @@ void say_warning(const char *format, ...)
 {
     va_list more;
     va_start(more, format);
-    say_line("warning: ", format, more);
+    say_line("warning: ", kept.warnings, format, more);
     va_end(more);
 }
 
@@ -58,7 +121,8 @@ const char *say_colour(FILE *to, enum say_colour c)
 
 int say_json(json_t *value, int status)
 {
-    char *text = json_dumps(value, JSON_COMPACT);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
+    say_json_begin();
     if (text == NULL) {
         say_error("out of memory");
         status = STATUS_NO;

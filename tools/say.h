@@ -20,12 +20,26 @@ void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "hearsay NAME FORM", one line for each form; `indent` stands before the second and later ones. */
 void say_usage(FILE *to, const struct command *c, const char *indent);
 
+/* From here on errors and warnings are kept as well as said, for --json. */
+void say_keep(void);
+/* What was kept, parted by "; "; "" without any. A static text that grows with the next one; cut at its end when there is too much. */
+const char *say_kept_errors(void);
+const char *say_kept_warnings(void);
+
+/* Like printf(), unless the call is for JSON. */
+void say_text(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* An escape sequence for the stream, or "" when it is not a terminal or NO_COLOR is set (no-color.org). */
 enum say_colour { SAY_PLAIN, SAY_BOLD, SAY_RED, SAY_GREEN, SAY_YELLOW };
 const char *say_colour(FILE *to, enum say_colour c);
 
-/* Prints as one line of JSON, sorted as it was built, and drops the reference. Returns `status`. */
+/* Prints as one line of JSON, in the order in which it was built, with real numbers of at most nine digits, and drops the reference. Returns `status`. */
 int say_json(json_t *value, int status);
+/* A text as JSON; bytes that are not UTF-8 make question marks of all but ASCII. NULL only without memory. */
+json_t *say_json_text(const char *text);
+/* Whether JSON was begun on stdout; say_json() says so by itself, one who prints it piece by piece calls say_json_begin(). */
+void say_json_begin(void);
+bool say_json_begun(void);
 
 /* Each writes into `out` and returns it. */
 char *time_text(int64_t unix_s, char out[TIME_TEXT_MAX]);          /* "2026-11-23 10:00 UTC"; "never" for 0 */
