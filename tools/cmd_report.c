@@ -59,7 +59,7 @@ static int say_counts(const struct call *call, const struct feed *f, int rc)
     char ok[NUMBER_TEXT_MAX], failed[NUMBER_TEXT_MAX];
     if (rc == 0 && f->failed > 0)
         rc = STATUS_NO;
-    if (call->json) {
+    if (call->json && (rc != STATUS_ABSENT || f->lines > 0)) {
         json_object_set_new(call->result, "lines", json_integer((json_int_t)f->lines));
         json_object_set_new(call->result, "stored", json_integer((json_int_t)f->ok));
         json_object_set_new(call->result, "failed", json_integer((json_int_t)f->failed));

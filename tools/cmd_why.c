@@ -33,25 +33,6 @@ static bool wider(const struct subject *s, struct subject *out)
     return subject_from_key(key, s->len, out) == 0;
 }
 
-/* `check` answers by a listed prefix as well: the narrowest one that is listed itself. */
-static void find_holder(struct reader *r, const struct subject *s, int64_t now_s, char out[SUBJECT_TEXT_MAX])
-{
-    struct subject at = *s, next;
-    for (; wider(&at, &next); at = next) {
-        struct why w = { 0 };
-        bool listed = false;
-        if (reader_why(r, &next, now_s, &w) != 0)
-            return;
-        for (size_t i = 0; i < w.rules_n; i++)
-            listed = listed || w.rules[i].listed;
-        why_clear(&w);
-        if (listed) {
-            subject_text(&next, out);
-            return;
-        }
-    }
-}
-
 static bool any_listed(const struct why *w)
 {
     for (size_t i = 0; i < w->rules_n; i++)
@@ -60,10 +41,27 @@ static bool any_listed(const struct why *w)
     return false;
 }
 
+/* `check` answers by a listed prefix as well: the narrowest one that is listed itself. `w` is for why_clear() when `out` names one. */
+static void find_holder(struct reader *r, const struct subject *s, int64_t now_s, char out[SUBJECT_TEXT_MAX], struct why *w)
+{
+    struct subject at = *s, next;
+    for (; wider(&at, &next); at = next) {
+        struct why here = { 0 };
+        if (reader_why(r, &next, now_s, &here) != 0)
+            return;
+        if (any_listed(&here)) {
+            subject_text(&next, out);
+            *w = here;
+            return;
+        }
+        why_clear(&here);
+    }
+}
+
 static int answer(const struct call *call, const struct home *h, struct reader *r, const struct subject *s)
 {
-    struct why w = { 0 };
-    struct why_answer a = { .home = h, .why = &w, .now_s = now_unix_s() };
+    struct why w = { 0 }, of_holder = { 0 };
+    struct why_answer a = { .home = h, .why = &w, .holder_why = &of_holder, .now_s = now_unix_s() };
     subject_text(s, a.subject);
     int rc = reader_why(r, s, a.now_s, &w);
     if (rc == 0)
@@ -74,11 +72,12 @@ static int answer(const struct call *call, const struct home *h, struct reader *
         return STATUS_USAGE;
     }
     if (a.verdict != VERDICT_UNKNOWN && !any_listed(&w))
-        find_holder(r, s, a.now_s, a.holder);
+        find_holder(r, s, a.now_s, a.holder, &of_holder);
     if (call->json)
         say_json(why_json(&a), STATUS_DONE);
     else
         why_say(&a);
+    why_clear(&of_holder);
     why_clear(&w);
     return a.verdict == VERDICT_UNKNOWN ? STATUS_NO : STATUS_DONE;
 }

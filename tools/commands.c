@@ -4,18 +4,18 @@
 
 static const struct command commands[] = {
     { .name = "init", .run = cmd_init,
-      .usage = "[--name NAME] [--federation NAME] [--advertise HOST] [--port N] [DIR]",
+      .usage = "[--name NAME] [--federation NAME] [--advertise HOST] [--port N] [--json] [DIR]",
       .summary = "Makes a node: keys, a commented configuration, an empty database",
       .help = "DIR is the present directory unless said; nothing in it is overwritten.\n\n"
               "  --name NAME        what the members call the node, such as mx.a.example; by default the full name of the host\n"
               "  --federation NAME  the coalition; all its members say the same; \"hearsay\" by default\n"
               "  --advertise HOST   the host name or address where other members reach it; by default NAME\n"
               "  --port N           reports come in at N on loopback, members connect to N+1 and N+2; by default 4440\n" },
-    { .name = "card", .run = cmd_card, .usage = "",
+    { .name = "card", .run = cmd_card, .usage = "[--json]",
       .summary = "Prints this member's card, which another member needs to trust it",
       .help = "One line of public text: name, keys and addresses, signed. Send it by any way; compare the fingerprint by another.\n" },
     { .name = "peer", .run = cmd_peer,
-      .usage = "add CARD [--trust W] [--no-link]\nlist\ntrust NAME W\nremove NAME [--purge]",
+      .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--json]\nremove NAME [--purge] [--json]",
       .summary = "Says whom this node trusts: edits peers.conf and tells the node",
       .help = "  add CARD         trusts the member of this card; 0.5 unless --trust says otherwise\n"
               "    --trust W      from 0 (heard, never believed) to 1 (as good as a person can be)\n"
@@ -25,33 +25,33 @@ static const struct command commands[] = {
               "  remove NAME      trusts it no more; what it said no longer counts\n"
               "    --purge        deletes all that it said and scores anew what leaned on it\n" },
     { .name = "report", .run = cmd_report,
-      .usage = "black|white|retract SUBJECT [CATEGORY] [KEY=VALUE ...]\n[black|white|retract [CATEGORY] [KEY=VALUE ...]] --from-file FILE",
+      .usage = "black|white|retract SUBJECT [CATEGORY] [KEY=VALUE ...] [--json]\n[black|white|retract [CATEGORY] [KEY=VALUE ...]] --from-file FILE [--json]",
       .summary = "Says what Exim would say, for one subject or a file of them",
       .help = "SUBJECT is an address, a prefix, a host or domain name, or user@domain.\n"
               "  KEY=VALUE         count=N, category=NAME, cause=content|trap|auth|protocol|user|dnsbl\n"
               "  --from-file FILE  a line for each subject (- for a pipe), or whole lines that begin with black, white or retract;\n"
               "                    CATEGORY and KEY=VALUE of the command go with subjects that stand alone on their line\n\n"
               "What is counted as stored is on disk. Exit status 1 when a line failed; the first 20 are named.\n" },
-    { .name = "check", .run = cmd_check, .usage = "SUBJECT [--zone ZONE]",
+    { .name = "check", .run = cmd_check, .usage = "SUBJECT [--zone ZONE] [--json]",
       .summary = "Prints the answer that Exim would get: black, white or unknown",
       .help = "Exit status 0 for black or white, 1 for unknown.\n" },
-    { .name = "why", .run = cmd_why, .usage = "SUBJECT",
+    { .name = "why", .run = cmd_why, .usage = "SUBJECT [--json]",
       .summary = "Shows every opinion behind a score, and the rule that lists it or not",
       .help = "Works with the node down, too. Each batch's signature is verified while you wait.\n"
               "BLACK and WHITE are the masses as told; OPINION is what they say now, by their age, from -1 to +1;\n"
               "COUNTS is the opinion times trust, before the clamp of its group. Exit status 0 listed, 1 not listed.\n" },
-    { .name = "list", .run = cmd_list, .usage = "[--zone ZONE] [--since TIME]",
+    { .name = "list", .run = cmd_list, .usage = "[--zone ZONE] [--since TIME] [--json]",
       .summary = "Prints the present listings, one a line",
       .help = "Subject, zone, category, score, groups, listed since, falls off about; times in UTC. Works with the node down, too.\n"
               "  --since TIME  listed within a span (1h), or after a time (seconds since 1970, or 2026-11-20T14:02 UTC)\n" },
-    { .name = "status", .run = cmd_status, .usage = "",
+    { .name = "status", .run = cmd_status, .usage = "[--json]",
       .summary = "Shows how the node is: peers, rates, counts, zones, warnings",
       .help = "Exit status 0 when all is well, 1 with warnings, 3 when the node is not there.\n" },
-    { .name = "verify", .run = cmd_verify, .usage = "[--rebuild]",
+    { .name = "verify", .run = cmd_verify, .usage = "[--rebuild] [--json]",
       .summary = "Checks every stored signature and the database",
       .help = "Works with the node running or down. Exit status 1 when something is wrong.\n"
               "  --rebuild  first derives opinions, scores and listings again from the signed batches and the own evidence\n" },
-    { .name = "export", .run = cmd_export, .usage = "ZONE [--format rbldnsd] [-o FILE]",
+    { .name = "export", .run = cmd_export, .usage = "ZONE [--format rbldnsd] [-o FILE] [--json]",
       .summary = "Writes a zone now, to its file or to another one",
       .help = "  -o FILE  another file, or - for standard output; a plain copy that the node does not keep up to date\n" },
 };

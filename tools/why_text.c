@@ -51,8 +51,8 @@ static const char *signed_text(int64_t micro, char out[NUMBER_TEXT_MAX])
 static void say_listed(const struct why_answer *a, const struct why_rule *r)
 {
     char score[NUMBER_TEXT_MAX], threshold[NUMBER_TEXT_MAX], since[TIME_TEXT_MAX], until[TIME_TEXT_MAX];
-    printf("%s%s is listed in %s%s since %s (%s): score %s of %s, %u %s of %u needed%s, falls off about %s.\n", say_colour(stdout, SAY_RED), a->subject,
-           zone_name(a, r->zone), say_colour(stdout, SAY_PLAIN), time_text(r->since_s, since), category_name(a, r->category),
+    printf("%s%s is listed%s%s in %s%s since %s (%s): score %s of %s, %u %s of %u needed%s, falls off about %s.\n", say_colour(stdout, SAY_RED), a->subject,
+           a->holder[0] != '\0' ? " by " : "", a->holder, zone_name(a, r->zone), say_colour(stdout, SAY_PLAIN), time_text(r->since_s, since), category_name(a, r->category),
            micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum,
            r->own ? ", own evidence is enough" : "", time_text(r->until_s, until));
 }
@@ -91,20 +91,22 @@ static void say_not_listed(const struct why_answer *a)
                micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum);
 }
 
+/* The rules by which the subject is listed, its own or those of the prefix that holds it. */
 static void say_headline(const struct why_answer *a)
 {
+    const struct why *by = a->holder[0] != '\0' ? a->holder_why : a->why;
     bool listed = false;
     char when[TIME_TEXT_MAX];
-    for (size_t i = 0; i < a->why->rules_n; i++) {
-        if (!a->why->rules[i].listed)
+    for (size_t i = 0; i < by->rules_n; i++) {
+        if (!by->rules[i].listed)
             continue;
-        say_listed(a, &a->why->rules[i]);
+        say_listed(a, &by->rules[i]);
         listed = true;
     }
     if (!listed)
         say_not_listed(a);
     if (a->holder[0] != '\0')
-        printf("But %s, which holds it, is listed: hearsay why %s\n", a->holder, a->holder);
+        printf("Who says so: hearsay why %s. Said of %s itself: %s\n", a->holder, a->subject, a->why->opinions_n > 0 ? "see below." : "nothing.");
     if (a->why->hold_until_s > a->now_s)
         printf("This node retracted it: until %s only new reports count, not what it saw before.\n", time_text(a->why->hold_until_s, when));
 }

@@ -13,6 +13,7 @@ struct why_answer {
     const struct why *why;
     char subject[SUBJECT_TEXT_MAX];
     char holder[SUBJECT_TEXT_MAX];      /* a listed prefix that holds the subject when it is not listed itself; else empty */
+    const struct why *holder_why;       /* what is known of that prefix; only with `holder` */
     enum verdict verdict;
     int64_t now_s;
 };
