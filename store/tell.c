@@ -256,7 +256,7 @@ static int tell_all(struct telling *t, enum urgency urgency, size_t room, struct
 static int tell_due(struct telling *t, const struct tell_limits *limits, struct told_batch *out, size_t *n,
                     bool *more, int64_t *wake_s)
 {
-    struct growth growth;
+    struct growth growth = { .n = 0 };
     int rc = tell_all(t, URGENCY_NOW, limits->batches_max, out, n, more);
     if (rc == 0)
         rc = load_growth(t->s, limits, &growth);

@@ -164,8 +164,10 @@ static int signature_of(struct asking *a, int64_t member, struct bytes frame, co
 static int put_signature(struct asking *a, struct why_opinion *o)
 {
     const struct known_member *m = names_root(&a->r->names, o->root);
+    if (m == NULL)
+        return 0;
     struct query q = query(&a->r->db, SQL_BATCH_FRAME);
-    query_int(&q, m != NULL ? m->id : 0);
+    query_int(&q, m->id);
     query_int(&q, o->epoch);
     query_int(&q, (int64_t)o->seq);
     while (query_row(&q)) {
