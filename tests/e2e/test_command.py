@@ -1,54 +1,16 @@
-"""The hearsay command, as an operator types it: with the node running, down, and not yet there."""
+"""The hearsay command, as an operator types it, with the node down or not yet there."""
 import json
 import os
-import pty
 import re
 import shutil
-import signal
 import stat
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
-from hearsay_lab import BUILD, HEARSAY, HEARSAYD, SOURCE, Process, connect, wait_until, zone
-
-DONE, NO, USAGE, ABSENT = 0, 1, 2, 3
-BL = "bl.a.example"
-
-
-def run(*args, cwd=None, env=None, **more):
-    """The command without any node's -c."""
-    environment = {k: v for k, v in os.environ.items() if k != "HEARSAY_CONF"} | (env or {})
-    more.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run([str(HEARSAY), *map(str, args)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=60, cwd=cwd, env=environment, **more)
-
-
-def init(directory, *args, name="mx.a.example"):
-    done = run("init", "--name", name, *args, directory)
-    assert done.returncode == DONE, done.stderr
-    return Path(directory) / "hearsay.conf"
-
-
-@pytest.fixture
-def conf(own_lab):
-    """A node that was made and never started."""
-    return init(own_lab.dir / "a")
-
-
-def ask(conf, *args, **more):
-    return run("-c", conf, *args, **more)
-
-
-def card_of(conf):
-    return ask(conf, "card").stdout.strip()
-
-
-@pytest.fixture
-def friend(own_lab):
-    return init(own_lab.dir / "b", name="mx.b.example")
+from command_lab import ABSENT, DONE, NO, USAGE, ask, card_of, conf, friend, init, run     # noqa: F401 (conf, friend: fixtures)
+from hearsay_lab import HEARSAYD, SOURCE
 
 
 # ---- usage
@@ -79,7 +41,7 @@ def test_version_is_that_of_the_project():
     ("peer", "trust", "mx.b.example"), ("peer", "trust", "mx.b.example", "2"), ("peer", "trust", "mx.b.example", "nan"),
     ("peer", "add", "hearsay1:AAAA", "--trust", "-1"), ("report",), ("report", "praise", "192.0.2.1"), ("report", "black"),
     ("report", "black", "192.0.2.1 malware"), ("report", "black", "192.0.2.1\nblack 192.0.2.2"), ("list", "--since", "soon"), ("list", "extra"),
-    ("export",), ("export", "z", "--format", "bind"), ("status", "--loud"), ("init", "--json"), ("init", "--name", "nodot", "x"), ("init", "--port", "0", "x"),
+    ("export",), ("export", "z", "--format", "bind"), ("status", "--loud"), ("init", "--name", "nodot", "x"), ("init", "--port", "0", "x"),
     ("init", "--port", "65534", "x"), ("why", "192.0.2.1", "-c"), ("init", "--name"),
 ])
 def test_wrong_usage_says_so_on_stderr(args, tmp_path):
@@ -328,12 +290,6 @@ def test_what_needs_the_node_says_that_it_is_not_there(conf, args):
     assert "hearsayd" in done.stderr and "start it" in done.stderr
 
 
-def test_status_as_json_says_that_the_node_is_not_there(conf):
-    done = ask(conf, "status", "--json")
-    assert done.returncode == ABSENT
-    assert json.loads(done.stdout)["ok"] is False
-
-
 @pytest.mark.parametrize("subject", ["nonsense", "127.0.0.1", "10.1.2.3", "192.0.0.0/8", "co.uk", "1.2.3", "0x7f000001", "1.2.3.4:25"])
 def test_why_refuses_what_is_no_subject(conf, subject):
     done = ask(conf, "why", subject)
@@ -359,282 +315,6 @@ def test_a_database_that_is_none_is_named(conf):
     (conf.parent / "hearsay.db").write_bytes(b"not a database at all, only some text" * 100)
     done = ask(conf, "why", "192.0.2.7")
     assert done.returncode == USAGE and "hearsay.db" in done.stderr
-
-
-# ---- with a running node
-
-@pytest.fixture(scope="module")
-def node(lab):
-    zones = zone(BL) + zone("wl.a.example", lists="white")
-    return lab.node("mx.a.example", mesh=False, zones=zones).start()
-
-
-def listed(node, subject):
-    wait_until(lambda: node.hearsay("check", subject).returncode == DONE, f"{subject} is listed")
-
-
-def test_a_report_is_stored_and_explained(node):
-    done = node.hearsay("report", "black", "192.0.2.7", "malware", "cause=content")
-    assert (done.returncode, done.stdout) == (DONE, "ok\n")
-    listed(node, "192.0.2.7")
-    assert node.hearsay("check", "192.0.2.7").stdout == "black\n"
-    why = node.hearsay("why", "192.0.2.7")
-    assert why.returncode == DONE
-    assert why.stdout.startswith(f"192.0.2.7 is listed in {BL} since 20")
-    assert "(malware)" in why.stdout and "this node" in why.stdout and "own" in why.stdout
-
-
-def test_why_as_json_adds_up(node):
-    node.hearsay("report", "black", "192.0.2.8", "malware")
-    listed(node, "192.0.2.8")
-    why = node.json("why", "192.0.2.8")
-    assert (why["verdict"], why["listed"]) == ("black", True)
-    (opinion,) = [o for o in why["opinions"] if o["own"]]
-    assert opinion["category"] == "malware" and opinion["signature"] == "own" and opinion["black_milli"] == 5000
-    (rule,) = [r for r in why["rules"] if r["listed"]]
-    assert rule["zone"] == BL and rule["score_micro"] == opinion["counted_micro"] > 1000000
-    assert rule["until_s"] > why["now_s"]
-
-
-def test_check_of_one_zone_and_of_none(node):
-    node.hearsay("report", "white", "good.example")
-    listed(node, "good.example")
-    assert node.hearsay("check", "good.example").stdout == "white\n"
-    assert node.hearsay("check", "good.example", "--zone", "wl.a.example").returncode == DONE
-    assert node.hearsay("check", "good.example", "--zone", BL).returncode == NO
-    assert node.hearsay("check", "192.0.2.250").stdout == "unknown\n"
-    assert node.json("check", "192.0.2.250") == {"subject": "192.0.2.250", "answer": "unknown"}
-    assert node.hearsay("check", "127.0.0.1").returncode == USAGE
-    assert node.hearsay("check", "192.0.2.250", "--zone", "bl.z.example").returncode == USAGE
-
-
-def test_a_bad_report_is_an_error(node):
-    for words in (("black", "127.0.0.1"), ("black", "192.0.2.1", "nonsense"), ("black", "192.0.2.1", "size=3")):
-        done = node.hearsay("report", *words)
-        assert done.returncode == NO and "error: " in done.stderr and done.stdout == ""
-
-
-def test_a_prefix_that_holds_the_subject_is_named(node):
-    node.hearsay("report", "black", "198.51.100.0/24")
-    listed(node, "198.51.100.0/24")
-    why = node.hearsay("why", "198.51.100.9")
-    assert why.returncode == DONE
-    assert "198.51.100.0/24, which holds it, is listed" in why.stdout
-    assert node.json("why", "198.51.100.9")["listed_by"] == "198.51.100.0/24"
-
-
-def test_list_prints_one_line_each_and_filters(node):
-    node.hearsay("report", "black", "203.0.113.77", "spam")
-    listed(node, "203.0.113.77")
-    lines = [line.split() for line in node.hearsay("list", "--zone", BL).stdout.splitlines()]
-    (mine,) = [line for line in lines if line[0] == "203.0.113.77"]
-    assert mine[1:3] == [BL, "spam"] and len(mine) == 7
-    assert {line[1] for line in lines} == {BL}
-    assert any(x["subject"] == "203.0.113.77" for x in node.json("list", "--since", "1h")["listings"])
-    assert node.json("list", "--since", str(int(time.time()) + 3600))["listings"] == []
-    assert node.json("list", "--since", "2031-01-01T00:00")["listings"] == []
-    assert node.json("list", "--since", "2020-01-01")["listings"] != []
-
-
-def test_a_retraction_is_explained(node):
-    node.hearsay("report", "black", "192.0.2.9")
-    listed(node, "192.0.2.9")
-    assert node.hearsay("report", "retract", "192.0.2.9").stdout == "ok\n"
-    wait_until(lambda: node.hearsay("check", "192.0.2.9").returncode == NO, "192.0.2.9 is no longer listed")
-    why = node.hearsay("why", "192.0.2.9")
-    assert why.returncode == NO and "retracted" in why.stdout
-
-
-def test_status_shows_a_healthy_node(node):
-    done = node.hearsay("status")
-    assert done.returncode == DONE, done.stdout
-    assert done.stdout.startswith("mx.a.example is well")
-    status = node.json("status")
-    assert status["ok"] is True and status["name"] == "mx.a.example"
-    assert {z["name"] for z in status["zones"]} == {BL, "wl.a.example"}
-    for word in (BL, "reports", "database"):
-        assert word in done.stdout
-
-
-def test_verify_and_rebuild_while_running(node):
-    wait_until(lambda: node.json("status")["backlog"] == 0, "all is folded")
-    assert node.hearsay("verify").returncode == DONE
-    before = node.json("list")
-    assert node.hearsay("verify", "--rebuild").returncode == DONE
-    wait_until(lambda: [x["subject"] for x in node.json("list")["listings"]] == [x["subject"] for x in before["listings"]], "the listings are back")
-
-
-def test_export_to_another_file_is_a_whole_zone(node, own_lab):
-    node.hearsay("report", "black", "203.0.113.78")
-    listed(node, "203.0.113.78")
-    out = own_lab.dir / "copy"
-    assert node.hearsay("export", BL, "-o", out).returncode == DONE
-    assert "203.0.113.78" in out.read_text() and "$SOA" in out.read_text()
-    assert "203.0.113.78" in node.hearsay("export", BL, "-o", "-").stdout
-    assert node.hearsay("export", BL).returncode == DONE
-    assert "203.0.113.78" in (node.dir / "zones" / BL).read_text()
-
-
-# ---- many lines
-
-def stored(node):
-    return node.json("status")["reports"]["stored"]
-
-
-def test_a_file_of_subjects(node, own_lab):
-    path = own_lab.dir / "list.txt"
-    path.write_text("# seen today\n\n" + "".join(f"203.0.113.{i}\r\n" for i in range(100, 200)) + "  bad.example  ")
-    before = stored(node)
-    done = node.hearsay("report", "black", "fraud", "count=2", "--from-file", path)
-    assert (done.returncode, done.stdout) == (DONE, "101 stored, 0 failed\n"), done.stderr
-    assert stored(node) == before + 101
-    listed(node, "bad.example")
-    (opinion,) = node.json("why", "bad.example")["opinions"]
-    assert opinion["category"] == "fraud" and opinion["black_milli"] == 10000
-
-
-def test_whole_lines_keep_their_words(node):
-    lines = "black mixed1.example malware\nmixed2.example\nmixed3.example abusive\nWHITE mixed4.example\n"
-    done = node.hearsay("report", "black", "spam", "--from-file", "-", input=lines)
-    assert done.stdout == "4 stored, 0 failed\n"
-    for name in ("mixed1.example", "mixed2.example", "mixed3.example", "mixed4.example"):
-        wait_until(lambda name=name: node.json("why", name)["opinions"] != [], name)
-    assert [node.json("why", f"mixed{i}.example")["opinions"][0]["category"] for i in (1, 2, 3)] == ["malware", "spam", "abusive"]
-    assert node.json("why", "mixed4.example")["opinions"][0]["white_milli"] == 5000
-
-
-def test_bad_lines_are_named_and_the_others_stored(node):
-    lines = "black ok1.example\nblack 127.0.0.1\n\nblack ok2.example nonsense\nblack ok3.example\n" + "x" * 5000 + "\nok4.example\n"
-    done = node.hearsay("report", "--from-file", "-", input=lines)
-    assert done.returncode == NO
-    assert done.stdout == "2 stored, 4 failed\n"
-    for line in (2, 4, 6, 7):
-        assert f"input:{line}: " in done.stderr
-    assert "protected" in done.stderr
-
-
-def test_the_list_of_bad_lines_is_bounded(node):
-    done = node.hearsay("report", "black", "--from-file", "-", "--json", input="127.0.0.1\n" * 5000)
-    assert done.returncode == NO
-    assert json.loads(done.stdout) == {"ok": False, "lines": 5000, "stored": 0, "failed": 5000}
-    assert len(done.stderr.splitlines()) < 30 and "4980 more" in done.stderr
-
-
-def test_a_line_without_end_is_one_failure(node):
-    done = node.hearsay("report", "black", "--from-file", "-", input="y" * 3_000_000 + "\nlong1.example\n" + "z" * 600_000)
-    assert done.stdout == "1 stored, 2 failed\n"
-
-
-def test_an_unreadable_file_is_named(node):
-    for path in ("/nonexistent/file", node.dir):
-        done = node.hearsay("report", "black", "--from-file", path)
-        assert done.returncode == USAGE and str(path) in done.stderr
-
-
-def test_a_slow_pipe_is_answered_as_it_comes(node):
-    """Lines that trickle in are stored at once, not when the pipe ends."""
-    process = subprocess.Popen([HEARSAY, "-c", node.conf, "report", "black", "--from-file", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    process.stdin.write("trickle.example\n")
-    process.stdin.flush()
-    listed(node, "trickle.example")
-    out, _ = process.communicate("", timeout=20)
-    assert out == "1 stored, 0 failed\n"
-
-
-def test_a_hundred_thousand_lines_go_fast(lab):
-    node = lab.node("mx.fast.example", mesh=False).start()
-    lines = "".join(f"203.{i >> 16 & 1}.{i >> 8 & 255}.{i & 255}\n" for i in range(131072 - 100_000, 131072))
-    start = time.monotonic()
-    done = node.hearsay("report", "black", "--from-file", "-", input=lines)
-    took = time.monotonic() - start
-    assert done.stdout == "100,000 stored, 0 failed\n", done.stderr
-    assert took < 10, f"{took:.1f} s"         # the benchmark says how fast; this only tells when it waits for each answer
-    node.stop()
-
-
-def test_a_node_that_goes_away_is_told_with_the_line(lab):
-    node = lab.node("mx.gone.example", mesh=False).start()
-    process = subprocess.Popen([HEARSAY, "-c", node.conf, "report", "black", "--from-file", "-"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    process.stdin.write("".join(f"gone{i}.example\n" for i in range(10)))
-    process.stdin.flush()
-    wait_until(lambda: stored(node) == 10, "ten are stored")
-    node.kill()
-    out, err = process.communicate("gone10.example\n", timeout=20)
-    assert process.returncode == ABSENT
-    assert "before line 11" in err and "10 stored" in out
-
-
-# ---- a terminal
-
-def on_terminal(argv, env=None):
-    """What the command prints when stdout and stderr are a terminal."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execve(str(HEARSAY), [str(HEARSAY), *map(str, argv)], {**os.environ, "TERM": "xterm", **(env or {})})
-    text = b""
-    while True:
-        try:
-            part = os.read(fd, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        text += part
-    os.close(fd)
-    os.waitpid(pid, 0)
-    return text.decode()
-
-
-def test_colour_is_for_terminals_that_want_it(node):
-    assert "\033[" in on_terminal(["-c", node.conf, "status"])
-    assert "\033[" not in on_terminal(["-c", node.conf, "status"], {"NO_COLOR": "1"})
-    assert "\033[" not in node.hearsay("status").stdout
-
-
-def test_progress_is_for_terminals(node, own_lab):
-    path = own_lab.dir / "some.txt"
-    path.write_text("".join(f"progress{i}.example\n" for i in range(100)))
-    assert "100 done" in on_terminal(["-c", node.conf, "report", "black", "--from-file", path])
-
-
-# ---- peers, with nodes running
-
-def test_two_members_made_by_hand(lab):
-    """Peers are added while both run; what one reports the other explains; a removed and purged peer leaves nothing."""
-    zones = zone("bl.p.example", threshold=0.5, quorum=1)
-    a = lab.node("mx.p.example", zones=zones, federation="pair").start()
-    b = lab.node("mx.q.example", zones=zones, federation="pair").start()
-    for one, other in ((a, b), (b, a)):
-        done = one.hearsay("peer", "add", other.card(), "--trust", "0.9")
-        assert done.returncode == DONE and "taken it over" in done.stdout, done.stderr
-    wait_until(lambda: all(p["connected"] for n in (a, b) for p in n.json("peer", "list")["peers"]), "both are connected")
-    a.hearsay("report", "black", "192.0.2.99", "malware", check=True)
-    wait_until(lambda: b.hearsay("check", "192.0.2.99").returncode == DONE, "B lists it")
-    why = b.json("why", "192.0.2.99")
-    (opinion,) = why["opinions"]
-    assert (opinion["member"], opinion["signature"], opinion["trust_micro"]) == ("mx.p.example", "ok", 900000)
-    text = b.hearsay("why", "192.0.2.99").stdout
-    assert "mx.p.example" in text and "ok" in text and f"{opinion['batch']['epoch']}/{opinion['batch']['seq']}" in text
-    assert "mx.p.example" in b.hearsay("status").stdout
-
-    assert b.hearsay("peer", "trust", "mx.p.example", "0.1").returncode == DONE
-    wait_until(lambda: b.hearsay("check", "192.0.2.99").returncode == NO, "less trust delists")
-    assert b.hearsay("peer", "trust", "mx.p.example", "1").returncode == DONE
-    wait_until(lambda: b.hearsay("check", "192.0.2.99").returncode == DONE, "more trust lists again")
-
-    done = b.hearsay("peer", "remove", "mx.p.example", "--purge")
-    assert done.returncode == DONE and "Forgot" in done.stdout, done.stderr
-    wait_until(lambda: b.json("why", "192.0.2.99")["opinions"] == [], "nothing is left of it")
-    assert b.json("peer", "list")["peers"] == []
-    assert b.hearsay("verify").returncode == DONE
-
-    b.stop()
-    assert b.hearsay("why", "192.0.2.99").returncode == NO
-    b.peer_add(a)
-    done = b.hearsay("peer", "remove", "mx.p.example", "--purge")
-    assert done.returncode == DONE and "Forgot" in done.stdout, done.stderr
-    assert b.hearsay("verify", "--rebuild").returncode == DONE
 
 
 # ---- manuals and scripts
