@@ -61,7 +61,8 @@ static int list_one(void *ctx, const struct listing *l)
         return 0;                           /* the default white zone answers `check` and is no zone of its own */
     to->n++;
     if (!to->json) {
-        printf("%-*s %-*s %-*s %7s %6u %-20s %s\n", SUBJECT_WIDTH, subject, to->zone_width, zone, CATEGORY_WIDTH, category, score, l->groups, stamp_text(l->since_s, since), stamp_text(l->until_s, until));
+        printf("%-*s %-*s %-*s %7s %6u %-20s %s\n", SUBJECT_WIDTH, subject, to->zone_width, zone, CATEGORY_WIDTH, category, score,
+               l->groups, stamp_text(l->since_s, since), stamp_text(l->until_s, until));
         return ferror(stdout) ? -EIO : 0;
     }
     json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "subject", subject, "zone", zone, "category", category, "score_milli",
@@ -107,9 +108,10 @@ static int list_all(const struct call *call, const struct home *h, struct reader
     if (call->json) {
         say_json_begin();
         printf("{\"listings\":[");
-    } else if (isatty(STDOUT_FILENO))
+    } else if (isatty(STDOUT_FILENO)) {
         printf("%s%-*s %-*s %-*s %7s %6s %-20s %s%s\n", say_colour(stdout, SAY_BOLD), SUBJECT_WIDTH, "SUBJECT", to.zone_width, "ZONE", CATEGORY_WIDTH,
                "CATEGORY", "SCORE", "GROUPS", "SINCE", "UNTIL ABOUT", say_colour(stdout, SAY_PLAIN));
+    }
     int rc = reader_list(r, zone, since_s, list_one, &to);
     if (call->json)
         return end_json(h, rc);

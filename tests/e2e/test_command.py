@@ -29,6 +29,7 @@ def test_each_command_explains_itself(command):
         done = run(*args)
         assert done.returncode == DONE
         assert done.stdout.startswith(f"Usage: hearsay {command}")
+        assert all("--json" in form for form in done.stdout.split("\n\n")[0].splitlines())
 
 
 def test_version_is_that_of_the_project():

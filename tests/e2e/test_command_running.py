@@ -82,6 +82,10 @@ def test_list_prints_one_line_each_and_filters(node):
     lines = [line.split() for line in node.hearsay("list", "--zone", BL).stdout.splitlines()]
     (mine,) = [line for line in lines if line[0] == "203.0.113.77"]
     assert mine[1:3] == [BL, "spam"] and len(mine) == 7
+    assert node.hearsay("report", "black", "2a02:1234:5678:9abc::/64").returncode == DONE
+    listed(node, "2a02:1234:5678:9abc::/64")
+    shown = [line for line in node.hearsay("list", "--zone", BL).stdout.splitlines() if len(line.split()[0]) <= 40]
+    assert len({line.index(f" {BL} ") for line in shown}) == 1
     assert {line[1] for line in lines} == {BL}
     assert any(x["subject"] == "203.0.113.77" for x in node.json("list", "--since", "1h")["listings"])
     assert node.json("list", "--since", str(int(time.time()) + 3600))["listings"] == []
@@ -254,6 +258,17 @@ def test_progress_is_for_terminals(node, own_lab):
 
 
 # ---- peers, with nodes running
+
+def test_a_peer_that_was_never_heard_is_not_called_up_to_date(lab):
+    one = lab.node("mx.r.example", federation="unheard").start()
+    other = lab.node("mx.s.example", federation="unheard")
+    other.write_conf()
+    assert one.hearsay("peer", "add", other.card()).returncode == DONE
+    wait_until(lambda: one.json("status")["peers"] != [], "the node knows its peer")
+    (row,) = [line.split() for line in one.hearsay("status").stdout.splitlines() if line.startswith("  mx.s.example ")]
+    assert row[3:5] == ["never", "-"]
+    one.stop()
+
 
 def test_two_members_made_by_hand(lab):
     """Peers are added while both run; what one reports the other explains; a removed and purged peer leaves nothing."""
