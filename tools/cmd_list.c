@@ -93,7 +93,7 @@ static int end_json(const struct home *h, int rc)
         puts("]}");
         return STATUS_DONE;
     }
-    say_error("%s: %s", h->config->database, strerror(-rc));
+    say_error("%s: %s", h->config->database, home_database_text(rc));
     json_t *error = say_json_text(say_kept_errors());
     char *text = json_dumps(error, JSON_ENCODE_ANY);
     json_decref(error);
@@ -119,7 +119,7 @@ static int list_all(const struct call *call, const struct home *h, struct reader
         puts("Nothing is listed.");
     if (rc == 0)
         return STATUS_DONE;
-    say_error("%s: %s", h->config->database, strerror(-rc));
+    say_error("%s: %s", h->config->database, home_database_text(rc));
     return STATUS_NO;
 }
 

@@ -52,7 +52,7 @@ static int rebuild_here(const struct home *h)
     if (rc == 0) {
         int done = store_rebuild(s, now_unix_s());
         if (done != 0) {
-            say_error("%s: %s", h->config->database, strerror(-done));
+            say_error("%s: %s", h->config->database, home_database_text(done));
             rc = STATUS_NO;
         }
     }
@@ -101,7 +101,7 @@ static int verify(const struct call *call, const struct home *h)
         if (v.progress)
             fputs("\r\033[K", stderr);
         if (done != 0)
-            say_error("%s: %s", h->config->database, strerror(-done));
+            say_error("%s: %s", h->config->database, home_database_text(done));
         rc = done != 0 ? STATUS_NO : say_result(call, &v, problems);
     }
     json_decref(v.list);

@@ -67,7 +67,7 @@ static int answer(const struct call *call, const struct home *h, struct reader *
     if (rc == 0)
         rc = reader_check(r, s, -1, &a.verdict);
     if (rc != 0) {
-        say_error("%s: %s", h->config->database, strerror(-rc));
+        say_error("%s: %s", h->config->database, home_database_text(rc));
         why_clear(&w);
         return STATUS_USAGE;
     }

@@ -132,7 +132,7 @@ int home_fold(const struct home *h, struct store *s)
         int64_t wake_s;
         int rc = store_fold(s, FOLD_ROWS, now_unix_s(), &more, &wake_s);
         if (rc != 0) {
-            say_error("%s: %s", h->config->database, strerror(-rc));
+            say_error("%s: %s", h->config->database, home_database_text(rc));
             return STATUS_NO;
         }
         if (shown && turns > 0)
@@ -201,4 +201,9 @@ const char *home_member_name(const struct home *h, const uint8_t root[KEY_BYTES]
         return "this node";
     const struct policy_member *m = policy_member(h->config->policy, root);
     return m != NULL ? m->name : record_fingerprint(root, out);
+}
+
+const char *home_database_text(int rc)
+{
+    return rc == -EBADMSG ? "the database is damaged: stop the node and restore a copy, or move it away and let the mesh refill a new one" : strerror(-rc);
 }

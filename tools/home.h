@@ -53,4 +53,7 @@ const char *home_member_name(const struct home *h, const uint8_t root[KEY_BYTES]
 
 int64_t now_unix_s(void);
 
+/* What a failure of the database means to an operator; for say_error(). */
+const char *home_database_text(int rc);
+
 #endif
