@@ -13,7 +13,7 @@ enum {
     FOLD_MS = 100,                   /* at most so often while reports keep coming */
     FOLD_SLICE_MS = 20,              /* and for so long, as far as the last slices tell: what a report may have to wait */
     FOLD_ROWS_MIN = 64,
-    FOLD_ROWS_MAX = 20000,
+    FOLD_ROWS_MAX = 8192,            /* about 200 ms: a report that comes meanwhile waits no longer */
     LIGHT_REPORTS = 2,
     LIGHT_BACKLOG = 32,
     FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
