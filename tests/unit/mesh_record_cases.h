@@ -1,0 +1,147 @@
+/* tests/unit/mesh_record_cases.h: records asked for, told and refused. A part of test_mesh_repair.c. */
+#ifndef HEARSAY_TESTS_MESH_RECORD_CASES_H
+#define HEARSAY_TESTS_MESH_RECORD_CASES_H
+
+#include "tests/unit/mesh_fixture.h"
+
+static void give_record(unsigned from, const struct person *p)
+{
+    struct message m = { .kind = MESSAGE_RECORDS };
+    m.u.records.n = 1;
+    m.u.records.frames[0] = (struct bytes){ p->frame, p->frame_len };
+    message(MESH_ANSWER, from, &m);
+}
+
+static void say_newer_record(unsigned from, unsigned origin, uint64_t serial)
+{
+    struct log_have log = { .record_serial = serial };
+    struct message m = { .kind = MESSAGE_HAVE };
+    memcpy(log.origin, people[origin].record.root, KEY_BYTES);
+    m.u.have.logs = &log;
+    m.u.have.logs_n = 1;
+    message(MESH_ASK, from, &m);
+}
+
+static void an_unknown_key_is_asked_for_and_then_its_batch_is_fetched(void **state)
+{
+    (void)state;
+    struct message m = { 0 };
+    struct person p = people[3];
+    size_t f = sign((struct plan){ .author = 3, .seq = 1, .serial = 11 });
+    hear(1, f);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_UNKNOWN_KEY), 1);
+    assert_null(action(MESH_DO_BLAME));
+    assert_true(sent(MESH_DO_ASK, MESSAGE_RECORD_WANT, NULL, &m));
+    assert_int_equal(m.u.record_want.serial_above, 10);
+    message_close(&m);
+    hear(2, f);
+    assert_int_equal(up.n, 0);                       /* asked a moment ago */
+    p.record.serial = 11;
+    seal(&p);
+    have(MESH_ASK, 1, 3, 1, 1, false);
+    give_record(1, &p);
+    const struct mesh_action *a = action(MESH_DO_RECORD);
+    assert_non_null(a);
+    assert_int_equal(a->record->serial, 11);
+    assert_memory_equal(a->frame.at, p.frame, p.frame_len);
+    struct asked ask = asked_for_range();
+    assert_true(ask.any && ask.to == 1);
+    fetched(1, ask.id, (long)f, true);
+    assert_non_null(action(MESH_DO_STORE));
+}
+
+static void a_newer_record_is_asked_for_when_a_neighbour_has_one(void **state)
+{
+    (void)state;
+    struct message m = { 0 };
+    say_newer_record(1, 3, 12);
+    assert_true(sent(MESH_DO_ASK, MESSAGE_RECORD_WANT, NULL, &m));
+    message_close(&m);
+}
+
+static void a_record_that_nobody_asked_for_is_dropped(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    p.record.serial = 11;
+    seal(&p);
+    give_record(1, &p);
+    assert_int_equal(up.n, 0);
+    say_newer_record(2, 3, 11);
+    give_record(1, &p);                              /* it was not asked */
+    assert_int_equal(up.n, 0);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_OVER_LIMIT), 2);
+    give_record(2, &p);
+    assert_non_null(action(MESH_DO_RECORD));
+    p.record.serial = 12;
+    seal(&p);
+    give_record(2, &p);                              /* one question, one answer */
+    assert_null(action(MESH_DO_RECORD));
+}
+
+static void a_member_that_signs_records_without_end_is_slowed_down(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    unsigned taken = 0;
+    for (unsigned i = 0; i < 4 * MESH_KEYS_MAX; i++) {
+        tick_at(now_ms + 6000);
+        p.record.serial = 11 + i;
+        seal(&p);
+        say_newer_record(1, 3, p.record.serial);
+        give_record(1, &p);
+        taken += action(MESH_DO_RECORD) != NULL;
+    }
+    assert_in_range(taken, MESH_KEYS_MAX, MESH_KEYS_MAX + 5);
+    assert_true(mesh_counted(mesh, MESH_COUNT_OVER_LIMIT) > 0);
+}
+
+static void a_record_with_anothers_curve_key_is_refused(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    p.record.serial = 11;
+    memcpy(p.record.curve, people[2].record.curve, KEY_BYTES);
+    seal(&p);
+    say_newer_record(1, 3, 11);
+    give_record(1, &p);
+    assert_null(action(MESH_DO_RECORD));
+    assert_non_null(action(MESH_DO_ALERT));
+    assert_int_equal(mesh_member_key(mesh, &p.record, (struct bytes){ p.frame, p.frame_len }), 0);
+    say_newer_record(1, 3, 11);                      /* still not here */
+    tick_at(now_ms + 6000);
+    say_newer_record(1, 3, 11);
+    assert_non_null(action(MESH_DO_ASK));
+}
+
+static void a_record_that_does_not_verify_is_blamed(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    say_newer_record(1, 3, 11);
+    p.record.serial = 11;
+    seal(&p);
+    p.frame[p.frame_len - 1] ^= 1;
+    give_record(1, &p);
+    assert_null(action(MESH_DO_RECORD));
+    assert_int_equal(count_actions(MESH_DO_BLAME), 1);
+}
+
+static void known_records_are_served_lowest_first(void **state)
+{
+    (void)state;
+    struct message m = { .kind = MESSAGE_RECORD_WANT };
+    struct person p = people[3];
+    p.record.serial = 5;
+    seal(&p);
+    assert_int_equal(mesh_member_key(mesh, &p.record, (struct bytes){ p.frame, p.frame_len }), 0);
+    memcpy(m.u.record_want.origin, p.record.root, KEY_BYTES);
+    m.u.record_want.serial_above = 4;
+    message(MESH_ASK, 2, &m);
+    assert_true(sent(MESH_DO_ANSWER, MESSAGE_RECORDS, NULL, &m));
+    assert_int_equal(m.u.records.n, 2);
+    assert_memory_equal(m.u.records.frames[0].at, p.frame, p.frame_len);
+    message_close(&m);
+}
+
+#endif
