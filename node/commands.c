@@ -104,6 +104,63 @@ static void do_purge(struct daemon *d, const json_t *request, struct control_req
                                       rc == -EPERM ? "a node does not purge itself" : strerror(-rc)));
 }
 
+static int exception_kind(const char *text)
+{
+    for (int kind = EXCEPTION_DELIST; kind <= EXCEPTION_LIFT; kind++)
+        if (text != NULL && strcmp(text, exception_kind_text((enum exception_kind)kind)) == 0)
+            return kind;
+    return -EINVAL;
+}
+
+static int read_text(const json_t *value, char *out, size_t max)
+{
+    const char *text = json_string_value(value);
+
+    if (text == NULL || strlen(text) > max)
+        return -EINVAL;
+    strcpy(out, text);
+    return 0;
+}
+
+static int read_subject(const char *hex, struct subject *out)
+{
+    uint8_t key[SUBJECT_KEY_MAX];
+    size_t len = hex != NULL ? strlen(hex) / 2 : 0;
+    int rc = len == 0 || len > sizeof key ? -EINVAL : hex_read(hex, key, len);
+
+    return rc == 0 ? subject_from_key(key, len, out) : rc;
+}
+
+static int read_exception(const json_t *request, int64_t now_s, struct exception *out)
+{
+    int kind = exception_kind(json_string_value(json_object_get(request, "kind")));
+    int rc = kind < 0 ? kind : read_subject(json_string_value(json_object_get(request, "subject")), &out->subject);
+
+    if (rc == 0)
+        rc = read_text(json_object_get(request, "who"), out->who, EXCEPTION_WHO_MAX);
+    if (rc == 0)
+        rc = read_text(json_object_get(request, "why"), out->why, EXCEPTION_WHY_MAX);
+    if (rc != 0)
+        return rc;
+    out->kind = (enum exception_kind)kind;
+    out->time_s = now_s;
+    out->until_s = kind == EXCEPTION_DELIST ? json_integer_value(json_object_get(request, "until_s")) : 0;
+    return kind == EXCEPTION_DELIST && out->until_s <= now_s ? -EINVAL : 0;
+}
+
+static int do_except(struct daemon *d, const json_t *request, struct control_request *rq)
+{
+    struct exception e;
+    char subject[SUBJECT_TEXT_MAX];
+    int rc = read_exception(request, daemon_now_s(), &e);
+
+    if (rc == 0)
+        rc = store_thread_exception(d->store, &e, rq);
+    if (rc == 0)
+        log_info("%s %s, decided by %s", exception_kind_text(e.kind), subject_text(&e.subject, subject), e.who);
+    return rc;
+}
+
 void commands_handle(void *ctx, const json_t *request, struct control_request *rq)
 {
     struct daemon *d = ctx;
@@ -122,6 +179,8 @@ void commands_handle(void *ctx, const json_t *request, struct control_request *r
         do_purge(d, request, rq);
     else if (strcmp(command, "rebuild") == 0)
         rc = store_thread_rebuild(d->store, rq);
+    else if (strcmp(command, "except") == 0)
+        rc = do_except(d, request, rq);
     else
         control_answer(rq, commands_error("unknown command; this node may be older than the hearsay command that asked"));
     if (rc != 0)
@@ -150,6 +209,10 @@ void commands_worked(struct daemon *d, const struct result *r)
         break;
     case STORE_WORK_REBUILD:
         control_answer(r->token, work_answer(r));
+        break;
+    case STORE_WORK_EXCEPTION:
+        control_answer(r->token, r->rc == -EOVERFLOW ? commands_error("too many subjects are delisted or protected one by one: protect a network, or lift some") :
+                                                       work_answer(r));
         break;
     }
 }

@@ -4,6 +4,8 @@
  *   {"command":"export","zone":"bl.a.example","path":"..."}  writes a zone now; path optional
  *   {"command":"purge","member":"64 hex digits"}             forgets all that a member said
  *   {"command":"rebuild"}                                    derives opinions, scores and listings again
+ *   {"command":"except","kind":"delist","subject":"hex of the key","until_s":1800000000,"who":"root","why":"..."}
+ *                                                            an exception by hand; kinds of store/exception.h, until_s for "delist" only
  * Every answer has "ok": true, or "ok": false and "error": text. */
 #ifndef HEARSAY_NODE_CONTROL_H
 #define HEARSAY_NODE_CONTROL_H

@@ -222,6 +222,13 @@ static void do_work(struct store_thread *t, struct other_input *in)
         rc = store_purge(t->store, in->root, store_thread_now_s(), &n);
         t->handlers.worked(t->handlers.ctx, STORE_WORK_PURGE, in->token, rc, n);
         break;
+    case INPUT_EXCEPTION:
+        rc = store_add_exception(t->store, (const struct exception *)(const void *)in->memory, store_thread_now_s());
+        free(in->memory);
+        t->handlers.worked(t->handlers.ctx, STORE_WORK_EXCEPTION, in->token, rc, 0);
+        if (rc == -EOVERFLOW)
+            return;
+        break;
     default:
         rc = store_rebuild(t->store, store_thread_now_s());
         t->handlers.worked(t->handlers.ctx, STORE_WORK_REBUILD, in->token, rc, 0);

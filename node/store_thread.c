@@ -200,6 +200,20 @@ int store_thread_rebuild(struct store_thread *t, void *token)
     return put_other(t, &(struct other_input){ .kind = INPUT_REBUILD, .token = token });
 }
 
+int store_thread_exception(struct store_thread *t, const struct exception *e, void *token)
+{
+    struct exception *copy = malloc(sizeof *copy);
+    struct other_input in = { .kind = INPUT_EXCEPTION, .token = token, .memory = (uint8_t *)copy };
+
+    if (copy == NULL)
+        return -ENOMEM;
+    *copy = *e;
+    int rc = put_other(t, &in);
+    if (rc != 0)
+        free(copy);
+    return rc;
+}
+
 void store_thread_counted(const struct store_thread *t, struct store_thread_counts *out)
 {
     *out = (struct store_thread_counts){

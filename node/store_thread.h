@@ -19,7 +19,7 @@ enum store_trouble { STORE_TROUBLE_REPORTS, STORE_TROUBLE_BATCHES, STORE_TROUBLE
 /* "reports are not stored, and answered with an error"; a constant. */
 const char *store_trouble_text(enum store_trouble kind);
 
-enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD };
+enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD, STORE_WORK_EXCEPTION };
 
 /* All are called on the store thread and must not block. */
 struct store_thread_handlers {
@@ -63,6 +63,7 @@ void store_thread_serial(struct store_thread *t, uint64_t record_serial);
 int store_thread_policy(struct store_thread *t, const struct policy *p, void *token);
 int store_thread_purge(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token);
 int store_thread_rebuild(struct store_thread *t, void *token);
+int store_thread_exception(struct store_thread *t, const struct exception *e, void *token);     /* copied */
 
 struct store_thread_counts {
     uint64_t reports_stored, reports_failed, commits;

@@ -9,7 +9,7 @@
 #include "node/mailbox.h"
 #include "node/store_thread.h"
 
-enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_SETTLED, INPUT_SERIAL, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD };
+enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_SETTLED, INPUT_SERIAL, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION };
 
 struct report_input {
     struct report_ticket ticket;
@@ -19,7 +19,7 @@ struct report_input {
 struct other_input {
     enum input_kind kind;
     void *token;
-    uint8_t *memory;                 /* frame, or a struct policy; owned */
+    uint8_t *memory;                 /* frame, or a struct policy or exception; owned */
     size_t len;
     struct store_batch batch;
     uint8_t root[KEY_BYTES];

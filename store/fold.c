@@ -60,7 +60,9 @@ static int fold_scores(struct fold *f)
     int rc = finish_rebuild(f, &rebuilding);
     if (rc != 0 || rebuilding)
         return rc;
-    rc = fold_due(f);
+    rc = fold_exceptions(f);
+    if (rc == 0)
+        rc = fold_due(f);
     if (rc == 0)
         rc = fold_rescan(f);
     return rc == 0 ? rescore_touched(f) : rc;
@@ -91,6 +93,8 @@ static int fold_all(struct fold *f)
 static int next_wake(struct store *s, int64_t *wake_s)
 {
     *wake_s = s->swept_s + FOLD_SWEEP_EVERY_S;
+    if (s->exceptions_known && s->exceptions.next_s < *wake_s)
+        *wake_s = s->exceptions.next_s;
     struct query q = query(&s->db, SQL_LISTING_NEXT_DUE);
     if (query_row(&q) && column_int(&q, 0) < *wake_s)
         *wake_s = column_int(&q, 0);

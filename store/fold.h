@@ -29,6 +29,7 @@ void fold_spend(struct fold *f, size_t n);
 int fold_journal(struct fold *f);          /* fold_own.c: own reports into evidence */
 int fold_batches(struct fold *f);          /* fold_opinions.c: opinions into registers */
 int fold_floors(struct fold *f);           /* fold_floors.c: dead batches out, with what they said */
+int fold_exceptions(struct fold *f);       /* exceptions.c: exceptions that were made or ended */
 int fold_due(struct fold *f);              /* fold_time.c: keys that time may have changed */
 int fold_rescan(struct fold *f);           /* fold_time.c: keys that a new policy may have changed */
 int fold_sweep(struct fold *f);            /* fold_time.c: own evidence that says nothing any more */

@@ -129,7 +129,7 @@ static int recheck_row(struct fold *f, const struct query *q)
         return -EBADMSG;
     s->recheck_category = column_int(q, 1);
     s->recheck_zone = column_int(q, 2);
-    if (protect_covers(s->policy->protect, &s->recheck_at) != (s->recheck_zone > 0))
+    if (store_never_lists(s, &s->recheck_at) != (s->recheck_zone > 0))
         return 0;
     return fold_touch_copy(f, key, s->recheck_category);
 }
@@ -152,7 +152,8 @@ static int recheck_slice(struct fold *f)
     int ended = query_end(&q);
     s->recheck = n == max;
     f->more |= s->recheck;
-    return rc != 0 ? rc : ended;
+    rc = rc != 0 ? rc : ended;
+    return rc == 0 && !s->recheck ? exceptions_note_checked(s) : rc;
 }
 
 int fold_rescan(struct fold *f)

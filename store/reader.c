@@ -51,6 +51,7 @@ void reader_close(struct reader **r)
     policy_destroy(&gone->policy);
     names_clear(&gone->names);
     voices_clear(&gone->voices);
+    exceptions_clear(&gone->exceptions);
     free(gone->path);
     free(gone);
     *r = NULL;

@@ -80,10 +80,15 @@ struct why {
     size_t rules_n;
     struct subject wider;                   /* the narrowest wider prefix that a zone lists, and with it the subject; .len 0: none */
     bool protected_;                        /* never listed, whoever says so */
+    struct exception exception;             /* the operator's, that keeps it off all lists; .kind 0: none */
     int64_t hold_until_s;                   /* own retraction's hold-down; 0: none */
 };
 int reader_why(struct reader *r, const struct subject *s, int64_t now_s, struct why *out);
 void why_clear(struct why *w);
+
+/* ---- exceptions: what the operator decided by hand */
+/* Newest first: all that was ever decided, or with `holding` what is in force at now_s. The callback returns non-zero to stop, which is then returned. */
+int reader_each_exception(struct reader *r, bool holding, int64_t now_s, int (*each)(void *ctx, const struct exception *e), void *ctx);
 
 /* ---- logs, for the mesh and for repair */
 /* Every stored batch's name, ordered by (origin, epoch, seq). */

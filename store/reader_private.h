@@ -3,6 +3,7 @@
 #define HEARSAY_STORE_READER_PRIVATE_H
 
 #include "store/db.h"
+#include "store/exceptions.h"
 #include "store/frames.h"
 #include "store/names.h"
 #include "store/reader.h"
@@ -15,6 +16,7 @@ struct reader {
     struct names names;
     struct frames frames;
     struct voices voices;
+    struct exceptions exceptions;          /* as last loaded by reader_exceptions_at() */
 };
 
 /* A read transaction: all questions in between see one state of the database, and the names fit it. */
@@ -28,5 +30,11 @@ struct reader_keys {
 int reader_keys(struct reader *r, const struct subject *s, struct reader_keys *out);
 /* Fills r->voices with what is said of the subject in a category of the policy. */
 int reader_voices(struct reader *r, const struct subject *s, int category);
+
+/* Loads the exceptions in force; within a transaction. */
+int reader_exceptions_at(struct reader *r, int64_t now_s);
+/* Whether the writer has checked all listings against the exceptions in force at now_s. */
+int reader_exceptions_checked(struct reader *r, int64_t now_s, bool *checked);
+bool reader_never_lists(const struct reader *r, const struct subject *s);
 
 #endif

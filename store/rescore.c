@@ -148,7 +148,7 @@ static int judge_all(struct fold *f, struct trial *t)
 {
     struct subject subject;
     subject_of(t->topic, &subject);
-    t->protected_ = protect_covers(f->s->policy->protect, &subject);
+    t->protected_ = store_never_lists(f->s, &subject);
     t->score = voices_score(&f->s->voices, f->s->policy, t->category, f->now_s);
     t->watch_s = INT64_MAX;
     for (size_t zone = 0; zone < f->s->policy->zones_n; zone++) {

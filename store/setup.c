@@ -165,8 +165,6 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
     rc = store_count_backlog(s);
     if (rc != 0)
         return rc;
-    s->recheck = true;
-    s->recheck_at.len = 0;
-    s->recheck_category = s->recheck_zone = 0;
+    store_start_recheck(s);
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "store/sql.h"
 
+#define EXCEPTION_HOLDS "(kind = 2 OR (kind = 1 AND until_s > ?1))" \
+                        " AND NOT EXISTS (SELECT 1 FROM exception AS later WHERE later.subject = e.subject AND later.id > e.id)"
 #define KEY_AFTER "(subject, category) > (?1, ?2)"
 
 /* BATCH_DEAD and the order of OPINION_RENEW: DESIGN section 6, "Registers" and "Floor". The masses and the time are part of
@@ -122,6 +124,13 @@ const char *const sql_text[SQL_N] = {
     [SQL_COUNT_LISTINGS] = "SELECT count(*) FROM listing WHERE zone > 0",
     [SQL_COUNT_MEMBERS] = "SELECT count(*) FROM member WHERE root IS NOT NULL",
     [SQL_COUNT_LIVING] = "SELECT count(*) FROM opinion WHERE member NOT IN (SELECT id FROM member WHERE root IS NULL)",
+
+    [SQL_EXCEPTION_ADD] = "INSERT INTO exception(kind, subject, time_s, until_s, who, why) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_EXCEPTION_EACH] = "SELECT kind, subject, time_s, until_s, who, why FROM exception ORDER BY id DESC",
+    /* Kinds: store/exception.h. The newest about a subject is the one that counts. */
+    [SQL_EXCEPTION_HOLDING] = "SELECT kind, subject, time_s, until_s, who, why FROM exception AS e WHERE " EXCEPTION_HOLDS " ORDER BY id DESC",
+    [SQL_EXCEPTION_HOLDING_COUNT] = "SELECT count(*) FROM exception AS e WHERE " EXCEPTION_HOLDS,
+    [SQL_EXCEPTION_LAST] = "SELECT max(id) FROM exception",
 
     [SQL_INTEGRITY] = "PRAGMA integrity_check(20)",
     [SQL_OPINION_GET] = "SELECT epoch, seq, hash, time_s, black, white FROM opinion"

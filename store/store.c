@@ -83,6 +83,7 @@ int store_reload(struct store *s)
         rc = names_load(&s->names, &s->db, s->policy);
     s->rescan = rescan != 0;
     s->floors_raised = true;
+    s->exceptions_known = false;
     s->sweep_at.len = 0;
     return rc;
 }
@@ -166,6 +167,7 @@ void store_close(struct store **s)
     policy_destroy(&gone->policy);
     names_clear(&gone->names);
     voices_clear(&gone->voices);
+    exceptions_clear(&gone->exceptions);
     run_clear(&gone->journal);
     run_clear(&gone->opinions);
     free(gone->changes);

@@ -17,6 +17,7 @@
 #include "proto/identity.h"
 #include "proto/request.h"
 #include "proto/subject.h"
+#include "store/exception.h"
 #include "store/policy.h"
 
 struct store;
@@ -78,6 +79,9 @@ int store_take_changes(struct store *s, struct listing_change **out, size_t *n);
 
 /* Rows of truth not folded yet, for status. */
 size_t store_backlog(const struct store *s);
+
+/* What the operator decided by hand about a subject; durable on return, the listings follow by store_fold(). -EOVERFLOW: EXCEPTIONS_MAX are in force. */
+int store_add_exception(struct store *s, const struct exception *e, int64_t now_s);
 
 /* ---- what this member tells */
 /* Begins an epoch before anything is told: the stored one goes on if the database was closed clean and `nonce_path` (a file beside it) holds the nonce

@@ -3,6 +3,7 @@
 #define HEARSAY_STORE_PRIVATE_H
 
 #include "store/db.h"
+#include "store/exceptions.h"
 #include "store/frames.h"
 #include "store/names.h"
 #include "store/run.h"
@@ -18,6 +19,8 @@
 #define META_PREFIXES "prefixes"            /* prefix lengths in use among listings: PREFIX_BIT() */
 #define META_DNSBL "dnsbl_events"
 #define META_SKIPPED "skipped_opinions"
+#define META_EXCEPTIONS "exceptions"        /* the last one that all listings were checked against ... */
+#define META_EXCEPTIONS_NEXT "exceptions_next"   /* ... and when the first of those in force will end; 0: none will */
 #define META_EPOCH "own_epoch"
 #define META_SEQ "own_seq"
 #define META_HASH "own_hash"
@@ -47,6 +50,8 @@ struct store {
     int64_t counted[COUNT_N];               /* what this transaction adds */
     struct run journal, opinions;           /* what of it is read ahead */
     int64_t prefixes;                       /* as in meta */
+    struct exceptions exceptions;           /* in force */
+    bool exceptions_known;                  /* false: to be read again, and listings to be checked against them */
     bool rescan, recheck;                   /* a pass over all keys, or over the listings for protection, is under way */
     struct subject recheck_at;
     int64_t recheck_category, recheck_zone;
@@ -65,12 +70,19 @@ int store_reload(struct store *s);
 /* db_end(), and after a failure store_reload(). Writes the WAL back when nobody else did for too long. */
 int store_end(struct store *s, int rc);
 
+/* Protected by the configuration, or excepted by the operator. */
+bool store_never_lists(const struct store *s, const struct subject *subject);
+
+/* All listings were checked against the exceptions in force. */
+int exceptions_note_checked(struct store *s);
+
 /* What is not folded yet, counted again. */
 int store_count_backlog(struct store *s);
 
 /* The rest within a transaction. store_put_floor(): only upwards. */
 int store_put_batch(struct store *s, int64_t member, const struct store_batch *b, bool *stored);
 int store_start_rescan(struct store *s);
+void store_start_recheck(struct store *s);
 int store_start_rebuild(struct store *s);
 int store_put_floor(struct store *s, struct known_member *m, uint32_t epoch, uint64_t seq);
 

@@ -108,7 +108,7 @@ static int check_row(struct verify *v, const struct query *q)
         verify_problem(v, "a row has a subject that is none");
         return 0;
     }
-    k.protected_ = protect_covers(v->r->policy->protect, &k.subject);
+    k.protected_ = reader_never_lists(v->r, &k.subject);
     int rc = voices_load(&v->r->voices, &v->r->db, &v->r->names, v->r->policy, &k.topic);
     if (rc == 0 && k.category >= 0)
         check_key(v, &k);
@@ -119,10 +119,13 @@ static int check_row(struct verify *v, const struct query *q)
 
 int verify_scores(struct verify *v)
 {
-    bool settled = false;
+    bool settled = false, checked = false;
     int rc = scores_settled(v, &settled);
-    if (rc != 0 || !settled)
+    if (rc == 0)
+        rc = reader_exceptions_checked(v->r, v->now_s, &checked);
+    if (rc != 0 || !settled || !checked)
         return rc;
+    rc = reader_exceptions_at(v->r, v->now_s);
     struct query q = query(&v->r->db, SQL_KEYS_ALL);
     while (rc == 0 && query_row(&q))
         rc = check_row(v, &q);

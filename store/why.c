@@ -258,9 +258,29 @@ static int put_wider(struct asking *a)
     return rc;
 }
 
+/* The newest of those in force that cover the subject. */
+static int put_exception(struct asking *a)
+{
+    struct exception e;
+    int rc = reader_exceptions_at(a->r, a->now_s);
+    if (rc != 0 || !exceptions_cover(&a->r->exceptions, a->subject))
+        return rc;
+    struct query q = query(&a->r->db, SQL_EXCEPTION_HOLDING);
+    query_int(&q, a->now_s);
+    while (rc == 0 && a->why->exception.kind == 0 && query_row(&q)) {
+        rc = exception_of_row(&q, &e);
+        if (rc == 0 && exception_covers(&e, a->subject))
+            a->why->exception = e;
+    }
+    int ended = query_end(&q);
+    return rc != 0 ? rc : ended;
+}
+
 static int answer(struct asking *a)
 {
     int rc = names_load(&a->r->names, &a->r->db, a->r->policy);
+    if (rc == 0)
+        rc = put_exception(a);
     if (rc == 0)
         rc = own_evidence(a);
     if (rc == 0)

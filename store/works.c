@@ -52,6 +52,14 @@ int store_purge(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s, u
     return rc == 0 ? store_count_backlog(s) : rc;
 }
 
+/* Looks at what is or would be listed, from the first key on: what may be listed at all has changed. */
+void store_start_recheck(struct store *s)
+{
+    s->recheck = true;
+    s->recheck_at.len = 0;
+    s->recheck_category = s->recheck_zone = 0;
+}
+
 int store_start_rebuild(struct store *s)
 {
     int64_t opinions_n = 0;

@@ -8,16 +8,6 @@
 #include "tools/say.h"
 #include "tools/why_text.h"
 
-static int parse_subject(const struct home *h, const char *text, struct subject *out)
-{
-    const char *reason = "not a subject";
-    int rc = subject_parse(text, strlen(text), h->config->sender_key, out, &reason);
-    if (rc == 0)
-        return 0;
-    say_error("%s: %s", text, reason);
-    return STATUS_USAGE;
-}
-
 /* The prefix that is one bit wider; false for what is no address or is as wide as any may be. */
 static bool wider(const struct subject *s, struct subject *out)
 {
@@ -91,7 +81,7 @@ int cmd_why(struct call *call)
     if (rc == 0)
         rc = home_open(call, HOME_CONFIG, &h);
     if (rc == 0)
-        rc = parse_subject(&h, call->argv[0], &s);
+        rc = home_subject(&h, call->argv[0], &s);
     if (rc == 0)
         rc = home_reader(&h, &r);
     if (rc == 0)

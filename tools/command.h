@@ -46,6 +46,8 @@ int cmd_list(struct call *call);
 int cmd_status(struct call *call);
 int cmd_verify(struct call *call);
 int cmd_export(struct call *call);
+int cmd_delist(struct call *call);
+int cmd_protect(struct call *call);
 
 /* All commands, in the order of the help text. */
 const struct command *command_table(size_t *n);

@@ -47,6 +47,20 @@ static const struct command commands[] = {
     { .name = "status", .run = cmd_status, .usage = "[--json]",
       .summary = "Shows how the node is: peers, rates, counts, zones, warnings",
       .help = "Exit status 0 when all is well, 1 with warnings, 3 when the node is not there.\n" },
+    { .name = "delist", .run = cmd_delist,
+      .usage = "SUBJECT [--for TIME] [--why TEXT] [--json]\n--lift SUBJECT [--why TEXT] [--json]\n--list [--all] [--json]",
+      .summary = "Takes a subject off all lists of this node for a time, whoever says what",
+      .help = "A local decision: the others are not told, and what is said of the subject is kept. To take back what this node said,\n"
+              "use `hearsay report retract`. Works with the node down, too.\n"
+              "  --for TIME   how long, such as 12h or 30d; 7d unless said\n"
+              "  --why TEXT   the reason, for the record\n"
+              "  --lift       ends it before its time\n"
+              "  --list       what is delisted or protected by hand now; with --all every such decision: who, when, why\n" },
+    { .name = "protect", .run = cmd_protect,
+      .usage = "SUBJECT [--why TEXT] [--json]\n--lift SUBJECT [--why TEXT] [--json]\n--list [--all] [--json]",
+      .summary = "Keeps a subject off all lists of this node for good",
+      .help = "An address, a prefix or a name with all below it. The same as `protect` in the configuration, with a record of who decided it.\n"
+              "  --why TEXT, --lift, --list, --all   as with `hearsay delist`\n" },
     { .name = "verify", .run = cmd_verify, .usage = "[--rebuild] [--json]",
       .summary = "Checks every stored signature and the database",
       .help = "Works with the node running or down. Exit status 1 when something is wrong.\n"

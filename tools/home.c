@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "node/control.h"
+#include "proto/subject.h"
 #include "tools/say.h"
 
 enum { FOLD_ROWS = 50000 };
@@ -206,4 +207,14 @@ const char *home_member_name(const struct home *h, const uint8_t root[KEY_BYTES]
 const char *home_database_text(int rc)
 {
     return rc == -EBADMSG ? "the database is damaged: stop the node and restore a copy, or move it away and let the mesh refill a new one" : strerror(-rc);
+}
+
+int home_subject(const struct home *h, const char *text, struct subject *out)
+{
+    const char *reason = "not a subject";
+    int rc = subject_parse(text, strlen(text), h->config->sender_key, out, &reason);
+    if (rc == 0)
+        return 0;
+    say_error("%s: %s", text, reason);
+    return STATUS_USAGE;
 }

@@ -53,6 +53,9 @@ const char *home_member_name(const struct home *h, const uint8_t root[KEY_BYTES]
 
 int64_t now_unix_s(void);
 
+/* A subject as the operator types it. 0 or an exit status, said. */
+int home_subject(const struct home *h, const char *text, struct subject *out);
+
 /* What a failure of the database means to an operator; for say_error(). */
 const char *home_database_text(int rc);
 

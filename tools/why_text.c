@@ -1,3 +1,4 @@
+#include "tools/except.h"
 #include "tools/why_text.h"
 
 #include <string.h>
@@ -73,6 +74,19 @@ static const struct why_rule *nearest_rule(const struct why_answer *a)
     return best;
 }
 
+/* Ends the sentence that began with "is not listed". */
+static void say_exception(const struct exception *e)
+{
+    char subject[SUBJECT_TEXT_MAX], when[TIME_TEXT_MAX], until[TIME_TEXT_MAX], why[EXCEPTION_WHY_MAX + 1], who[EXCEPTION_WHO_MAX + 1];
+    printf(": %s %s %s on %s", clean_text(e->who, who, sizeof who), e->kind == EXCEPTION_DELIST ? "delisted" : "protected",
+           subject_text(&e->subject, subject), time_text(e->time_s, when));
+    if (e->kind == EXCEPTION_DELIST)
+        printf(", until %s", time_text(e->until_s, until));
+    if (e->why[0] != '\0')
+        printf(" (%s)", clean_text(e->why, why, sizeof why));
+    printf(".\n");
+}
+
 static void say_not_listed(const struct why_answer *a)
 {
     const struct why_rule *r = nearest_rule(a);
@@ -80,6 +94,8 @@ static void say_not_listed(const struct why_answer *a)
     printf("%s%s is not listed%s", say_colour(stdout, SAY_GREEN), a->subject, say_colour(stdout, SAY_PLAIN));
     if (a->why->protected_)
         printf(": it is protected here, whoever says what.\n");
+    else if (a->why->exception.kind != 0)
+        say_exception(&a->why->exception);
     else if (a->why->opinions_n == 0)
         printf(": nobody says anything about it.\n");
     else if (r == NULL)
@@ -235,6 +251,8 @@ json_t *why_json(const struct why_answer *a)
     json_t *out = json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:o}", "subject", a->subject, "verdict", verdict_text(a->verdict), "listed",
                             a->verdict != VERDICT_UNKNOWN, "protected", a->why->protected_, "hold_until_s", (json_int_t)a->why->hold_until_s, "now_s",
                             (json_int_t)a->now_s, "opinions", opinions, "rules", rules);
+    if (a->why->exception.kind != 0)
+        json_object_set_new(out, "exception", exception_json(&a->why->exception));
     if (a->holder[0] != '\0')
         json_object_set_new(out, "listed_by", json_string(a->holder));
     return out;

@@ -305,3 +305,37 @@ def test_two_members_made_by_hand(lab):
     done = b.hearsay("peer", "remove", "mx.p.example", "--purge")
     assert done.returncode == DONE and "Forgot" in done.stdout, done.stderr
     assert b.hearsay("verify", "--rebuild").returncode == DONE
+
+
+# ---- exceptions by hand
+
+def test_delist_takes_it_off_the_zone_and_says_who_and_why(node):
+    node.hearsay("report", "black", "192.0.2.60", "malware")
+    listed(node, "192.0.2.60")
+    done = node.hearsay("delist", "192.0.2.60", "--for", "2h", "--why", "asked by telephone")
+    assert done.returncode == DONE and done.stdout.startswith("192.0.2.60 is on no list of this node until 20"), done.stderr
+    wait_until(lambda: node.hearsay("check", "192.0.2.60").stdout == "unknown\n", "it is delisted")
+    wait_until(lambda: "192.0.2.60" not in (node.dir / "zones" / BL).read_text(), "the zone is without it")
+    why = node.hearsay("why", "192.0.2.60")
+    assert why.returncode == NO and "delisted 192.0.2.60 on" in why.stdout
+    assert "asked by telephone" in why.stdout
+    (row,) = [e for e in node.json("delist", "--list")["exceptions"] if e["subject"] == "192.0.2.60"]
+    assert row["kind"] == "delist" and row["why"] == "asked by telephone" and 7100 < row["until_s"] - row["time_s"] <= 7200
+
+
+def test_lifting_lists_again_and_stays_on_record(node):
+    node.hearsay("report", "black", "192.0.2.61", "malware")
+    listed(node, "192.0.2.61")
+    assert node.hearsay("protect", "192.0.2.61").returncode == DONE
+    wait_until(lambda: node.hearsay("check", "192.0.2.61").returncode == NO, "it is protected")
+    assert node.hearsay("protect", "--lift", "192.0.2.61", "--why", "a mistake").returncode == DONE
+    listed(node, "192.0.2.61")
+    kinds = [e["kind"] for e in node.json("protect", "--list", "--all")["exceptions"] if e["subject"] == "192.0.2.61"]
+    assert kinds == ["lift", "protect"]
+    assert all(e["subject"] != "192.0.2.61" for e in node.json("protect", "--list")["exceptions"])
+
+
+@pytest.mark.parametrize("args", [[], ["--list", "192.0.2.7"], ["192.0.2.7", "--for", "soon"], ["--all", "192.0.2.7"], ["not-an-address"]])
+def test_delist_used_wrongly_says_so(node, args):
+    done = node.hearsay("delist", *args)
+    assert done.returncode == USAGE and done.stderr

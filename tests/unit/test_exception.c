@@ -1,0 +1,182 @@
+/* Exceptions: what the operator decided by hand, and what it does to listings. */
+#include "store_world.h"
+
+static void tell_problem(void *ctx, const char *text)
+{
+    (void)ctx;
+    print_error("%s\n", text);
+}
+
+static uint64_t problems(struct world *w, int64_t now_s)
+{
+    struct reader *r = world_reader(w);
+    uint64_t n = 0;
+    assert_int_equal(reader_verify(r, now_s, tell_problem, NULL, NULL, &n), 0);
+    reader_close(&r);
+    return n;
+}
+
+static void except(struct world *w, enum exception_kind kind, const char *subject, int64_t until_s, int64_t now_s)
+{
+    struct exception e = { .kind = kind, .time_s = now_s, .until_s = until_s, .who = "postmaster", .why = "asked by mail" };
+    e.subject = world_subject(subject);
+    assert_int_equal(store_add_exception(w->store, &e, now_s), 0);
+}
+
+static struct world world;
+
+static struct world *listed_world(struct world *w, const char *subject)
+{
+    world_create(w);
+    world_report(w, REQUEST_BLACK, subject, 0, 1, T0);
+    world_fold(w, T0);
+    assert_int_equal(world_check(w, subject), VERDICT_BLACK);
+    return w;
+}
+
+static void a_delisted_subject_is_listed_nowhere_until_its_time_is_over(void **state)
+{
+    struct world *w = listed_world(&world, "192.0.2.7");
+    (void)state;
+    except(w, EXCEPTION_DELIST, "192.0.2.7", T0 + WORLD_HOUR, T0);
+    world_fold(w, T0);
+    assert_int_equal(world_check(w, "192.0.2.7"), VERDICT_UNKNOWN);
+    assert_int_equal(problems(w, T0 + 1), 0);
+    world_fold(w, T0 + WORLD_HOUR - 1);
+    assert_int_equal(world_check(w, "192.0.2.7"), VERDICT_UNKNOWN);
+    world_fold(w, T0 + WORLD_HOUR);
+    assert_int_equal(world_check(w, "192.0.2.7"), VERDICT_BLACK);
+    assert_int_equal(problems(w, T0 + WORLD_HOUR), 0);
+    world_destroy(w);
+}
+
+static void the_end_of_an_exception_is_when_to_fold_again(void **state)
+{
+    struct world *w = listed_world(&world, "192.0.2.7");
+    bool more = true;
+    int64_t wake_s = 0;
+    (void)state;
+    except(w, EXCEPTION_DELIST, "192.0.2.7", T0 + 90, T0);
+    while (more)
+        assert_int_equal(store_fold(w->store, 1000, T0, &more, &wake_s), 0);
+    assert_true(wake_s <= T0 + 90);
+    world_destroy(w);
+}
+
+static void new_reports_do_not_list_a_protected_subject(void **state)
+{
+    struct world *w = listed_world(&world, "192.0.2.7");
+    (void)state;
+    except(w, EXCEPTION_PROTECT, "192.0.2.7", 0, T0);
+    world_report(w, REQUEST_BLACK, "192.0.2.7", 0, 100, T0 + 60);
+    world_fold(w, T0 + 60);
+    assert_int_equal(world_check(w, "192.0.2.7"), VERDICT_UNKNOWN);
+    world_fold(w, T0 + WORLD_DAY);
+    assert_int_equal(world_check(w, "192.0.2.7"), VERDICT_UNKNOWN);
+    world_destroy(w);
+}
+
+static void lifting_a_protection_lists_again(void **state)
+{
+    struct world *w = listed_world(&world, "192.0.2.7");
+    (void)state;
+    except(w, EXCEPTION_PROTECT, "192.0.2.7", 0, T0);
+    world_fold(w, T0);
+    except(w, EXCEPTION_LIFT, "192.0.2.7", 0, T0 + 1);
+    world_fold(w, T0 + 1);
+    assert_int_equal(world_check(w, "192.0.2.7"), VERDICT_BLACK);
+    assert_int_equal(problems(w, T0 + 1), 0);
+    world_destroy(w);
+}
+
+static void a_protected_network_covers_its_addresses_and_a_domain_its_hosts(void **state)
+{
+    struct world *w = listed_world(&world, "198.51.100.9");
+    (void)state;
+    world_report(w, REQUEST_BLACK, "mail.bad.example", 0, 1, T0);
+    except(w, EXCEPTION_PROTECT, "198.51.100.0/24", 0, T0);
+    except(w, EXCEPTION_PROTECT, "bad.example", 0, T0);
+    world_fold(w, T0);
+    assert_int_equal(world_check(w, "198.51.100.9"), VERDICT_UNKNOWN);
+    assert_int_equal(world_check(w, "mail.bad.example"), VERDICT_UNKNOWN);
+    world_destroy(w);
+}
+
+static void an_exception_of_one_address_keeps_the_network_around_it_off_the_list(void **state)
+{
+    struct world *w = listed_world(&world, "198.51.100.0/24");
+    (void)state;
+    except(w, EXCEPTION_DELIST, "198.51.100.9", T0 + WORLD_DAY, T0);
+    world_fold(w, T0);
+    assert_int_equal(world_check(w, "198.51.100.9"), VERDICT_UNKNOWN);
+    assert_int_equal(world_check(w, "198.51.100.8"), VERDICT_UNKNOWN);
+    world_destroy(w);
+}
+
+static int count(void *ctx, const struct exception *e)
+{
+    assert_string_equal(e->who, "postmaster");
+    assert_string_equal(e->why, "asked by mail");
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void every_decision_stays_on_record(void **state)
+{
+    struct world *w = listed_world(&world, "192.0.2.7");
+    struct reader *r = world_reader(w);
+    int all = 0, holding = 0;
+    (void)state;
+    except(w, EXCEPTION_PROTECT, "192.0.2.7", 0, T0);
+    except(w, EXCEPTION_DELIST, "192.0.2.8", T0 + 60, T0);
+    except(w, EXCEPTION_LIFT, "192.0.2.7", 0, T0 + 1);
+    assert_int_equal(reader_each_exception(r, false, T0 + 1, count, &all), 0);
+    assert_int_equal(reader_each_exception(r, true, T0 + 1, count, &holding), 0);
+    assert_int_equal(all, 3);
+    assert_int_equal(holding, 1);
+    reader_close(&r);
+    world_destroy(w);
+}
+
+static void an_exception_survives_the_end_of_the_process(void **state)
+{
+    struct world *w = listed_world(&world, "192.0.2.7");
+    (void)state;
+    except(w, EXCEPTION_PROTECT, "192.0.2.7", 0, T0);
+    world_reopen(w);
+    world_fold(w, T0 + 1);
+    assert_int_equal(world_check(w, "192.0.2.7"), VERDICT_UNKNOWN);
+    world_destroy(w);
+}
+
+static void why_names_the_exception(void **state)
+{
+    struct world *w = listed_world(&world, "192.0.2.7");
+    struct reader *r = world_reader(w);
+    struct subject s = world_subject("192.0.2.7");
+    struct why why;
+    (void)state;
+    except(w, EXCEPTION_DELIST, "192.0.2.0/24", T0 + WORLD_DAY, T0);
+    assert_int_equal(reader_why(r, &s, T0 + 1, &why), 0);
+    assert_int_equal(why.exception.kind, EXCEPTION_DELIST);
+    assert_int_equal(why.exception.until_s, T0 + WORLD_DAY);
+    why_clear(&why);
+    reader_close(&r);
+    world_destroy(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_delisted_subject_is_listed_nowhere_until_its_time_is_over),
+        cmocka_unit_test(the_end_of_an_exception_is_when_to_fold_again),
+        cmocka_unit_test(new_reports_do_not_list_a_protected_subject),
+        cmocka_unit_test(lifting_a_protection_lists_again),
+        cmocka_unit_test(a_protected_network_covers_its_addresses_and_a_domain_its_hosts),
+        cmocka_unit_test(an_exception_of_one_address_keeps_the_network_around_it_off_the_list),
+        cmocka_unit_test(every_decision_stays_on_record),
+        cmocka_unit_test(an_exception_survives_the_end_of_the_process),
+        cmocka_unit_test(why_names_the_exception),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
