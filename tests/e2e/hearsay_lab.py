@@ -279,6 +279,15 @@ class Node:
         for path in (self.dir, *self.dir.rglob("*")):
             shutil.chown(path, user, user)
 
+    def mesh_text(self):
+        """The section `mesh`."""
+        return f'''mesh {{
+  publish = "tcp://127.0.0.1:{self.publish}"
+  repair = "tcp://127.0.0.1:{self.repair}"
+  advertise = "127.0.0.1"
+}}
+'''
+
     def write_conf(self, **changes):
         """Writes hearsay.conf anew, with zones, extra or mesh changed; in one step, since the daemon may be reading it."""
         for key, value in changes.items():
@@ -286,12 +295,7 @@ class Node:
         peers = self.dir / "peers.conf"
         if not peers.exists():
             peers.write_text("")
-        mesh = f'''mesh {{
-  publish = "tcp://127.0.0.1:{self.publish}"
-  repair = "tcp://127.0.0.1:{self.repair}"
-  advertise = "127.0.0.1"
-}}
-''' if self.mesh else ""
+        mesh = self.mesh_text() if self.mesh else ""
         fresh = self.conf.with_suffix(".new")
         fresh.write_text(f'''name = "{self.name}"
 federation = "{self.federation}"
