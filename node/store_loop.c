@@ -292,6 +292,7 @@ static void do_tell(struct store_thread *t, int64_t now_ms)
         t->handlers.own(t->handlers.ctx, &name, told[i].frame, told[i].len);
     }
     atomic_fetch_add(&t->told, n);
+    t->fold_more |= n > 0;             /* the floor may have risen: what is dead now leaves the disk */
     if (n > 0 || rc != 0)
         t->tell_at_ms = now_ms + (rc != 0 ? RETRY_MS : TELL_MS);
 }

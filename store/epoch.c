@@ -8,6 +8,8 @@
 
 #define EPOCH_ZERO_S INT64_C(1767225600)      /* 2026-01-01T00:00:00Z: epochs count minutes from here, but may run ahead */
 
+enum { FLOOR_REST_S = 86400 };                /* so long neighbours have to give back the own log of a database that was lost or restored */
+
 /* The file beside the database. A restored copy of the database meets the newer file, and so knows what it is. */
 static bool nonce_matches(const char *path, const uint8_t nonce[NONCE_BYTES])
 {
@@ -34,7 +36,8 @@ static int was_overtaken(struct store *s, int64_t epoch, int64_t seq, bool *over
     return query_end(&q);
 }
 
-static int is_intact(struct store *s, const char *nonce_path, uint32_t above, int64_t stored_epoch, bool *intact)
+/* *copy: this file is not the one that was written to last; what it lacks, neighbours may have. */
+static int is_intact(struct store *s, const char *nonce_path, uint32_t above, int64_t stored_epoch, bool *intact, bool *copy)
 {
     uint8_t nonce[NONCE_BYTES];
     size_t len = 0;
@@ -47,8 +50,8 @@ static int is_intact(struct store *s, const char *nonce_path, uint32_t above, in
         rc = meta_bytes(&s->db, META_NONCE, nonce, sizeof nonce, &len);
     if (rc == 0)
         rc = was_overtaken(s, stored_epoch, seq, &overtaken);
-    *intact = rc == 0 && clean != 0 && stored_epoch > 0 && (int64_t)above <= stored_epoch && !overtaken &&
-              len == NONCE_BYTES && nonce_matches(nonce_path, nonce);
+    *copy = stored_epoch == 0 || len != NONCE_BYTES || !nonce_matches(nonce_path, nonce);
+    *intact = rc == 0 && clean != 0 && !*copy && (int64_t)above <= stored_epoch && !overtaken;
     return rc;
 }
 
@@ -74,9 +77,11 @@ static int64_t next_epoch(struct store *s, int64_t stored_epoch, uint32_t above,
     return epoch <= head ? head + 1 : epoch;
 }
 
-static int put_state(struct store *s, int64_t epoch, bool fresh, const uint8_t nonce[NONCE_BYTES])
+static int put_state(struct store *s, int64_t epoch, bool fresh, int64_t rest_until_s, const uint8_t nonce[NONCE_BYTES])
 {
     int rc = meta_set_number(&s->db, META_EPOCH, epoch);
+    if (rc == 0 && rest_until_s != 0)
+        rc = meta_set_number(&s->db, META_FLOOR_REST, rest_until_s);
     if (rc == 0 && fresh)
         rc = meta_set_number(&s->db, META_SEQ, 0);
     if (rc == 0)
@@ -88,10 +93,10 @@ static int put_state(struct store *s, int64_t epoch, bool fresh, const uint8_t n
 int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t nonce[NONCE_BYTES], uint32_t above, int64_t now_s, uint32_t *epoch)
 {
     int64_t stored = 0;
-    bool intact = false;
+    bool intact = false, copy = true;
     int rc = meta_number(&s->db, META_EPOCH, &stored);
     if (rc == 0)
-        rc = is_intact(s, nonce_path, above, stored, &intact);
+        rc = is_intact(s, nonce_path, above, stored, &intact, &copy);
     int64_t next = intact ? stored : next_epoch(s, stored, above, now_s);
     if (rc == 0 && next > UINT32_MAX)
         rc = -EOVERFLOW;
@@ -101,7 +106,7 @@ int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t non
         rc = db_begin(&s->db);
     if (rc != 0)
         return rc;
-    rc = store_end(s, put_state(s, next, !intact, nonce));
+    rc = store_end(s, put_state(s, next, !intact, copy ? now_s + FLOOR_REST_S : 0, nonce));
     if (rc == 0)
         *epoch = (uint32_t)next;
     return rc;

@@ -50,6 +50,7 @@ static int bury(struct fold *f, const struct known_member *m, int64_t id, struct
     if (rc == -ENOMEM || rc == -EIO)
         return rc;
     if (rc == 0) {
+        f->s->counted[COUNT_LOG_WEIGHT] -= m->self ? log_weight(&b) : 0;
         rc = m->self ? 0 : drop_registers(f, m->id, &b);
         fold_spend(f, b.opinions_n);
         batch_close(&b);

@@ -4,7 +4,7 @@
 /* This member's own batches come back to it from its neighbours after its database was lost or restored from a backup. What
  * it once signed and no longer knows is taken up again as its evidence: it can be withdrawn then, and goes on counting.
  * What it does know is at least as new as what it told, and stays. */
-static int adopt(struct fold *f, const struct opinion *o, int category)
+static int adopt(struct fold *f, const struct batch *b, const struct opinion *o, int category)
 {
     struct own_rows own;
     const uint8_t *key = o->key;
@@ -16,10 +16,13 @@ static int adopt(struct fold *f, const struct opinion *o, int category)
         row = own_row(&own, category);
     if (row == NULL)
         return 0;
+    f->s->counted[COUNT_TOLD] += (o->black + o->white > 0) - (row->told_black + row->told_white > 0);
     row->evidence = evidence_of_steps(o->black, o->white, o->time_s);
     row->told_black = o->black;
     row->told_white = o->white;
     row->told_time_s = o->time_s;
+    row->told_epoch = b->epoch;
+    row->told_seq = b->seq;
     row->urgency = URGENCY_NONE;
     row->waiting_s = 0;
     rc = own_put(&f->s->db, key, o->key_len, row);
@@ -38,7 +41,7 @@ int fold_self(struct fold *f, const struct batch *b)
         int category = 0;
         int rc = names_add_category(&s->names, &s->db, s->policy, b->categories[o->category], &category);
         if (rc == 0 && category != 0 && o->time_s >= oldest_s)
-            rc = adopt(f, o, category);
+            rc = adopt(f, b, o, category);
         if (rc != 0)
             return rc;
     }

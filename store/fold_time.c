@@ -201,8 +201,10 @@ static int drop_evidence(struct fold *f, const struct topic *t)
     struct query q = query(&f->s->db, SQL_EVIDENCE_DROP);
     query_blob(&q, t->key, t->len);
     query_int(&q, t->category);
-    int rc = query_run(&q);
-    f->s->counted[COUNT_EVIDENCE] -= rc == 0 ? sqlite3_changes(f->s->db.sql) : 0;
+    bool dropped = query_row(&q), was_told = dropped && column_int(&q, 0) > 0;
+    int rc = query_end(&q);
+    f->s->counted[COUNT_EVIDENCE] -= rc == 0 && dropped;
+    f->s->counted[COUNT_TOLD] -= rc == 0 && was_told;
     return rc;
 }
 

@@ -119,6 +119,9 @@ int own_put_told(struct db *d, const uint8_t *key, size_t len, const struct own_
     query_int(&q, row->category);
     query_int(&q, row->told_black);
     query_int(&q, row->told_white);
-    query_int(&q, row->told_black + row->told_white > 0 ? row->told_time_s : 0);
+    bool told = row->told_black + row->told_white > 0;
+    query_int(&q, told ? row->told_time_s : 0);
+    query_int(&q, told ? row->told_epoch : 0);
+    query_int(&q, told ? (int64_t)row->told_seq : 0);
     return query_run(&q);
 }

@@ -13,6 +13,8 @@ struct own_row {
     struct evidence evidence;
     unsigned told_black, told_white;       /* steps last told; both 0: never, or withdrawn */
     int64_t told_time_s;
+    uint32_t told_epoch;                   /* of the own batch that told it last; 0: it is not told */
+    uint64_t told_seq;
     int64_t hold_until_s;                  /* of the last retraction; 0: none */
     enum urgency urgency;
     int64_t waiting_s;                     /* since when it is to be told; 0: it is not */

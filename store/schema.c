@@ -49,7 +49,15 @@ static const char *const steps[DB_SCHEMA] = {
     /* What the operator decided by hand (store/exception.h); only added to. */
     "CREATE TABLE exception(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, subject BLOB NOT NULL, time_s INTEGER NOT NULL,"
     " until_s INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL) STRICT;"
-    "CREATE INDEX exception_subject ON exception(subject, id);"
+    "CREATE INDEX exception_subject ON exception(subject, id);",
+
+    /* Which own batch told it last; epoch 0: nothing is told of it. Of what was told before it is only known that it was. */
+    "ALTER TABLE evidence ADD COLUMN told_epoch INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE evidence ADD COLUMN told_seq INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE evidence SET told_epoch = 1 WHERE told_black + told_white > 0;"
+    "CREATE INDEX evidence_told ON evidence(told_epoch, told_seq) WHERE told_epoch > 0;"
+    "INSERT INTO meta(name, number) SELECT 'told_n', count(*) FROM evidence WHERE told_epoch > 0;"
+    "INSERT INTO meta(name, number) SELECT 'log_unweighed', 1 WHERE EXISTS(SELECT 1 FROM batch);"
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

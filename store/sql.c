@@ -53,6 +53,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_AGES] = "SELECT epoch, seq, time_s FROM batch WHERE member = ?1 ORDER BY epoch, seq",
     [SQL_BATCH_DEAD] = "SELECT id, member, epoch, seq, hash, frame FROM batch WHERE member = ?1 AND (epoch, seq) < (?2, ?3)"
                        " ORDER BY epoch, seq LIMIT ?4",
+    [SQL_BATCH_FRAMES] = "SELECT frame FROM batch WHERE member = ?1",
     [SQL_BATCH_DROP] = "DELETE FROM batch WHERE id = ?1",
     [SQL_BATCH_SIZES] = "SELECT count(*), coalesce(sum(length(frame)), 0) FROM batch WHERE member = ?1",
     [SQL_BATCH_PURGE] = "DELETE FROM batch WHERE member = ?1",
@@ -65,15 +66,18 @@ const char *const sql_text[SQL_N] = {
                          " told_time_s, hold_until_s, urgency, waiting_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
                          " ON CONFLICT(subject, category) DO UPDATE SET black_micro = ?3, white_micro = ?4, time_s = ?5,"
                          " hold_until_s = ?9, urgency = ?10, waiting_s = ?11",
-    [SQL_EVIDENCE_TOLD] = "UPDATE evidence SET told_black = ?3, told_white = ?4, told_time_s = ?5, urgency = 0, waiting_s = 0"
-                          " WHERE subject = ?1 AND category = ?2",
-    [SQL_EVIDENCE_URGENT] = "SELECT subject, category, black_micro, white_micro, time_s FROM evidence"
+    [SQL_EVIDENCE_TOLD] = "UPDATE evidence SET told_black = ?3, told_white = ?4, told_time_s = ?5, told_epoch = ?6, told_seq = ?7,"
+                          " urgency = 0, waiting_s = 0 WHERE subject = ?1 AND category = ?2",
+    [SQL_EVIDENCE_URGENT] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch FROM evidence"
                             " WHERE urgency > 0 AND urgency = ?1 ORDER BY waiting_s LIMIT ?2",
+    [SQL_EVIDENCE_OLDEST] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch FROM evidence"
+                            " WHERE told_epoch > 0 AND urgency < ?1 ORDER BY told_epoch, told_seq LIMIT ?2",
+    [SQL_EVIDENCE_FLOOR] = "SELECT told_epoch, told_seq FROM evidence WHERE told_epoch > 0 ORDER BY told_epoch, told_seq LIMIT 1",
     [SQL_EVIDENCE_GROWN] = "SELECT waiting_s FROM evidence WHERE urgency > 0 AND urgency = 1 ORDER BY waiting_s LIMIT 1",
     [SQL_EVIDENCE_GROWTH] = "SELECT count(*) FROM (SELECT 1 FROM evidence WHERE urgency > 0 AND urgency = 1 LIMIT ?1)",
     [SQL_EVIDENCE_SWEEP] = "SELECT subject, category, time_s, told_time_s, hold_until_s, urgency FROM evidence WHERE " KEY_AFTER
                            " ORDER BY subject, category LIMIT ?3",
-    [SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE subject = ?1 AND category = ?2",
+    [SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE subject = ?1 AND category = ?2 RETURNING told_epoch",
 
     [SQL_OPINION_ADD] = "INSERT OR IGNORE INTO opinion(subject, category, member, epoch, seq, hash, black, white, time_s)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

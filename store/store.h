@@ -102,7 +102,9 @@ struct tell_limits {
     size_t batches_max;                                     /* per call */
 };
 /* Builds, signs and stores the batches that are due: first words, changes of side and retractions at once; growth by limits.
- * Opinions that others still need are told again before their batch falls below the floor (log cleaning). Durable on return; then, and only then, they may be published.
+ * Log cleaning: what lives in the oldest batches is told again, so that the floor can rise: from the floor to the head there are never more than twice the
+ * living opinions, beside a little. store_fold() then takes out what is below; until it has, no more is cleaned.
+ * Durable on return; then, and only then, they may be published.
  * `out` has limits->batches_max places; *n of them are filled; *more: more is due now; *wake_s: when growth will be due. */
 int store_tell(struct store *s, const struct identity *id, uint64_t record_serial, const struct tell_limits *limits,
                int64_t now_s, struct told_batch *out, size_t *n, bool *more, int64_t *wake_s);

@@ -21,6 +21,8 @@
 #define META_SKIPPED "skipped_opinions"
 #define META_EXCEPTIONS "exceptions"        /* the last one that all listings were checked against ... */
 #define META_EXCEPTIONS_NEXT "exceptions_next"   /* ... and when the first of those in force will end; 0: none will */
+#define META_UNWEIGHED "log_unweighed"      /* 1: the own log's weight is to be counted once */
+#define META_FLOOR_REST "floor_rest_until"  /* until then the own floor stays: parts of the log may be with neighbours only */
 #define META_EPOCH "own_epoch"
 #define META_SEQ "own_seq"
 #define META_HASH "own_hash"
@@ -28,7 +30,8 @@
 #define META_NONCE "nonce"
 
 /* Rows of a table, kept by the writer so that nobody has to count them: META_COUNTS gives their names in meta. */
-enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_SUBJECTS, COUNT_N };
+enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_SUBJECTS,
+                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_N };
 extern const char *const meta_counts[COUNT_N];
 enum { SUBJECTS_EXACT_MAX = 20000 };        /* rows up to which subjects are counted when asked; beyond, the last pass's number is given */
 
@@ -75,6 +78,13 @@ bool store_never_lists(const struct store *s, const struct subject *subject);
 
 /* All listings were checked against the exceptions in force. */
 int exceptions_note_checked(struct store *s);
+
+/* tell_clean.c: what a batch counts for beside its opinions: its head is as long as so many of them. */
+enum { LOG_BATCH_WEIGHT = 10 };
+static inline int64_t log_weight(const struct batch *b)
+{
+    return (int64_t)b->opinions_n + LOG_BATCH_WEIGHT;
+}
 
 /* What is not folded yet, counted again. */
 int store_count_backlog(struct store *s);

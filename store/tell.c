@@ -2,31 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/own.h"
-#include "store/store_private.h"
+#include "store/tell_private.h"
 
 /* What a batch takes beside its opinions: tag, signature, keys, numbers and the names of 32 categories. */
 enum { HEAD_BYTES_MAX = 2048 };
-
-/* One batch being filled. */
-struct draft {
-    struct batch batch;
-    char categories[BATCH_CATEGORIES_MAX][CATEGORY_MAX_BYTES + 1];
-    int ids[BATCH_CATEGORIES_MAX];             /* the database's numbers of the above */
-    struct opinion opinions[BATCH_OPINIONS_MAX];
-    struct pool pool;                          /* keys */
-    size_t bytes;
-};
-
-struct telling {
-    struct store *s;
-    const struct identity *id;
-    uint64_t record_serial;
-    int64_t now_s;
-    struct draft *draft;
-    int64_t self;                              /* own member number */
-    size_t waiting_n;                          /* of these batches the fold will have to look at so many */
-};
 
 static int category_in(struct draft *d, const struct store *s, int id)
 {
@@ -60,8 +39,7 @@ static struct opinion say(const struct telling *t, const struct query *q, const 
     };
 }
 
-/* 1: put in; 0: the batch is full; or a negative errno. */
-static int draft_add(struct telling *t, const struct query *q)
+int draft_add(struct telling *t, const struct query *q)
 {
     struct draft *d = t->draft;
     struct bytes key = column_bytes(q, 0);
@@ -76,8 +54,10 @@ static int draft_add(struct telling *t, const struct query *q)
     const uint8_t *copy = pool_copy(&d->pool, key.at, key.len);
     if (copy == NULL)
         return -ENOMEM;
-    d->opinions[d->batch.opinions_n++] = say(t, q, copy, key.len, category);
+    struct opinion *o = &d->opinions[d->batch.opinions_n++];
+    *o = say(t, q, copy, key.len, category);
     d->bytes += bytes;
+    d->told_delta += (o->black + o->white > 0) - (column_int(q, 5) > 0);
     return 1;
 }
 
@@ -100,7 +80,7 @@ static int mark_told(struct telling *t)
     for (size_t i = 0; rc == 0 && i < d->batch.opinions_n; i++) {
         const struct opinion *o = &d->opinions[i];
         struct own_row row = { .category = d->ids[o->category], .told_black = o->black, .told_white = o->white,
-                               .told_time_s = o->time_s };
+                               .told_time_s = o->time_s, .told_epoch = d->batch.epoch, .told_seq = d->batch.seq };
         rc = own_put_told(&t->s->db, o->key, o->key_len, &row);
     }
     return rc;
@@ -123,15 +103,6 @@ static int load_head(struct telling *t, struct batch *b)
     return rc;
 }
 
-/* Whoever reads this batch may forget what is below: older than the time to live, hence of no account. */
-static void set_floor(struct telling *t, struct batch *b)
-{
-    const struct known_member *self = names_member(&t->s->names, t->self);
-    bool fresh = self == NULL || self->floor_epoch == 0;
-    b->floor_epoch = fresh ? 0 : self->floor_epoch;
-    b->floor_seq = fresh ? 0 : self->floor_seq;
-}
-
 static void draft_reset(struct draft *d)
 {
     pool_clear(&d->pool);
@@ -139,6 +110,7 @@ static void draft_reset(struct draft *d)
     d->batch.categories = d->categories;
     d->batch.opinions = d->opinions;
     d->bytes = 0;
+    d->told_delta = 0;
 }
 
 static void name_told(const struct batch *b, struct told_batch *out)
@@ -155,13 +127,16 @@ static int seal(struct telling *t, struct told_batch *out)
 {
     struct batch *b = &t->draft->batch;
     int rc = load_head(t, b);
+    if (rc == 0)
+        rc = mark_told(t);
+    if (rc == 0)
+        rc = clean_floor(t, b);
     if (rc != 0)
         return rc;
     memcpy(b->origin, identity_root(t->id), KEY_BYTES);
     strcpy(b->federation, t->s->policy->federation);
     b->time_s = t->now_s;
     b->record_serial = t->record_serial;
-    set_floor(t, b);
     rc = batch_seal(b, t->id, &out->frame, &out->len);
     if (rc == 0)
         name_told(b, out);
@@ -192,18 +167,26 @@ static int keep(struct telling *t, const struct told_batch *told)
         rc = meta_set_number(&t->s->db, META_SEQ, (int64_t)told->name.seq);
     if (rc == 0)
         rc = meta_set_bytes(&t->s->db, META_HASH, told->name.hash, HASH_BYTES);
-    return rc == 0 ? mark_told(t) : rc;
+    struct known_member *self = names_member(&t->s->names, t->self);
+    if (rc == 0 && self != NULL)
+        rc = store_put_floor(t->s, self, told->name.floor_epoch, told->name.floor_seq);
+    t->s->counted[COUNT_TOLD] += t->draft->told_delta;
+    t->s->counted[COUNT_LOG_WEIGHT] += log_weight(&t->draft->batch);
+    return rc;
 }
 
-/* *filled: a batch came of it. */
+/* *filled: a batch came of it. Of URGENCY_NONE: one that says again what is old, if that is due; it may have nothing to say but its floor. */
 static int tell_one(struct telling *t, enum urgency urgency, struct told_batch *out, bool *filled)
 {
     *filled = false;
     draft_reset(t->draft);
-    int rc = fill(t, urgency);
-    if (rc != 0 || t->draft->batch.opinions_n == 0)
+    bool due = true;
+    int rc = urgency == URGENCY_NONE ? clean_is_due(t, &due) : fill(t, urgency);
+    if (rc != 0 || !due || (urgency != URGENCY_NONE && t->draft->batch.opinions_n == 0))
         return rc;
-    rc = seal(t, out);
+    rc = clean_fill(t, urgency);
+    if (rc == 0)
+        rc = seal(t, out);
     if (rc != 0)
         return rc;
     *filled = true;
@@ -257,7 +240,9 @@ static int tell_due(struct telling *t, const struct tell_limits *limits, struct 
                     bool *more, int64_t *wake_s)
 {
     struct growth growth = { .n = 0 };
-    int rc = tell_all(t, URGENCY_NOW, limits->batches_max, out, n, more);
+    int rc = clean_begin(t);
+    if (rc == 0)
+        rc = tell_all(t, URGENCY_NOW, limits->batches_max, out, n, more);
     if (rc == 0)
         rc = load_growth(t->s, limits, &growth);
     if (rc == 0 && growth_is_due(&growth, limits, t->now_s)) {
@@ -265,6 +250,8 @@ static int tell_due(struct telling *t, const struct tell_limits *limits, struct 
         if (rc == 0)
             rc = load_growth(t->s, limits, &growth);
     }
+    if (rc == 0)
+        rc = tell_all(t, URGENCY_NONE, limits->batches_max, out, n, more);
     *wake_s = rc != 0 || growth.n == 0 ? INT64_MAX : growth.oldest_s + limits->growth_wait_s;
     return rc;
 }

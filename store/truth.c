@@ -87,6 +87,18 @@ static bool is_countable(const struct store_batch *b)
     return b->seq <= INT64_MAX && b->floor_seq <= INT64_MAX;
 }
 
+/* An own batch that neighbours gave back. One that does not open counts for nothing, now and when it leaves. */
+static int weigh_own(struct store *s, int64_t member, struct bytes frame)
+{
+    struct batch b;
+    int rc = frames_open(&s->frames, &s->db, member, frame, s->policy->federation, &b);
+    if (rc != 0)
+        return rc == -ENOMEM || rc == -EIO ? rc : 0;
+    s->counted[COUNT_LOG_WEIGHT] += log_weight(&b);
+    batch_close(&b);
+    return 0;
+}
+
 /* A batch below its origin's floor is dead: it is as if it had been here and gone, whichever came first. A floor above the
  * batch that announces it is nonsense and is ignored. */
 static int add_batch(struct store *s, struct store_batch *b)
@@ -100,6 +112,8 @@ static int add_batch(struct store *s, struct store_batch *b)
     if (m == NULL || below(b->epoch, b->seq, m->floor_epoch, m->floor_seq))
         return rc;
     rc = store_put_batch(s, id, b, &b->stored);
+    if (rc == 0 && b->stored && m->self)
+        rc = weigh_own(s, id, b->frame);
     if (rc != 0)
         return rc;
     if (!b->stored || below(b->epoch, b->seq, b->floor_epoch, b->floor_seq))
