@@ -4,9 +4,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "proto/name.h"
+#include "proto/tool_request.h"
+#include "proto/words.h"
 
 /* What may follow a verb. */
 enum {
@@ -31,6 +32,7 @@ static const struct verb {
     [REQUEST_INFO] = { "info", TAKES_SUBJECT },
     [REQUEST_PING] = { "ping", 0 },
     [REQUEST_STREAM] = { "stream", 0 },
+    [REQUEST_TOOL] = { "tool", 0 },  /* never read: it is what all verbs of the tools are here */
 };
 
 static const char *const causes[] = {
@@ -43,21 +45,7 @@ static const char *const causes[] = {
     [CAUSE_DNSBL] = "dnsbl",
 };
 
-static const size_t verbs_n = sizeof verbs / sizeof verbs[0];
 static const size_t causes_n = sizeof causes / sizeof causes[0];
-
-struct word {
-    const char *at;
-    size_t len;
-};
-
-/* The line as it is read: what is left of it, where quoted words are unfolded, and where a complaint goes. */
-struct reading {
-    const char *at, *end;
-    char unquoted[REQUEST_LINE_MAX];
-    size_t unquoted_len;
-    char *reason;
-};
 
 const char *request_verb_text(enum request_verb verb)
 {
@@ -78,106 +66,6 @@ bool category_is_valid(const char *name, size_t len)
             return false;
     }
     return true;
-}
-
-/* A stranger's word for a log line and for Exim: printable ASCII, in quotes, of bounded length. */
-static char *printable(struct word w, char out[REQUEST_REASON_MAX])
-{
-    enum { SHOWN_MAX = 72 };
-    static const char hex[] = "0123456789abcdef";
-    char *at = out;
-    size_t i;
-
-    *at++ = '"';
-    for (i = 0; i < w.len && at - out < SHOWN_MAX; i++) {
-        unsigned char c = (unsigned char)w.at[i];
-        if (c > ' ' && c <= '~' && c != '"' && c != '\\') {
-            *at++ = (char)c;
-        } else {
-            *at++ = '\\';
-            *at++ = 'x';
-            *at++ = hex[c >> 4];
-            *at++ = hex[c & 15];
-        }
-    }
-    strcpy(at, i < w.len ? "...\"" : "\"");
-    return out;
-}
-
-static int complain(const struct reading *r, const char *what, struct word w)
-{
-    char shown[REQUEST_REASON_MAX];
-
-    snprintf(r->reason, REQUEST_REASON_MAX, "%s %s", what, printable(w, shown));
-    return -EINVAL;
-}
-
-static int complain_plainly(const struct reading *r, const char *what)
-{
-    snprintf(r->reason, REQUEST_REASON_MAX, "%s", what);
-    return -EINVAL;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-/* Behind the closing quote of what `at` opens; NULL if there is none. */
-static const char *skip_quoted(const char *at, const char *end)
-{
-    for (at++; at < end; at++) {
-        if (*at == '"')
-            return at + 1;
-        if (*at == '\\' && at + 1 < end)
-            at++;
-    }
-    return NULL;
-}
-
-/* A word that is quoted as a whole, as Exim's ${quote:...} does it, means what is within. */
-static void unquote(struct reading *r, struct word *w)
-{
-    char *start = r->unquoted + r->unquoted_len, *to = start;
-    const char *last = w->at + w->len - 1;
-
-    for (const char *from = w->at + 1; from < last; from++) {
-        if (*from == '\\')
-            from++;
-        *to++ = *from;
-    }
-    *w = (struct word){ start, (size_t)(to - start) };
-    r->unquoted_len += w->len;
-}
-
-/* 1 and the next word, 0 at the end of the line, -EINVAL for a quote that is left open. A quote at the start of a word holds blanks, since
- * Exim hands over "a b"@example.org as it is. */
-static int next_word(struct reading *r, struct word *out)
-{
-    const char *start, *quoted_end = NULL;
-
-    while (r->at < r->end && is_blank(*r->at))
-        r->at++;
-    if (r->at == r->end)
-        return 0;
-    start = r->at;
-    if (*start == '"') {
-        quoted_end = skip_quoted(start, r->end);
-        if (quoted_end == NULL)
-            return complain(r, "quote left open in", (struct word){ start, (size_t)(r->end - start) });
-        r->at = quoted_end;
-    }
-    while (r->at < r->end && !is_blank(*r->at))
-        r->at++;
-    *out = (struct word){ start, (size_t)(r->at - start) };
-    if (r->at == quoted_end)
-        unquote(r, out);
-    return 1;
-}
-
-static bool word_is(struct word w, const char *text)
-{
-    return w.len == strlen(text) && strncasecmp(w.at, text, w.len) == 0;
 }
 
 static int read_count(const struct reading *r, struct word value, struct request *q)
@@ -269,7 +157,7 @@ static int read_subject(struct reading *r, const uint8_t sender_key[HASH_BYTES],
 {
     struct word w;
     const char *why;
-    int rc = next_word(r, &w);
+    int rc = words_next(r, &w);
 
     if (rc == 0) {
         snprintf(r->reason, REQUEST_REASON_MAX, "%s needs a subject", request_verb_text(q->verb));
@@ -291,7 +179,7 @@ static int read_rest(struct reading *r, unsigned takes, struct request *q)
     struct word w;
     int rc;
 
-    for (bool first = true; (rc = next_word(r, &w)) == 1; first = false) {
+    for (bool first = true; (rc = words_next(r, &w)) == 1; first = false) {
         if (first && (takes & TAKES_CATEGORY) != 0 && memchr(w.at, '=', w.len) == NULL)
             rc = read_category(r, w, q);
         else
@@ -304,31 +192,23 @@ static int read_rest(struct reading *r, unsigned takes, struct request *q)
 
 static int read_verb(struct reading *r, struct request *q)
 {
+    enum tool_verb tool;
     struct word w;
-    int rc = next_word(r, &w);
+    int rc = words_next(r, &w);
 
     if (rc == 0)
         return complain_plainly(r, "empty request");
     if (rc < 0)
         return rc;
-    for (size_t verb = 0; verb < verbs_n; verb++) {
+    for (size_t verb = 0; verb < REQUEST_TOOL; verb++) {
         if (word_is(w, verbs[verb].word)) {
             q->verb = (enum request_verb)verb;
             return 0;
         }
     }
-    return complain(r, "unknown request", w);
-}
-
-/* UTF-8 passes; what could end a line early, or colour a terminal, does not. */
-static int check_line(const struct reading *r)
-{
-    if (r->end - r->at > REQUEST_LINE_MAX)
-        return complain_plainly(r, "line too long");
-    for (const char *at = r->at; at < r->end; at++) {
-        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
-            return complain(r, "control character in the line:", (struct word){ at, 1 });
-    }
+    if (!tool_verb_find(w.at, w.len, &tool))
+        return complain(r, "unknown request", w);
+    q->verb = REQUEST_TOOL;
     return 0;
 }
 
@@ -339,16 +219,12 @@ int request_parse(const char *line, size_t len, const uint8_t sender_key[HASH_BY
     struct reading r;                /* not cleared as a whole: its buffer is as long as the longest line */
     int rc;
 
-    r.at = line;
-    r.end = line + len;
-    r.unquoted_len = 0;
-    r.reason = reason;
-    rc = check_line(&r);
+    rc = words_begin(&r, line, len, reason);
     if (rc == 0)
         rc = read_verb(&r, &q);
     if (rc == 0 && (verbs[q.verb].takes & TAKES_SUBJECT) != 0)
         rc = read_subject(&r, sender_key, &q);
-    if (rc == 0)
+    if (rc == 0 && q.verb != REQUEST_TOOL)
         rc = read_rest(&r, verbs[q.verb].takes, &q);
     if (rc == 0)
         *out = q;

@@ -13,7 +13,8 @@ enum { REQUEST_LINE_MAX = 4096, REQUEST_COUNT_MAX = 1000, REQUEST_REASON_MAX = 1
 enum request_verb {
     REQUEST_BLACK, REQUEST_WHITE, REQUEST_RETRACT,     /* these three change something */
     REQUEST_CHECK, REQUEST_SCORE, REQUEST_INFO,
-    REQUEST_PING, REQUEST_STREAM
+    REQUEST_PING, REQUEST_STREAM,
+    REQUEST_TOOL                                       /* read on by proto/tool_request.h */
 };
 
 /* Why a reporter says so. CAUSE_DNSBL is counted and raises no score: else no listing would ever end. */
@@ -23,12 +24,12 @@ struct request {
     enum request_verb verb;
     enum request_cause cause;
     uint32_t count;                             /* 1 unless said */
-    struct subject subject;                     /* unset for ping and stream */
+    struct subject subject;                     /* unset for ping, stream and tools */
     char category[CATEGORY_MAX_BYTES + 1];      /* empty: none said. Form only: whether it is configured, the caller knows */
     char zone[NAME_MAX_BYTES + 1];              /* empty: none said */
 };
 
-/* Reads one line without its end. 0; on failure -EINVAL, -EACCES or -ERANGE as in proto/subject.h, *out as it was,
+/* Reads one line without its end; of a tool's, the verb. 0; on failure -EINVAL, -EACCES or -ERANGE as in proto/subject.h, *out as it was,
  * and in `reason` the text that follows "error: ", naming the word that was wrong. */
 int request_parse(const char *line, size_t len, const uint8_t sender_key[HASH_BYTES],
                   struct request *out, char reason[REQUEST_REASON_MAX]);

@@ -56,6 +56,15 @@ static void key_of_network(const struct network *n, struct subject *out)
     out->key[1 + addr_len] = n->bits;
 }
 
+void subject_of_address(const struct network *host, struct subject *out)
+{
+    struct network n = *host;
+
+    if (n.family == 6)
+        network_widen(&n, IP6_BITS_MAX);
+    key_of_network(&n, out);
+}
+
 bool subject_network(const struct subject *s, struct network *out)
 {
     struct network n = { .family = subject_kind(s) == SUBJECT_IP4 ? 4 : 6 };

@@ -43,6 +43,9 @@ void subject_sender_key(const char *federation, const char *secret, uint8_t out[
 int subject_parse(const char *text, size_t len, const uint8_t sender_key[HASH_BYTES],
                   struct subject *out, const char **reason);
 
+/* The subject that a whole address (32 or 128 bits) counts as: itself, or its /64. It may be of a reserved network. */
+void subject_of_address(const struct network *host, struct subject *out);
+
 /* Checks a key that came from outside: known kind, exact length, canonical, not too wide. It may still be of a
  * reserved network: that is policy (proto/protect.h), not form. 0 or -EINVAL. */
 int subject_from_key(const uint8_t *key, size_t len, struct subject *out);

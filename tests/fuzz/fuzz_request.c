@@ -12,7 +12,7 @@ static void claim_is_read_well(const struct request *q)
     CLAIM(request_cause_text(q->cause)[0] != '\0');
     CLAIM(q->count >= 1 && q->count <= REQUEST_COUNT_MAX);
     CLAIM(q->category[0] == '\0' || category_is_valid(q->category, strlen(q->category)));
-    if (q->verb == REQUEST_PING || q->verb == REQUEST_STREAM)
+    if (q->verb >= REQUEST_PING)
         CLAIM(q->subject.len == 0);
     else
         CLAIM(subject_from_key(q->subject.key, q->subject.len, &again) == 0);
