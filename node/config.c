@@ -28,6 +28,7 @@ void config_free(struct config **cp)
     policy_destroy(&c->policy);
     explicit_bzero(c->secret, sizeof c->secret);
     explicit_bzero(c->sender_key, sizeof c->sender_key);
+    explicit_bzero(&c->tools.srs, sizeof c->tools.srs);
     free(c);
     *cp = NULL;
 }
@@ -71,6 +72,7 @@ static void set_defaults(struct config *c)
     strcpy(c->mesh.publish, option_find("mesh", "publish")->fallback);
     strcpy(c->mesh.repair, option_find("mesh", "repair")->fallback);
     c->mesh.budget_bytes = fallback("mesh", "budget");
+    tool_defaults(c);
 }
 
 static struct config *config_create(const char *path)
@@ -290,6 +292,8 @@ static int finish(struct config_load *l, cfg_t *root)
         rc = default_reports(l);
     if (rc == 0)
         rc = finish_zones(l);
+    if (rc == 0)
+        rc = tool_finish(l);
     if (rc != 0)
         return rc;
     c->mesh.present = c->mesh.present || c->peers_n > 0;

@@ -63,6 +63,38 @@ struct config_zone {                           /* beside the policy_zone of the 
     int64_t expire_s;                          /* $TIMESTAMP: how long the file outlives its node; "1h" */
 };
 
+/* The Exim toolbox: sections grey, tarpit, bounces, spf, srs, verdict, note. `share` false: evidence of it is never told to other members. */
+enum { CONFIG_SECRETS_MAX = 8, CONFIG_SECRET_MAX = 255, CONFIG_NOTES_MAX = 64 };
+struct config_grey { int64_t retry_s, window_s, white_s; bool share; };
+struct config_tarpit { int64_t keep_s; uint32_t weight_milli; bool share; };
+struct config_bounces { int64_t keep_s; bool share; };
+struct config_spf { int64_t keep_s; uint32_t weight_milli; bool share; };
+struct config_srs {
+    char secrets[CONFIG_SECRETS_MAX][CONFIG_SECRET_MAX + 1];   /* the first one signs */
+    size_t secrets_n;                          /* 0: no srs section, or none in it */
+    int64_t valid_s;
+    uint32_t weight_milli;
+    bool share;
+};
+struct config_verdict { char profiles[CONFIG_PATH_MAX], rules[CONFIG_PATH_MAX]; };   /* empty: not said */
+struct config_note {
+    char kind[CATEGORY_MAX_BYTES + 1];
+    char category[CATEGORY_MAX_BYTES + 1];     /* as the file says it; empty: not said */
+    int category_index;                        /* of the policy */
+    uint32_t weight_milli;
+    bool share;
+};
+struct config_tools {
+    struct config_grey grey;
+    struct config_tarpit tarpit;
+    struct config_bounces bounces;
+    struct config_spf spf;
+    struct config_srs srs;
+    struct config_verdict verdict;
+    struct config_note notes[CONFIG_NOTES_MAX];
+    size_t notes_n;
+};
+
 struct config {
     char file[CONFIG_PATH_MAX];
     char dir[CONFIG_PATH_MAX];
@@ -84,6 +116,7 @@ struct config {
     struct config_zone zones[POLICY_ZONES_MAX];
     struct policy *policy;                     /* categories, zones, members (from peers), protect; policy_finish()ed; self is all zero until set by the caller */
     uint8_t sender_key[HASH_BYTES];
+    struct config_tools tools;
 };
 
 /* Reads and checks the file, and what it includes. Any thread; one after the other, since libConfuse's scanner is one for the process. On failure `why`, CONFIG_WHY_MAX bytes, is one or more lines "FILE:LINE: what is wrong; what was expected".

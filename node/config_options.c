@@ -61,6 +61,34 @@ static const struct config_option options[] = {
      false, 0, 0},
     {"zone", "text", "a text of at most 254 bytes, one line", "Listed by $categories", "the TXT; $categories and $subject are filled in", KIND_TEXT, false, 0, 254},
     {"zone", "expire", "a duration from \"1m\" to \"30d\"", "1h", "how long the file outlives its node", KIND_DURATION, false, MINUTE, 30 * DAY},
+
+    {"grey", "retry", "a duration from \"0s\" to \"1d\"", "5m", "how long a new client, sender and recipient are deferred", KIND_DURATION, false, 0, DAY},
+    {"grey", "window", "a duration from \"1m\" to \"30d\"", "2d", "how long they may take to try again", KIND_DURATION, false, MINUTE, 30 * DAY},
+    {"grey", "white", "a duration from \"1h\" to \"400d\"", "35d", "how long they are let through after their last mail", KIND_DURATION, false, HOUR, 400 * DAY},
+    {"grey", "share", "true or false", "true", "tell other members of clients that never try again", KIND_BOOL, false, 0, 0},
+
+    {"tarpit", "keep", "a duration from \"1m\" to \"30d\"", "4h", "how long an offence counts", KIND_DURATION, false, MINUTE, 30 * DAY},
+    {"tarpit", "weight", "a number from 0 to 1000", "1", "what one offence counts as evidence", KIND_DECIMAL, false, 0, INT64_C(1000) * MICRO},
+    {"tarpit", "share", "true or false", "true", "tell other members of offences", KIND_BOOL, false, 0, 0},
+
+    {"bounces", "keep", "a duration from \"1h\" to \"30d\"", "24h", "how long a bounce counts", KIND_DURATION, false, HOUR, 30 * DAY},
+    {"bounces", "share", "true or false", "false", "tell other members of domains whose mail bounces in masses", KIND_BOOL, false, 0, 0},
+
+    {"spf", "keep", "a duration from \"0s\" to \"1d\"", "10m", "how long after it passed SPF a domain shares what is reported of the client", KIND_DURATION, false, 0, DAY},
+    {"spf", "weight", "a number from 0 to 1000", "1", "what a failure of SPF counts as evidence", KIND_DECIMAL, false, 0, INT64_C(1000) * MICRO},
+    {"spf", "share", "true or false", "true", "tell other members of what SPF teaches", KIND_BOOL, false, 0, 0},
+
+    {"srs", "secrets", "texts of 1 to 255 bytes", "", "keys of rewritten addresses: the first one signs, all are accepted; at most 8", KIND_TEXT, true, 1, 255},
+    {"srs", "valid", "a duration from \"1d\" to \"365d\"", "10d", "how long a rewritten address is accepted", KIND_DURATION, false, DAY, 365 * DAY},
+    {"srs", "weight", "a number from 0 to 1000", "1", "what a forged or expired address counts as evidence against its client", KIND_DECIMAL, false, 0, INT64_C(1000) * MICRO},
+    {"srs", "share", "true or false", "true", "tell other members of forged and expired addresses", KIND_BOOL, false, 0, 0},
+
+    {"verdict", "profiles", "a file", "", "what recipients opted for; none: every verdict is to deliver", KIND_PATH, false, 0, 0},
+    {"verdict", "rules", "a file", "", "the numbered rules; none: every verdict is to deliver", KIND_PATH, false, 0, 0},
+
+    {"note", "category", "a category", "(the first category)", "what a note of this kind is evidence of", KIND_WORD, false, 1, CATEGORY_MAX_BYTES},
+    {"note", "weight", "a number from 0 to 1000", "1", "what one note counts as evidence", KIND_DECIMAL, false, 0, INT64_C(1000) * MICRO},
+    {"note", "share", "true or false", "true", "tell other members of such notes", KIND_BOOL, false, 0, 0},
 };
 
 const struct config_option *config_options(size_t *n)

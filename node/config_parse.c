@@ -36,6 +36,13 @@ static const struct section {
     {"peer", CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES},
     {"category", CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES},
     {"zone", CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES},
+    {"grey", CFGF_NODEFAULT},
+    {"tarpit", CFGF_NODEFAULT},
+    {"bounces", CFGF_NODEFAULT},
+    {"spf", CFGF_NODEFAULT},
+    {"srs", CFGF_NODEFAULT},
+    {"verdict", CFGF_NODEFAULT},
+    {"note", CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES},
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
 

@@ -35,6 +35,14 @@ bool option_is_set(cfg_t *sec, const char *name);
 /* config_sections.c: takes over one finished section; `at` knows the place for errors. 0, -EINVAL (said), -ENOMEM. */
 int section_read(struct config_load *l, cfg_t *at, cfg_t *sec);
 
+/* config_tools.c: the same for the sections of the Exim toolbox; what stands without them; and what can be checked when all sections are read. */
+int tool_section_read(struct config_load *l, cfg_t *at, cfg_t *sec);
+void tool_defaults(struct config *c);
+int tool_finish(struct config_load *l);
+
+/* An error about this section. */
+#define section_error(l, at, sec, format, ...) load_error(l, (at)->filename, (at)->line, "%s \"%s\": " format, (sec)->name, (sec)->title, __VA_ARGS__)
+
 /* config.c: whether a file with this text, such as peers.conf, could be included: everything but what only a whole configuration must have. The text's
  * comments are blanked. 0, -EINVAL, -ENOMEM. `why`, CONFIG_WHY_MAX bytes. */
 int config_check_text(const char *path, char *text, size_t len, char *why);

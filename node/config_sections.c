@@ -10,9 +10,6 @@
 #include "proto/name.h"
 #include "proto/request.h"
 
-/* An error about this section. */
-#define section_error(l, at, sec, format, ...) load_error(l, (at)->filename, (at)->line, "%s \"%s\": " format, (sec)->name, (sec)->title, __VA_ARGS__)
-
 int config_path(const struct config *c, const char *text, char out[CONFIG_PATH_MAX])
 {
     bool as_it_is = text[0] == '/' || strcmp(c->dir, ".") == 0;
@@ -270,12 +267,15 @@ static int read_zone(struct config_load *l, cfg_t *at, cfg_t *sec)
 
 int section_read(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
-    switch (sec->name[0]) {
-    case 'r': return read_report(l, at, sec);
-    case 'l': return read_limits(l, sec);
-    case 'm': return read_mesh(l, at, sec);
-    case 'p': return read_peer(l, at, sec);
-    case 'c': return read_category(l, at, sec);
-    default: return read_zone(l, at, sec);
-    }
+    if (strcmp(sec->name, "report") == 0)
+        return read_report(l, at, sec);
+    if (strcmp(sec->name, "limits") == 0)
+        return read_limits(l, sec);
+    if (strcmp(sec->name, "mesh") == 0)
+        return read_mesh(l, at, sec);
+    if (strcmp(sec->name, "peer") == 0)
+        return read_peer(l, at, sec);
+    if (strcmp(sec->name, "category") == 0)
+        return read_category(l, at, sec);
+    return strcmp(sec->name, "zone") == 0 ? read_zone(l, at, sec) : tool_section_read(l, at, sec);
 }

@@ -1,0 +1,159 @@
+/* The sections of the Exim toolbox. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "node/config_check.h"
+#include "node/config_parse.h"
+#include "proto/request.h"
+
+/* Of a section that may not be there: then the option's default. */
+static int64_t number_of(cfg_t *sec, const char *section, const char *name)
+{
+    const struct config_option *o = option_find(section, name);
+    int64_t number = 0;
+    if (sec != NULL)
+        return option_number(sec, name);
+    option_check(o, o->fallback, &number);
+    return number;
+}
+
+static int64_t seconds_of(cfg_t *sec, const char *section, const char *name)
+{
+    return number_of(sec, section, name) / 1000;
+}
+
+static uint32_t weight_of(cfg_t *sec, const char *section)
+{
+    return (uint32_t)(number_of(sec, section, "weight") / 1000);
+}
+
+static bool share_of(cfg_t *sec, const char *section)
+{
+    return number_of(sec, section, "share") != 0;
+}
+
+static void take_grey(struct config_grey *g, cfg_t *sec)
+{
+    *g = (struct config_grey){
+        .retry_s = seconds_of(sec, "grey", "retry"), .window_s = seconds_of(sec, "grey", "window"), .white_s = seconds_of(sec, "grey", "white"),
+        .share = share_of(sec, "grey"),
+    };
+}
+
+static void take_tarpit(struct config_tarpit *t, cfg_t *sec)
+{
+    *t = (struct config_tarpit){.keep_s = seconds_of(sec, "tarpit", "keep"), .weight_milli = weight_of(sec, "tarpit"), .share = share_of(sec, "tarpit")};
+}
+
+static void take_bounces(struct config_bounces *b, cfg_t *sec)
+{
+    *b = (struct config_bounces){.keep_s = seconds_of(sec, "bounces", "keep"), .share = share_of(sec, "bounces")};
+}
+
+static void take_spf(struct config_spf *s, cfg_t *sec)
+{
+    *s = (struct config_spf){.keep_s = seconds_of(sec, "spf", "keep"), .weight_milli = weight_of(sec, "spf"), .share = share_of(sec, "spf")};
+}
+
+static void take_srs(struct config_srs *s, cfg_t *sec)
+{
+    s->valid_s = seconds_of(sec, "srs", "valid");
+    s->weight_milli = weight_of(sec, "srs");
+    s->share = share_of(sec, "srs");
+}
+
+void tool_defaults(struct config *c)
+{
+    take_grey(&c->tools.grey, NULL);
+    take_tarpit(&c->tools.tarpit, NULL);
+    take_bounces(&c->tools.bounces, NULL);
+    take_spf(&c->tools.spf, NULL);
+    take_srs(&c->tools.srs, NULL);
+}
+
+static int read_grey(struct config_load *l, cfg_t *at, cfg_t *sec)
+{
+    struct config_grey *g = &l->c->tools.grey;
+    take_grey(g, sec);
+    if (g->retry_s >= g->window_s)
+        return load_error(l, at->filename, at->line, "grey: retry is not shorter than window; expected a client to have time to try again");
+    return 0;
+}
+
+static int read_srs(struct config_load *l, cfg_t *at, cfg_t *sec)
+{
+    struct config_srs *s = &l->c->tools.srs;
+    size_t n = cfg_size(sec, "secrets");
+    take_srs(s, sec);
+    if (n > CONFIG_SECRETS_MAX)
+        return load_error(l, at->filename, at->line, "srs: expected at most %d secrets", CONFIG_SECRETS_MAX);
+    for (s->secrets_n = 0; s->secrets_n < n; s->secrets_n++)
+        snprintf(s->secrets[s->secrets_n], sizeof s->secrets[0], "%s", cfg_getnstr(sec, "secrets", (unsigned)s->secrets_n));
+    return 0;
+}
+
+static int take_file(struct config_load *l, cfg_t *at, cfg_t *sec, const char *name, char out[CONFIG_PATH_MAX])
+{
+    if (option_is_set(sec, name) && config_path(l->c, option_text(sec, name), out) != 0)
+        return load_error(l, at->filename, at->line, "verdict: the path of %s is too long", name);
+    return 0;
+}
+
+static int read_verdict(struct config_load *l, cfg_t *at, cfg_t *sec)
+{
+    struct config_verdict *v = &l->c->tools.verdict;
+    int rc = take_file(l, at, sec, "profiles", v->profiles);
+    return rc == 0 ? take_file(l, at, sec, "rules", v->rules) : rc;
+}
+
+static int read_note(struct config_load *l, cfg_t *at, cfg_t *sec)
+{
+    struct config_tools *t = &l->c->tools;
+    struct config_note *n = &t->notes[t->notes_n];
+    if (!category_is_valid(sec->title, strlen(sec->title)))
+        return section_error(l, at, sec, "expected a name of lower-case letters, digits and '-', at most %d", CATEGORY_MAX_BYTES);
+    if (t->notes_n == CONFIG_NOTES_MAX)
+        return section_error(l, at, sec, "expected at most %d kinds of notes", CONFIG_NOTES_MAX);
+    snprintf(n->kind, sizeof n->kind, "%s", sec->title);
+    if (option_is_set(sec, "category"))
+        snprintf(n->category, sizeof n->category, "%s", option_text(sec, "category"));
+    n->weight_milli = weight_of(sec, "note");
+    n->share = share_of(sec, "note");
+    t->notes_n++;
+    return 0;
+}
+
+int tool_section_read(struct config_load *l, cfg_t *at, cfg_t *sec)
+{
+    struct config_tools *t = &l->c->tools;
+    if (strcmp(sec->name, "grey") == 0)
+        return read_grey(l, at, sec);
+    if (strcmp(sec->name, "srs") == 0)
+        return read_srs(l, at, sec);
+    if (strcmp(sec->name, "verdict") == 0)
+        return read_verdict(l, at, sec);
+    if (strcmp(sec->name, "note") == 0)
+        return read_note(l, at, sec);
+    if (strcmp(sec->name, "tarpit") == 0)
+        take_tarpit(&t->tarpit, sec);
+    else if (strcmp(sec->name, "bounces") == 0)
+        take_bounces(&t->bounces, sec);
+    else
+        take_spf(&t->spf, sec);
+    return 0;
+}
+
+/* Categories may stand behind the notes that name them. */
+int tool_finish(struct config_load *l)
+{
+    struct config_tools *t = &l->c->tools;
+    int rc = 0;
+    for (size_t i = 0; i < t->notes_n; i++) {
+        struct config_note *n = &t->notes[i];
+        n->category_index = n->category[0] != '\0' ? policy_category(l->c->policy, n->category) : 0;
+        if (n->category_index < 0)
+            rc = load_error(l, l->c->file, 0, "note \"%s\": there is no category \"%s\"; expected one that is configured", n->kind, n->category);
+    }
+    return rc;
+}
