@@ -12,6 +12,7 @@
 
 #include "node/daemon_parts.h"
 #include "node/log.h"
+#include "node/tools.h"
 
 enum { STOP_GRACE_MS = 2000, RESULTS_PER_PUT = 256, DESCRIPTORS_LEAST = 4096, DESCRIPTORS_MOST = 65536 };
 
@@ -411,7 +412,7 @@ static int open_store(struct daemon *d, char *why)
 /* Each part finds those that it talks to ready; the sockets that others see come last. */
 static int start_parts(struct daemon *d, char *why)
 {
-    const struct report_handlers h = { .ctx = d, .read = report_read, .change = report_change };
+    const struct report_handlers h = { .ctx = d, .read = report_read, .change = report_change, .tool = tools_request };
     int rc = load_identity(d, why);
 
     if (rc == 0)

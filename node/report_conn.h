@@ -32,6 +32,7 @@ enum {
     CLOSING_MAX = 256,             /* places for connections that libuv is closing; without one, accepting waits */
     REFUSED_MAX = 128,             /* refused connections that are waited for at a time; further ones are told so and closed at once */
     LINGER_MS = 50,                /* without stream: nothing more came after the last answer, so the client wants the end */
+    MISREAD_LOG_MS = 60000,        /* at most one message of this kind a minute: strangers may bring it about */
     DRAIN_MS = 1000                /* for the client to close after us, so that unread input does not destroy the answer */
 };
 
@@ -141,6 +142,7 @@ struct report_server {
     uv_idle_t idle;                /* active while somebody waits for a turn */
     uv_timer_t timer, grace;
     uint64_t timer_ms;             /* when it fires; 0: it is not set */
+    uint64_t misread_ms;           /* when a tool's request that could not be read was last logged; 0: never */
     bool stopping, done_called;
     void (*done)(void *ctx);
     void *done_ctx;

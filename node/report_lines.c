@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/log.h"
 #include "node/report_conn.h"
 
 static const char out_of_memory[] = "error: out of memory";
@@ -144,6 +145,46 @@ static bool do_question(struct conn *c, const struct request *rq)
     return true;
 }
 
+/* The operator still must come to know of a mistake in the configuration of Exim. */
+static const char *harmless_answer(struct report_server *s, enum tool_verb verb, const char *error)
+{
+    const char *harmless = tool_harmless(verb);
+    uint64_t now_ms = uv_now(s->loop);
+    if (harmless == NULL)
+        return error;
+    if (s->misread_ms == 0 || now_ms - s->misread_ms >= MISREAD_LOG_MS) {
+        log_warning("reports: \"%s\" cannot be answered and lets mail through: %s", tool_verb_text(verb), error + strlen("error: "));
+        s->misread_ms = now_ms;
+    }
+    return harmless;
+}
+
+/* A tool's request that cannot be read is answered by what lets mail through, where there is such an answer: it may be the client's doing. */
+static bool do_tool(struct conn *c, const char *line, size_t len)
+{
+    struct report_server *s = c->server;
+    struct report_ticket ticket = {.slot = c->slot, .generation = c->generation, .number = c->number_next};
+    char answer[REPORT_ANSWER_MAX] = "error: ";
+    struct tool_request rq;
+    int rc;
+    if (tool_request_parse(line, len, &rq, answer + strlen(answer)) != 0) {
+        answer_now(c, harmless_answer(s, rq.verb, answer));
+        return true;
+    }
+    if (tool_verb_looks(rq.verb) && pending(c) > 0)
+        return block(c, BLOCK_BARRIER);
+    c->number_next++;
+    rc = s->handlers.tool != NULL ? s->handlers.tool(s->handlers.ctx, &rq, ticket, answer) : -EINVAL;
+    if (rc == -EAGAIN) {
+        c->number_next--;
+        s->counts.paused++;
+        return block(c, BLOCK_QUEUE);
+    }
+    if (rc != 0)
+        conn_answer(c, ticket.number, rc == REPORT_ANSWERED ? answer : "error: not available");
+    return true;
+}
+
 static bool do_request(struct conn *c, const char *line, size_t len)
 {
     char answer[REQUEST_REASON_MAX + 16] = "error: ";
@@ -152,6 +193,8 @@ static bool do_request(struct conn *c, const char *line, size_t len)
         answer_now(c, answer);
         return true;
     }
+    if (rq.verb == REQUEST_TOOL)
+        return do_tool(c, line, len);
     return rq.verb <= REQUEST_RETRACT ? do_change(c, &rq) : do_question(c, &rq);
 }
 

@@ -11,10 +11,11 @@
 
 #include "node/config.h"
 #include "proto/request.h"
+#include "proto/tool_request.h"
 
 struct report_server;
 
-enum { REPORT_ANSWER_MAX = 1024 };
+enum { REPORT_ANSWER_MAX = 1024, REPORT_ANSWERED = 1 };
 
 /* Names one request until it is answered; survives the connection. */
 struct report_ticket { uint32_t slot; uint32_t generation; uint64_t number; };
@@ -26,6 +27,9 @@ struct report_handlers {
     /* black, white, retract: checked for form only. Writes "error: ..." into `answer` and returns -EINVAL (unknown category ...), or returns 0 and report_server_answer()
      * is called later with this ticket, or returns -EAGAIN when its queue is full: the server pauses that connection and offers the line again after report_server_resume(). */
     int (*change)(void *ctx, const struct request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX]);
+    /* The Exim toolbox; may be NULL. Writes the answer and returns REPORT_ANSWERED, or returns as `change` does. Those that only look come when the changes before them
+     * on their connection are answered. */
+    int (*tool)(void *ctx, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX]);
 };
 
 /* Binds and listens to all of c->reports (creating parent directories, removing stale unix sockets that nobody answers). Nothing of `c` is kept. `why`, CONFIG_WHY_MAX

@@ -1,0 +1,42 @@
+#include "node/tools.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* One row a verb. */
+static tool_handler *const handlers[TOOL_VERBS] = {
+    [TOOL_TARPIT] = NULL,
+    [TOOL_COUNT] = NULL,
+    [TOOL_GREY] = NULL,
+    [TOOL_BOUNCE] = NULL,
+    [TOOL_BOUNCES] = NULL,
+    [TOOL_SPF] = NULL,
+    [TOOL_SPFCHECK] = NULL,
+    [TOOL_SRS_FORWARD] = NULL,
+    [TOOL_SRS_REVERSE] = NULL,
+    [TOOL_VERDICT] = NULL,
+    [TOOL_VERDICT_TAG] = NULL,
+    [TOOL_NOTE] = NULL,
+};
+
+int tools_failed(enum tool_verb verb, const char *reason, char answer[REPORT_ANSWER_MAX])
+{
+    const char *harmless = tool_harmless(verb);
+
+    if (harmless != NULL)
+        snprintf(answer, REPORT_ANSWER_MAX, "%s", harmless);
+    else
+        snprintf(answer, REPORT_ANSWER_MAX, "error: %s", reason);
+    return REPORT_ANSWERED;
+}
+
+int tools_request(void *ctx, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    tool_handler *handler = handlers[rq->verb];
+
+    if (handler == NULL) {
+        snprintf(answer, REPORT_ANSWER_MAX, "error: not available");
+        return REPORT_ANSWERED;
+    }
+    return handler(ctx, rq, ticket, answer);
+}
