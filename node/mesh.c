@@ -94,6 +94,7 @@ static void link_up(struct mesh *m, struct member *o)
 static void link_down(struct mesh *m, struct member *o)
 {
     o->link.up = false;
+    introduce_forget_by(m, o);
     fetch_link_down(m, o);
 }
 
@@ -231,6 +232,7 @@ const char *mesh_count_text(enum mesh_count c)
         [MESH_COUNT_BAD_MESSAGE] = "bad-message",
         [MESH_COUNT_OVER_LIMIT] = "over-limit",
         [MESH_COUNT_STORE_FAILED] = "store-failed",
+        [MESH_COUNT_INTRODUCTIONS] = "introductions",
     };
     return text[c];
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "proto/batch.h"
+#include "proto/introductions.h"
 #include "proto/message.h"
 #include "proto/record.h"
 
@@ -72,6 +73,7 @@ enum mesh_action_kind {
     MESH_DO_ASK,                       /* neighbour, frame: send on our DEALER */
     MESH_DO_ANSWER,                    /* neighbour, frame: send from our ROUTER */
     MESH_DO_SERVE,                     /* neighbour, fetch: read the range from the store, highest first, and send each as a Fetched; end with an empty `last` one */
+    MESH_DO_INTRODUCTIONS,             /* origin, frame: a newer list of introductions of a known member (perhaps of self), verified: store it, then make known and drop members by it */
     MESH_DO_RECORD,                    /* record, frame: a record of a known member that was not here yet, verified: store it; if its serial is the highest, use its endpoints */
     /* Neighbours were asked for our own log (or none is there): own batches may be told now. above: the highest own epoch heard of, or one more if they know more
      * of that epoch than is held here, so that above > the stored epoch means: never go on with the stored one. Said again, with a higher `above`, when a
@@ -113,6 +115,12 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES]);     /* not
 /* What is in the store at a start, in any order; after a purge (mesh_member_drop, then mesh_member_set) nothing is. 0, -ENOENT (unknown origin), -ENOMEM. */
 int mesh_held(struct mesh *m, const struct store_batch_ref *batch);
 
+/* The list of introductions of a known member, verified before: from the store, or this member's own. A lower one than the core has changes nothing. 0, -ENOENT
+ * (unknown introducer), -EINVAL, -ENOMEM. */
+int mesh_introductions(struct mesh *m, struct bytes frame);
+/* Could not be stored: forget it, so that it is fetched again. */
+void mesh_introductions_drop(struct mesh *m, const uint8_t introducer[KEY_BYTES]);
+
 /* Handles one event. *up is valid until the next call. Bad input is no error here but counted and blamed.
  * 0; -ENOMEM: something was left out, which repair makes good later; *up is to be carried out nevertheless. */
 int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *up);
@@ -120,7 +128,7 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
 enum mesh_count {
     MESH_COUNT_FRAMES, MESH_COUNT_MERGED, MESH_COUNT_DUPLICATE, MESH_COUNT_BAD_SIGNATURE, MESH_COUNT_MALFORMED, MESH_COUNT_FOREIGN,
     MESH_COUNT_UNKNOWN_ORIGIN, MESH_COUNT_UNKNOWN_KEY, MESH_COUNT_DEAD, MESH_COUNT_EQUIVOCATION, MESH_COUNT_FUTURE, MESH_COUNT_DROPPED_BUSY,
-    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNTS
+    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNT_INTRODUCTIONS, MESH_COUNTS
 };
 const char *mesh_count_text(enum mesh_count c);       /* "bad-signature" */
 uint64_t mesh_counted(const struct mesh *m, enum mesh_count c);

@@ -38,28 +38,29 @@ static struct log_have *vector_add(struct vector *v, const struct member *o)
     memset(l, 0, sizeof *l);
     memcpy(l->origin, o->root, KEY_BYTES);
     l->record_serial = o->keys_n > 0 ? o->record.serial : 0;
+    memcpy(l->introductions, o->introduce.stamp, STAMP_BYTES);
     return l;
 }
 
 static void vector_add_member(struct vector *v, const struct member *o)
 {
     uint64_t told = v->full ? 0 : v->to->link.told_version;
-    bool record_told = o->record_version <= told;
+    bool told_all = o->record_version <= told && o->introduce.version <= told;
 
     for (size_t i = 0; i < o->epochs_n; i++) {
         const struct epoch_log *e = o->epochs[i];
         struct log_have *l;
-        if (e->head == 0 || (e->version <= told && record_told))
+        if (e->head == 0 || (e->version <= told && told_all))
             continue;
         l = vector_add(v, o);
         l->epoch = e->epoch;
         l->floor = log_floor(o, e);
         l->head = e->head;
         log_head_hash(v->mesh, e, e->head, l->head_hash);
-        record_told = true;
+        told_all = true;
     }
-    if (!record_told)
-        vector_add(v, o);              /* nothing held of it; its record may be news */
+    if (!told_all)
+        vector_add(v, o);              /* nothing held of it; its record or its introductions may be news */
 }
 
 /* What is here of the neighbour's own log comes first: at its start it waits for that. */
@@ -151,6 +152,7 @@ static void hear_have(struct mesh *m, struct member *from, const struct message 
             claim_set(m, o, from, l);
         if (l->record_serial > (o->keys_n > 0 ? o->record.serial : 0))
             have_want_record(m, o, from, l->record_serial);
+        introduce_hear(m, o, from, l->introductions);
     }
 }
 
@@ -244,6 +246,7 @@ static void take_record(struct mesh *m, const struct member *from, struct member
     if (rc <= 0)
         return;
     announce_record(m, from, rec, frame);
+    introduce_record(m, o);
     mesh_plan(m, o, m->now_ms);        /* batches may have waited for it */
 }
 
@@ -315,7 +318,7 @@ static void serve_fetch(struct mesh *m, struct member *from, const struct messag
 }
 
 /* A neighbour may ask so much, not more: what it gets costs more than what it sends. */
-static bool may_ask(struct mesh *m, struct link *l, int64_t asks)
+bool have_may_ask(struct mesh *m, struct link *l, int64_t asks)
 {
     const int64_t most = INT64_C(2000) * MESH_ASKS_PER_S;
     int64_t grown = l->asks_milli + (m->now_ms - l->asks_ms) * MESH_ASKS_PER_S;
@@ -333,7 +336,7 @@ static void asked_for_have(struct mesh *m, struct member *from, const struct mes
     from->link.asked_ms = m->now_ms;
     hear_have(m, from, msg);
     if (msg->u.have.answer_wanted)
-        have_send(m, from, MESH_DO_ANSWER, msg->u.have.full && may_ask(m, &from->link, FULL_ANSWER_ASKS), false);
+        have_send(m, from, MESH_DO_ANSWER, msg->u.have.full && have_may_ask(m, &from->link, FULL_ANSWER_ASKS), false);
 }
 
 static void bad_message(struct mesh *m, const struct member *from)
@@ -360,7 +363,7 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
 {
     struct message msg = { 0 };
 
-    if (!may_ask(m, &from->link, 1)) {
+    if (!have_may_ask(m, &from->link, 1)) {
         mesh_count(m, MESH_COUNT_OVER_LIMIT);
         return;
     }
@@ -376,8 +379,12 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_RECORD_WANT:
         serve_records(m, from, &msg);
         break;
+    case MESSAGE_INTRODUCTIONS_WANT:
+        introduce_serve(m, from, msg.u.introductions_want.introducer);
+        break;
     case MESSAGE_FETCHED:
     case MESSAGE_RECORDS:
+    case MESSAGE_INTRODUCTIONS:
         bad_message(m, from);
         break;
     }
@@ -402,8 +409,12 @@ void have_answer(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_RECORDS:
         hear_records(m, from, &msg);
         break;
+    case MESSAGE_INTRODUCTIONS:
+        introduce_answer(m, from, msg.u.introductions.frame);
+        break;
     case MESSAGE_FETCH:
     case MESSAGE_RECORD_WANT:
+    case MESSAGE_INTRODUCTIONS_WANT:
         bad_message(m, from);
         break;
     }

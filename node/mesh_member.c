@@ -33,6 +33,7 @@ void member_destroy(struct mesh *m, struct member *o)
     for (size_t i = 0; i < o->keys_n; i++)
         free(o->keys[i].frame);
     free(o->keys);
+    introduce_clear(o);
     free(o->epochs);
     free(o->claims);
     free(o);
@@ -62,6 +63,7 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     o->records_milli = INT64_C(1000) * MESH_KEYS_MAX;
     o->doubt.next_ms = INT64_MIN / 2;
     o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
+    introduce_init(o);
     memmove(m->members + i + 1, m->members + i, (m->members_n - i) * sizeof(struct member *));
     m->members[i] = o;
     m->members_n++;
@@ -164,6 +166,7 @@ static void link_set(struct mesh *m, struct member *o, bool wanted)
     o->link.wanted = wanted;
     if (!wanted) {
         o->link.up = false;
+        introduce_forget_by(m, o);
         fetch_link_down(m, o);
     }
 }
@@ -216,6 +219,7 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
     update_topic(m, MESH_DO_FORBID, NULL, o);
     fetch_cancel(o);
     claims_forget_by(m, o);
+    introduce_forget_by(m, o);
     for (uint32_t slot = 0; slot < MESH_INFLIGHT_MAX; slot++) {
         if (m->inflight[slot].from == o)
             m->inflight[slot].from = NULL;

@@ -21,6 +21,8 @@ struct mesh_net_handlers {
     /* A verified batch to store; frame is malloc'd and the handler's. Ends with mesh_net_stored(). 0, -EAGAIN (queue full). */
     int (*store)(void *ctx, struct store_batch *name, uint8_t *frame);
     void (*record)(void *ctx, const struct record *rec, struct bytes frame);
+    /* A newer list of introductions, verified; perhaps one of this member's own that only others had. */
+    void (*introductions)(void *ctx, const uint8_t introducer[KEY_BYTES], struct bytes frame);
     /* Own batches may be told from now on. Called again, with a higher `above`, should an own batch turn up later that this database does not hold: begin an
      * epoch above it then, too. */
     void (*settled)(void *ctx, uint32_t above);

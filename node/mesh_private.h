@@ -7,6 +7,7 @@
  *   mesh_claim.c   what neighbours say they have
  *   mesh_fetch.c   gaps: what to fetch, from whom, when
  *   mesh_have.c    have-vectors, records, and requests of neighbours
+ *   mesh_introduce.c  lists of introductions: told, asked for, taken
  *   mesh_settle.c  what neighbours know of our own log at a start
  *   mesh_update.c  the list of things to do
  */
@@ -34,6 +35,11 @@ enum {
     RECORD_ASK_MS = 5000,              /* between two questions for one member's records */
     RECORD_ANSWER_MS = 30000,          /* records that come later were not asked for */
     RECORDS_PER_HOUR = 8,              /* new ones of one member, with a burst of MESH_KEYS_MAX; more are dropped and counted */
+    INTRODUCTIONS_ASK_MS = 5000,       /* between two questions for one member's list */
+    INTRODUCTIONS_ANSWER_MS = 10000,   /* then the neighbour has not kept its word */
+    INTRODUCTIONS_PAUSE_MS = 60000,    /* who sent none, or one that is no good, is not asked for any so long */
+    INTRODUCTIONS_PER_HOUR = 8,        /* new lists of one member, with the burst below; more are fetched later */
+    INTRODUCTIONS_BURST = 32,
     DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
@@ -134,6 +140,19 @@ struct link {
     size_t inflight, inflight_bytes;   /* batches that it brought and that are not on disk yet */
     size_t claims_n;
     int64_t asks_milli, asks_ms;       /* token bucket of its messages */
+    int64_t introductions_at_ms;       /* it is not asked for lists of introductions before */
+};
+
+/* The newest list of introductions of a member. */
+struct introduce {
+    uint8_t stamp[STAMP_BYTES];        /* all zero: none */
+    uint8_t *frame;
+    size_t len;
+    uint64_t version;                  /* of the mesh when this last changed */
+    struct member *asked;              /* whose answer is awaited; NULL: nobody's */
+    bool lacks_record;                 /* its answer waits for the record that names the key */
+    int64_t asked_ms;
+    int64_t milli, milli_ms;           /* how many more may be taken */
 };
 
 struct member {
@@ -164,6 +183,7 @@ struct member {
     struct fetch fetch;
     struct doubt doubt;
     int64_t plan_at_ms;                /* when to look for gaps, or when the fetch times out */
+    struct introduce introduce;
     unsigned lean;                     /* fetches in a row that brought nothing */
 };
 
@@ -289,6 +309,17 @@ void have_send(struct mesh *m, struct member *to, enum mesh_action_kind kind, bo
 void have_tick(struct mesh *m);
 void have_link_up(struct mesh *m, struct member *o);
 void have_want_record(struct mesh *m, struct member *o, struct member *from, uint64_t serial);
+
+bool have_may_ask(struct mesh *m, struct link *l, int64_t asks);
+
+/* ---- mesh_introduce.c */
+void introduce_init(struct member *o);
+void introduce_clear(struct member *o);
+void introduce_forget_by(struct mesh *m, const struct member *by);
+void introduce_hear(struct mesh *m, struct member *o, struct member *from, const uint8_t stamp[STAMP_BYTES]);   /* a neighbour says it has this one */
+void introduce_answer(struct mesh *m, struct member *from, struct bytes frame);
+void introduce_serve(struct mesh *m, struct member *to, const uint8_t introducer[KEY_BYTES]);
+void introduce_record(struct mesh *m, struct member *o);   /* a record of o has come */
 
 /* ---- mesh_settle.c */
 void settle_check(struct mesh *m);

@@ -12,6 +12,8 @@
 /* See proto/batch.c: unknown fields of two bytes are the worst. */
 enum { ARENA_PER_BYTE = 3, ARENA_FIRST = 1024, ARENA_MAX = 16 << 20 };
 
+static const uint8_t no_stamp[STAMP_BYTES];
+
 static bool fetch_is_sound(uint32_t epoch, uint64_t from, uint64_t to)
 {
     return epoch > 0 && from > 0 && from <= to && to <= INT64_MAX && to - from < FETCH_RANGE_MAX;
@@ -59,6 +61,8 @@ static int put_log(const struct log_have *from, Hearsay__LogHave *to)
     if (from->head > 0)
         to->head_hash = borrow(from->head_hash, HEAD_HASH_BYTES);
     to->record_serial = from->record_serial;
+    if (memcmp(from->introductions, no_stamp, STAMP_BYTES) != 0)
+        to->introductions = borrow(from->introductions, STAMP_BYTES);
     return log_is_sound(from) ? 0 : -EINVAL;
 }
 
@@ -148,6 +152,29 @@ static int encode_records(const struct message *m, Hearsay__Message *wire, uint8
     return pack(wire, out, len);
 }
 
+static int encode_introductions_want(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__IntroductionsWant want = HEARSAY__INTRODUCTIONS_WANT__INIT;
+
+    want.introducer = borrow(m->u.introductions_want.introducer, KEY_BYTES);
+    wire->kind_case = HEARSAY__MESSAGE__KIND_INTRODUCTIONS_WANT;
+    wire->introductions_want = &want;
+    return pack(wire, out, len);
+}
+
+static int encode_introductions(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Introductions introductions = HEARSAY__INTRODUCTIONS__INIT;
+    struct bytes frame = m->u.introductions.frame;
+
+    if (frame.len == 0 || frame.len > INTRODUCTIONS_FRAME_MAX)
+        return -EINVAL;
+    introductions.frame = borrow(frame.at, frame.len);
+    wire->kind_case = HEARSAY__MESSAGE__KIND_INTRODUCTIONS;
+    wire->introductions = &introductions;
+    return pack(wire, out, len);
+}
+
 int message_encode(const struct message *m, uint8_t **out, size_t *len)
 {
     Hearsay__Message wire = HEARSAY__MESSAGE__INIT;
@@ -163,6 +190,10 @@ int message_encode(const struct message *m, uint8_t **out, size_t *len)
         return encode_record_want(m, &wire, out, len);
     case MESSAGE_RECORDS:
         return encode_records(m, &wire, out, len);
+    case MESSAGE_INTRODUCTIONS_WANT:
+        return encode_introductions_want(m, &wire, out, len);
+    case MESSAGE_INTRODUCTIONS:
+        return encode_introductions(m, &wire, out, len);
     }
     return -EINVAL;
 }
@@ -183,6 +214,10 @@ static int take_log(const Hearsay__LogHave *from, struct log_have *to)
         return -EINVAL;
     if (from->head > 0)
         memcpy(to->head_hash, from->head_hash.data, HEAD_HASH_BYTES);
+    if (from->introductions.len != 0 && from->introductions.len != STAMP_BYTES)
+        return -EINVAL;
+    if (from->introductions.len != 0)
+        memcpy(to->introductions, from->introductions.data, STAMP_BYTES);
     return log_is_sound(to) ? 0 : -EINVAL;
 }
 
@@ -255,6 +290,13 @@ static int decode_kind(const Hearsay__Message *wire, struct arena *memory, struc
     case HEARSAY__MESSAGE__KIND_RECORDS:
         m->kind = MESSAGE_RECORDS;
         return decode_records(wire->records, m);
+    case HEARSAY__MESSAGE__KIND_INTRODUCTIONS_WANT:
+        m->kind = MESSAGE_INTRODUCTIONS_WANT;
+        return take_key(&wire->introductions_want->introducer, m->u.introductions_want.introducer);
+    case HEARSAY__MESSAGE__KIND_INTRODUCTIONS:
+        m->kind = MESSAGE_INTRODUCTIONS;
+        m->u.introductions.frame = (struct bytes){ wire->introductions->frame.data, wire->introductions->frame.len };
+        return m->u.introductions.frame.len > 0 && m->u.introductions.frame.len <= INTRODUCTIONS_FRAME_MAX ? 0 : -EINVAL;
     default:
         return -ENOMSG;
     }

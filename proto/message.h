@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "proto/bytes.h"
+#include "proto/introductions.h"
 
 enum {
     MESSAGE_MAX = 128 * 1024,     /* one ZeroMQ message; a larger one is refused by the transport */
@@ -16,7 +17,7 @@ enum {
     HEAD_HASH_BYTES = 8
 };
 
-enum message_kind { MESSAGE_HAVE = 1, MESSAGE_FETCH, MESSAGE_FETCHED, MESSAGE_RECORD_WANT, MESSAGE_RECORDS };
+enum message_kind { MESSAGE_HAVE = 1, MESSAGE_FETCH, MESSAGE_FETCHED, MESSAGE_RECORD_WANT, MESSAGE_RECORDS, MESSAGE_INTRODUCTIONS_WANT, MESSAGE_INTRODUCTIONS };
 
 struct log_have {
     uint8_t origin[KEY_BYTES];
@@ -24,6 +25,7 @@ struct log_have {
     uint32_t epoch;
     uint64_t floor, head;
     uint64_t record_serial;
+    uint8_t introductions[STAMP_BYTES];     /* all zero: none */
 };
 
 struct message {
@@ -34,6 +36,8 @@ struct message {
         struct { uint32_t id; bool last; struct bytes frame; } fetched;
         struct { uint8_t origin[KEY_BYTES]; uint64_t serial_above; } record_want;
         struct { size_t n; struct bytes frames[RECORDS_MAX]; } records;
+        struct { uint8_t introducer[KEY_BYTES]; } introductions_want;
+        struct { struct bytes frame; } introductions;
     } u;
     void *memory;                 /* what message_close() frees; NULL in a hand-made message */
 };

@@ -13,6 +13,7 @@ static void claim_same_logs(const struct message *a, const struct message *b)
         const struct log_have *x = &a->u.have.logs[i], *y = &b->u.have.logs[i];
         CLAIM(memcmp(x->origin, y->origin, KEY_BYTES) == 0 && memcmp(x->head_hash, y->head_hash, HEAD_HASH_BYTES) == 0);
         CLAIM(x->epoch == y->epoch && x->floor == y->floor && x->head == y->head && x->record_serial == y->record_serial);
+        CLAIM(memcmp(x->introductions, y->introductions, STAMP_BYTES) == 0);
     }
 }
 
@@ -44,6 +45,12 @@ static void claim_same(const struct message *a, const struct message *b)
         CLAIM(a->u.records.n == b->u.records.n && a->u.records.n <= RECORDS_MAX);
         for (size_t i = 0; i < a->u.records.n; i++)
             claim_same_frame(a->u.records.frames[i], b->u.records.frames[i]);
+        break;
+    case MESSAGE_INTRODUCTIONS_WANT:
+        CLAIM(memcmp(a->u.introductions_want.introducer, b->u.introductions_want.introducer, KEY_BYTES) == 0);
+        break;
+    case MESSAGE_INTRODUCTIONS:
+        claim_same_frame(a->u.introductions.frame, b->u.introductions.frame);
         break;
     default:
         abort();                     /* no such kind is handed out */

@@ -293,6 +293,9 @@ static void carry_out(struct world *w, struct node *n, const struct mesh_action 
     case MESH_DO_RECORD:
         fail(w, "n%u learned a record, though there is only one of each", n->index);
         break;
+    case MESH_DO_INTRODUCTIONS:
+        fail(w, "n%u took a list of introductions, though nobody signed one", n->index);
+        break;
     case MESH_DO_SETTLED:
         settle(w, n, a->above);
         break;

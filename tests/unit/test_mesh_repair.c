@@ -1,5 +1,6 @@
 /* node/mesh: have-vectors, gaps and fetches, records, and what is asked at a start. */
 #include "tests/unit/mesh_fixture.h"
+#include "tests/unit/mesh_introduction_cases.h"
 #include "tests/unit/mesh_liar_cases.h"
 #include "tests/unit/mesh_record_cases.h"
 
@@ -474,6 +475,16 @@ int main(void)
         CLAIM(an_unproved_claim_to_a_far_epoch_does_not_move_ours),
         CLAIM(an_own_batch_that_turns_up_late_begins_a_new_epoch),
         CLAIM(equal_events_give_equal_actions),
+        CLAIM(a_newer_list_is_asked_for_taken_and_told_on),
+        CLAIM(a_lower_list_changes_nothing),
+        CLAIM(the_list_of_an_unknown_introducer_is_ignored),
+        CLAIM(a_list_that_nobody_asked_for_is_dropped),
+        CLAIM(a_forged_list_is_blamed_and_another_neighbour_is_asked),
+        CLAIM(a_neighbour_that_does_not_answer_is_not_asked_again_at_once),
+        CLAIM(a_list_under_an_unknown_record_waits_for_it),
+        CLAIM(a_member_that_signs_lists_without_end_is_slowed_down),
+        CLAIM(an_own_list_that_only_others_have_is_taken_back),
+        CLAIM(a_list_that_could_not_be_stored_is_fetched_again),
     };
     return cmocka_run_group_tests_name("mesh_repair", tests, people_make, people_free);
 }
