@@ -14,6 +14,7 @@ static int take_event(struct run *run, const struct query *q)
         .id = column_int(q, 0), .len = (uint8_t)key.len, .category = (int)column_int(q, 2),
         .verb = (enum request_verb)column_int(q, 3), .count = (uint32_t)column_int(q, 4),
         .cause = (enum request_cause)column_int(q, 5), .time_s = column_int(q, 6),
+        .weight_milli = (uint32_t)column_int(q, 7), .kept = column_int(q, 8) != 0,
     };
     e->key = pool_copy(&run->keys, key.at, key.len);
     run->last_id = e->id;
@@ -48,6 +49,7 @@ static void apply_retraction(struct own_rows *own, const struct event *e, int64_
         if (e->category != 0 && row->category != e->category)
             continue;
         row->evidence = (struct evidence){ .time_s = e->time_s };
+        row->kept = (struct evidence){ .time_s = 0 };
         row->hold_until_s = e->time_s + hold_s;
         row->changed = true;
     }
@@ -67,9 +69,9 @@ static int apply_event(struct fold *f, struct own_rows *own, const struct event 
     if (row == NULL)
         return -EBADMSG;
     int category = names_category_policy(&f->s->names, e->category);
-    int64_t mass = own_mass_micro(p, category, e->count);
-    row->evidence = evidence_add(row->evidence, e->verb == REQUEST_BLACK ? mass : 0, e->verb == REQUEST_WHITE ? mass : 0,
-                                 own_half_life_s(p, category), p->ttl_s, e->time_s);
+    int64_t mass = own_mass_micro(p, category, e->weight_milli, e->count);
+    struct evidence *to = e->kept ? &row->kept : &row->evidence;
+    *to = evidence_add(*to, e->verb == REQUEST_BLACK ? mass : 0, e->verb == REQUEST_WHITE ? mass : 0, own_half_life_s(p, category), p->ttl_s, e->time_s);
     row->changed = true;
     return 0;
 }

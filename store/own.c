@@ -10,10 +10,19 @@ int64_t own_half_life_s(const struct policy *p, int category)
     return category >= 0 ? p->categories[category].half_life_s : HALF_LIFE_DEFAULT_S;
 }
 
-int64_t own_mass_micro(const struct policy *p, int category, uint32_t count)
+int64_t own_mass_micro(const struct policy *p, int category, uint32_t weight_milli, uint32_t count)
 {
-    uint32_t weight_milli = category >= 0 ? p->categories[category].weight_milli : WEIGHT_DEFAULT_MILLI;
+    if (weight_milli == 0)
+        weight_milli = category >= 0 ? p->categories[category].weight_milli : WEIGHT_DEFAULT_MILLI;
     return (int64_t)weight_milli * 1000 * count;
+}
+
+struct evidence own_all(const struct evidence *told, const struct evidence *kept, const struct policy *p, int category)
+{
+    const struct evidence *older = told->time_s < kept->time_s ? told : kept, *newer = older == told ? kept : told;
+    if (older->black_micro == 0 && older->white_micro == 0)
+        return *newer;
+    return evidence_add(*older, newer->black_micro, newer->white_micro, own_half_life_s(p, category), p->ttl_s, newer->time_s);
 }
 
 static int side(const struct evidence *e)
@@ -73,6 +82,7 @@ int own_load(struct own_rows *own, struct db *d, const uint8_t *key, size_t len)
             .told_black = (unsigned)column_int(&q, 4), .told_white = (unsigned)column_int(&q, 5),
             .told_time_s = column_int(&q, 6), .hold_until_s = column_int(&q, 7),
             .urgency = (enum urgency)column_int(&q, 8), .waiting_s = column_int(&q, 9),
+            .kept = { column_int(&q, 10), column_int(&q, 11), column_int(&q, 12) },
         };
     }
     return query_end(&q);
@@ -109,6 +119,9 @@ int own_put(struct db *d, const uint8_t *key, size_t len, const struct own_row *
     query_int(&q, row->hold_until_s);
     query_int(&q, row->urgency);
     query_int(&q, row->waiting_s);
+    query_int(&q, row->kept.black_micro);
+    query_int(&q, row->kept.white_micro);
+    query_int(&q, row->kept.time_s);
     return query_run(&q);
 }
 

@@ -11,6 +11,7 @@ enum urgency { URGENCY_NONE, URGENCY_GROWN, URGENCY_NOW };
 struct own_row {
     int category;                          /* the database's number */
     struct evidence evidence;
+    struct evidence kept;                  /* what weighs beside it and is never told */
     unsigned told_black, told_white;       /* steps last told; both 0: never, or withdrawn */
     int64_t told_time_s;
     uint32_t told_epoch;                   /* of the own batch that told it last; 0: it is not told */
@@ -36,7 +37,9 @@ int own_put_told(struct db *d, const uint8_t *key, size_t len, const struct own_
 
 /* Half-life and weight of a category that may no longer be configured (index -1): then the defaults. */
 int64_t own_half_life_s(const struct policy *p, int category);
-int64_t own_mass_micro(const struct policy *p, int category, uint32_t count);
+int64_t own_mass_micro(const struct policy *p, int category, uint32_t weight_milli, uint32_t count);     /* weight 0: the category's */
+/* All that this member has seen, told or not. */
+struct evidence own_all(const struct evidence *told, const struct evidence *kept, const struct policy *p, int category);
 
 /* Sets urgency and waiting_s by what the others know and what is so now. */
 void own_judge(struct own_row *row, const struct policy *p, int category, int64_t now_s);

@@ -56,6 +56,7 @@ struct why_opinion {
     bool own;                               /* own evidence, not a batch */
     uint32_t trust_micro;
     int64_t black_milli, white_milli;       /* as told */
+    int64_t kept_black_milli, kept_white_milli;  /* own: what of it other members are never told */
     int64_t time_s;                         /* of the evidence */
     int64_t opinion_micro;                  /* v at now */
     int64_t counted_micro;                  /* its part of S before the group's clamp */

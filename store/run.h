@@ -24,6 +24,8 @@ struct event {
     enum request_verb verb;
     enum request_cause cause;
     uint32_t count;
+    uint32_t weight_milli;         /* 0: the category's */
+    bool kept;                     /* never told */
     int64_t id, time_s;
 };
 

@@ -57,7 +57,14 @@ static const char *const steps[DB_SCHEMA] = {
     "UPDATE evidence SET told_epoch = 1 WHERE told_black + told_white > 0;"
     "CREATE INDEX evidence_told ON evidence(told_epoch, told_seq) WHERE told_epoch > 0;"
     "INSERT INTO meta(name, number) SELECT 'told_n', count(*) FROM evidence WHERE told_epoch > 0;"
-    "INSERT INTO meta(name, number) SELECT 'log_unweighed', 1 WHERE EXISTS(SELECT 1 FROM batch);"
+    "INSERT INTO meta(name, number) SELECT 'log_unweighed', 1 WHERE EXISTS(SELECT 1 FROM batch);",
+
+    /* An event of its own weight (0: the category's), and one that other members are never told of: what such events weigh stands beside the rest. */
+    "ALTER TABLE journal ADD COLUMN weight_milli INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE journal ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE evidence ADD COLUMN kept_black_micro INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE evidence ADD COLUMN kept_white_micro INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE evidence ADD COLUMN kept_time_s INTEGER NOT NULL DEFAULT 0;"
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

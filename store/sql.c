@@ -32,8 +32,9 @@ const char *const sql_text[SQL_N] = {
     [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE member = ?1 AND serial < (SELECT serial FROM record WHERE member = ?1 ORDER BY serial DESC LIMIT 1 OFFSET ?2)",
     [SQL_RECORD_PURGE] = "DELETE FROM record WHERE member = ?1",
 
-    [SQL_JOURNAL_ADD] = "INSERT INTO journal(subject, category, verb, count, cause, time_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [SQL_JOURNAL_READ] = "SELECT id, subject, category, verb, count, cause, time_s FROM journal"
+    [SQL_JOURNAL_ADD] = "INSERT INTO journal(subject, category, verb, count, cause, time_s, weight_milli, kept)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_JOURNAL_READ] = "SELECT id, subject, category, verb, count, cause, time_s, weight_milli, kept FROM journal"
                          " WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
     [SQL_JOURNAL_LAST] = "SELECT max(id) FROM journal",
     [SQL_JOURNAL_DROP] = "DELETE FROM journal WHERE id <= ?1",
@@ -61,11 +62,14 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_FRAME] = "SELECT hash, frame FROM batch WHERE member = ?1 AND epoch = ?2 AND seq = ?3",
 
     [SQL_EVIDENCE_OF_SUBJECT] = "SELECT category, black_micro, white_micro, time_s, told_black, told_white, told_time_s,"
-                                " hold_until_s, urgency, waiting_s FROM evidence WHERE subject = ?1 ORDER BY category",
+                                " hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s"
+                                " FROM evidence WHERE subject = ?1 ORDER BY category",
     [SQL_EVIDENCE_PUT] = "INSERT INTO evidence(subject, category, black_micro, white_micro, time_s, told_black, told_white,"
-                         " told_time_s, hold_until_s, urgency, waiting_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                         " told_time_s, hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
                          " ON CONFLICT(subject, category) DO UPDATE SET black_micro = ?3, white_micro = ?4, time_s = ?5,"
-                         " hold_until_s = ?9, urgency = ?10, waiting_s = ?11",
+                         " hold_until_s = ?9, urgency = ?10, waiting_s = ?11, kept_black_micro = ?12, kept_white_micro = ?13,"
+                         " kept_time_s = ?14",
     [SQL_EVIDENCE_TOLD] = "UPDATE evidence SET told_black = ?3, told_white = ?4, told_time_s = ?5, told_epoch = ?6, told_seq = ?7,"
                           " urgency = 0, waiting_s = 0 WHERE subject = ?1 AND category = ?2",
     [SQL_EVIDENCE_URGENT] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch FROM evidence"
@@ -75,7 +79,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_EVIDENCE_FLOOR] = "SELECT told_epoch, told_seq FROM evidence WHERE told_epoch > 0 ORDER BY told_epoch, told_seq LIMIT 1",
     [SQL_EVIDENCE_GROWN] = "SELECT waiting_s FROM evidence WHERE urgency > 0 AND urgency = 1 ORDER BY waiting_s LIMIT 1",
     [SQL_EVIDENCE_GROWTH] = "SELECT count(*) FROM (SELECT 1 FROM evidence WHERE urgency > 0 AND urgency = 1 LIMIT ?1)",
-    [SQL_EVIDENCE_SWEEP] = "SELECT subject, category, time_s, told_time_s, hold_until_s, urgency FROM evidence WHERE " KEY_AFTER
+    [SQL_EVIDENCE_SWEEP] = "SELECT subject, category, max(time_s, kept_time_s), told_time_s, hold_until_s, urgency FROM evidence WHERE " KEY_AFTER
                            " ORDER BY subject, category LIMIT ?3",
     [SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE subject = ?1 AND category = ?2 RETURNING told_epoch",
 
@@ -94,7 +98,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_TOPIC_ALL] = "SELECT 0, zone, since_s, until_s, due_s, minute_s, score_micro, groups FROM listing"
                       " WHERE subject = ?1 AND category = ?2"
                       " UNION ALL SELECT 1, member, black, white, time_s, 0, 0, 0 FROM opinion WHERE subject = ?1 AND category = ?2"
-                      " UNION ALL SELECT 2, 0, black_micro, white_micro, time_s, 0, 0, 0 FROM evidence"
+                      " UNION ALL SELECT 2, 0, black_micro, white_micro, time_s, kept_black_micro, kept_white_micro, kept_time_s FROM evidence"
                       " WHERE subject = ?1 AND category = ?2",
     [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, due_s, minute_s, score_micro, groups)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(subject, category, zone) DO UPDATE SET"

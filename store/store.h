@@ -40,6 +40,8 @@ struct store_report {
     enum request_cause cause;
     uint32_t count;
     int category;                                           /* index into the policy's; -1: the default, for retract all */
+    uint32_t weight_milli;                                  /* of one event; 0: as the category has it */
+    bool kept;                                              /* counts here and is never told to other members */
     struct subject subject;
 };
 /* All or none, durable on return. -EINVAL: a report that is none (verb, category, empty subject). */

@@ -24,6 +24,8 @@ static int add_report(struct store *s, const struct store_report *r, int64_t now
     query_int(&q, r->count < REQUEST_COUNT_MAX ? r->count : REQUEST_COUNT_MAX);
     query_int(&q, r->cause);
     query_int(&q, now_s);
+    query_int(&q, r->weight_milli);
+    query_int(&q, r->kept);
     return query_run(&q);
 }
 

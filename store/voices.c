@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/batch.h"
+#include "store/own.h"
 
 int topic_compare(const void *a, const void *b)
 {
@@ -89,7 +90,9 @@ int voices_load(struct voices *v, struct db *d, struct names *n, const struct po
             add_row(v, n, p, &q);
         } else {
             v->has_own = true;
-            v->own = (struct evidence){ column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
+            struct evidence told = { column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
+            struct evidence kept = { column_int(&q, 5), column_int(&q, 6), column_int(&q, 7) };
+            v->own = own_all(&told, &kept, p, names_category_policy(n, t->category));
         }
     }
     int ended = query_end(&q);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/own.h"
 #include "store/reader_private.h"
 #include "store/score.h"
 
@@ -56,7 +57,9 @@ static void weigh(struct asking *a, struct why_opinion *o, struct evidence told,
 
 static int add_own(struct asking *a, const struct query *q)
 {
-    struct evidence e = { column_int(q, 1), column_int(q, 2), column_int(q, 3) };
+    struct evidence told = { column_int(q, 1), column_int(q, 2), column_int(q, 3) };
+    struct evidence kept = { column_int(q, 10), column_int(q, 11), column_int(q, 12) };
+    struct evidence e = own_all(&told, &kept, a->r->policy, names_category_policy(&a->r->names, column_int(q, 0)));
     if (column_int(q, 7) > a->why->hold_until_s)
         a->why->hold_until_s = column_int(q, 7);
     if (e.black_micro == 0 && e.white_micro == 0)
@@ -70,6 +73,8 @@ static int add_own(struct asking *a, const struct query *q)
     o->trust_micro = MICRO;
     o->black_milli = e.black_micro / 1000;
     o->white_milli = e.white_micro / 1000;
+    o->kept_black_milli = kept.black_micro / 1000;
+    o->kept_white_milli = kept.white_micro / 1000;
     o->time_s = e.time_s;
     o->signature = -1;
     weigh(a, o, e, SCORE_SELF_MICRO);

@@ -134,6 +134,14 @@ static const char *signature_text(const struct why_opinion *o)
     return o->signature == 1 ? "ok" : o->signature == 0 ? "BAD" : "batch gone";
 }
 
+/* Own evidence that share = false keeps here. */
+static const char *origin_text(const struct why_opinion *o)
+{
+    if (o->kept_black_milli + o->kept_white_milli == 0)
+        return signature_text(o);
+    return o->kept_black_milli >= o->black_milli && o->kept_white_milli >= o->white_milli ? "own, not told" : "own, part not told";
+}
+
 static const char *member_text(const struct why_answer *a, const struct why_opinion *o, char out[FINGERPRINT_MAX])
 {
     if (o->own)
@@ -160,7 +168,7 @@ static void opinion_cells(const struct why_answer *a, const struct why_opinion *
         table_cell(t, "-");
     else
         table_cell(t, "%u/%llu", o->epoch, (unsigned long long)o->seq);
-    table_cell(t, "%s", signature_text(o));
+    table_cell(t, "%s", origin_text(o));
 }
 
 static void say_opinions(const struct why_answer *a)
@@ -224,7 +232,9 @@ static json_t *opinion_json(const struct why_answer *a, const struct why_opinion
                             o->category_name, "own", o->own, "trust_micro", (json_int_t)o->trust_micro, "black_milli", (json_int_t)o->black_milli,
                             "white_milli", (json_int_t)o->white_milli, "time_s", (json_int_t)o->time_s, "age_s", (json_int_t)(a->now_s - o->time_s),
                             "opinion_micro", (json_int_t)o->opinion_micro, "counted_micro", (json_int_t)o->counted_micro, "signature", signature_text(o));
-    if (!o->own)
+    if (o->own)
+        json_object_update_new(out, json_pack("{s:I, s:I}", "kept_black_milli", (json_int_t)o->kept_black_milli, "kept_white_milli", (json_int_t)o->kept_white_milli));
+    else
         json_object_set_new(out, "batch", json_pack("{s:I, s:I, s:s}", "epoch", (json_int_t)o->epoch, "seq", (json_int_t)o->seq, "hash",
                                                     hex_text(o->hash, HASH_BYTES, hash)));
     return out;
