@@ -197,6 +197,7 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
         m->expire_at_ms = ev->now_ms;
         m->full_have_at_ms = ev->now_ms + MESH_FULL_HAVE_MS;
     }
+    take_own_again(m);
     on_event(m, ev);
     have_tick(m);
     expire_tick(m);

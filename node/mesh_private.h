@@ -45,6 +45,7 @@ enum {
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
     FETCH_FRAMES_MAX = FETCH_RANGE_MAX * MESH_VERSIONS_MAX,
     FULL_ANSWER_ASKS = 20,             /* so many messages a full answer counts for */
+    OWN_LOST_MAX = 64,                 /* own batches told while there was no memory; more are known again after the next start */
     FETCH_TOTAL_MS = 60000             /* however slowly its frames come */
 };
 #define EPOCH_START_S INT64_C(1767225600)       /* 2026-01-01T00:00:00Z: minute 0 of epoch numbers */
@@ -197,6 +198,12 @@ struct inflight {
     bool relay;
 };
 
+/* An own batch for which there was no memory. */
+struct own_lost {
+    struct batch_name name;
+    int64_t time_s;
+};
+
 struct mesh {
     struct mesh_config config;
     struct member **members;           /* by root, ascending; self among them */
@@ -220,6 +227,8 @@ struct mesh {
     uint32_t own_epoch;                /* of the newest own batch told in this run */
     uint32_t settle_above;             /* own batches that only neighbours had, while settling: at least this */
     uint32_t above;                    /* as last said */
+    struct own_lost own_lost[OWN_LOST_MAX];
+    size_t own_lost_n;
 
     struct mesh_action *actions;
     size_t actions_n, actions_room;
@@ -277,6 +286,7 @@ enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, b
 void take_stored(struct mesh *m, const struct batch_name *name, bool stored);
 void take_failed(struct mesh *m, const struct batch_name *name);
 void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame);
+void take_own_again(struct mesh *m);                       /* those for which there was no memory */
 void take_release(struct mesh *m, uint32_t slot);          /* forgets one in flight */
 void take_expire(struct mesh *m);
 

@@ -325,35 +325,58 @@ void take_expire(struct mesh *m)
 
 /* ---- own batches */
 
-static void hold_own(struct mesh *m, const struct batch *b)
+/* 0, or -ENOMEM. */
+static int hold_own(struct mesh *m, const struct own_lost *own)
 {
-    struct epoch_log *e = log_epoch_make(m, m->self, b->epoch);
+    const struct batch_name *name = &own->name;
+    struct epoch_log *e;
 
-    if (e == NULL || log_is_dead(m->self, b->epoch, b->seq))
-        return;
-    if (log_find(m, e, b->seq, b->hash) == NULL && log_add(m, m->self, e, b->seq, b->hash, b->time_s, HELD_STORED) != 0) {
-        m->starved = true;
-        return;
-    }
-    log_stored(m, e, b->seq);
-    log_raise_floor(m, m->self, b->floor_epoch, b->floor_seq);
-    log_bound(m, m->self);
+    if (log_is_dead(m->self, name->epoch, name->seq))
+        return 0;
+    e = log_epoch_make(m, m->self, name->epoch);
+    if (e == NULL)
+        return -ENOMEM;
+    if (log_find(m, e, name->seq, name->hash) == NULL && log_add(m, m->self, e, name->seq, name->hash, own->time_s, HELD_STORED) != 0)
+        return -ENOMEM;
+    log_stored(m, e, name->seq);
+    return 0;
+}
+
+/* It is on disk, and others fetch it from there as soon as they are told of it: so it is remembered, and held when there is memory again. */
+static void lose_own(struct mesh *m, const struct own_lost *own)
+{
+    m->starved = true;
+    if (m->own_lost_n < OWN_LOST_MAX)
+        m->own_lost[m->own_lost_n++] = *own;
+}
+
+void take_own_again(struct mesh *m)
+{
+    while (m->own_lost_n > 0 && hold_own(m, &m->own_lost[m->own_lost_n - 1]) == 0)
+        m->own_lost_n--;
 }
 
 /* Verified like any other: what others would refuse must not leave. */
 void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
 {
     const struct member_key *key = member_key(m->self, name->record_serial);
+    const struct own_lost own = { *name, m->now_s };
     struct batch b = { 0 };
     uint8_t *copy;
+    int rc = key == NULL ? -EBADMSG : batch_open(frame, key->operational, m->config.federation, &b);
 
-    if (key == NULL || batch_open(frame, key->operational, m->config.federation, &b) != 0) {
+    if (rc != 0 && rc != -ENOMEM) {
         update_alert(m, m->self, "an own batch does not verify with this member's record and is not published");
         return;
     }
-    hold_own(m, &b);
-    m->own_epoch = b.epoch > m->own_epoch ? b.epoch : m->own_epoch;
+    if (rc != 0 || hold_own(m, &own) != 0)
+        lose_own(m, &own);
+    m->own_epoch = name->epoch > m->own_epoch ? name->epoch : m->own_epoch;
     m->self->heard_ms = m->now_ms;
+    if (rc != 0)
+        return;
+    log_raise_floor(m, m->self, b.floor_epoch, b.floor_seq);
+    log_bound(m, m->self);
     batch_close(&b);
     copy = malloc(frame.len);
     if (copy == NULL) {
