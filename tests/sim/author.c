@@ -20,6 +20,9 @@ struct author {
     size_t frame_len;
 };
 static struct author *authors[AUTHORS];
+enum { INDEX = 4096 };                         /* open addressing: well above AUTHORS */
+static uint16_t by_root[INDEX];                /* author + 1 */
+
 
 /* PKCS #8 of an Ed25519 (RFC 8410: 70) or X25519 (6e) secret of 32 equal-looking bytes. */
 static void write_key(int fd, uint8_t algorithm, uint8_t kind, unsigned index)
@@ -53,6 +56,20 @@ static struct identity *make_identity(unsigned index)
     return id;
 }
 
+static size_t home_of(const uint8_t root[KEY_BYTES])
+{
+    return (size_t)(root[0] | root[1] << 8) & (INDEX - 1);
+}
+
+static void index_author(unsigned index)
+{
+    size_t i = home_of(authors[index]->record.root);
+
+    while (by_root[i] != 0)
+        i = (i + 1) & (INDEX - 1);
+    by_root[i] = (uint16_t)(index + 1);
+}
+
 static struct author *author(unsigned index)
 {
     struct author *a = authors[index];
@@ -72,6 +89,7 @@ static struct author *author(unsigned index)
     a->frame_len = sizeof a->frame;
     if (record_seal(&a->record, a->id, a->frame, &a->frame_len) != 0)
         abort();
+    index_author(index);
     return a;
 }
 
@@ -89,9 +107,9 @@ struct bytes author_frame(unsigned index)
 
 int author_of(const uint8_t root[KEY_BYTES])
 {
-    for (int i = 0; i < AUTHORS; i++) {
-        if (authors[i] != NULL && memcmp(authors[i]->record.root, root, KEY_BYTES) == 0)
-            return i;
+    for (size_t i = home_of(root); by_root[i] != 0; i = (i + 1) & (INDEX - 1)) {
+        if (memcmp(authors[by_root[i] - 1]->record.root, root, KEY_BYTES) == 0)
+            return by_root[i] - 1;
     }
     return -1;
 }
@@ -105,52 +123,57 @@ void authors_free(void)
     }
 }
 
-long registry_find(const struct world *w, const uint8_t hash[HASH_BYTES])
+void author_draw_said(struct world *w, struct batch_plan *p)
 {
-    for (size_t i = w->registry_n; i > 0; i--) {
-        if (memcmp(w->registry[i - 1].ref.name.hash, hash, HASH_BYTES) == 0)
-            return (long)(i - 1);
-    }
-    return -1;
+    unsigned first = (unsigned)draw(w, SUBJECTS);
+
+    p->said_n = 1 + (unsigned)draw(w, SAID_MAX);
+    for (unsigned i = 0; i < p->said_n; i++)
+        p->said[i] = (struct said){ .subject = (uint8_t)((first + i) % SUBJECTS), .black = (uint8_t)draw(w, MASS_STEPS), .white = (uint8_t)draw(w, 3) };
 }
 
-static size_t registry_add(struct world *w, const struct batch *b, const struct batch_plan *p, uint8_t *frame, size_t len)
+/* Every author speaks of the same addresses. */
+static void fill(struct batch *b, const struct batch_plan *p, uint8_t (*keys)[6], struct opinion *opinions)
 {
-    struct signed_batch *s;
-
-    if (w->registry_n == w->registry_room) {
-        w->registry_room = w->registry_room * 2 + 64;
-        w->registry = realloc(w->registry, w->registry_room * sizeof *w->registry);
-        if (w->registry == NULL)
-            abort();
+    for (unsigned i = 0; i < p->said_n; i++) {
+        const uint8_t key[6] = { SUBJECT_IP4, 192, 0, 2, p->said[i].subject, 32 };
+        memcpy(keys[i], key, sizeof key);
+        opinions[i] = (struct opinion){ .key = keys[i], .key_len = sizeof key, .black = p->said[i].black, .white = p->said[i].white,
+                                        .time_s = p->time_s - p->time_s % OPINION_TIME_STEP_S };
     }
-    s = &w->registry[w->registry_n];
-    memset(s, 0, sizeof *s);
-    memcpy(s->ref.name.origin, b->origin, KEY_BYTES);
-    memcpy(s->ref.name.hash, b->hash, HASH_BYTES);
-    s->ref.name.epoch = b->epoch;
-    s->ref.name.seq = b->seq;
-    s->ref.name.record_serial = b->record_serial;
-    s->ref.floor_epoch = b->floor_epoch;
-    s->ref.floor_seq = b->floor_seq;
-    s->ref.time_s = b->time_s;
-    s->frame = frame;
-    s->len = len;
-    s->author = p->author;
-    s->sound = p->signer == p->author && strcmp(p->federation, FEDERATION) == 0;
-    return w->registry_n++;
+    b->opinions = opinions;
+    b->opinions_n = p->said_n;
+}
+
+static size_t keep(struct world *w, const struct batch *b, const struct batch_plan *p, uint8_t *frame, size_t len)
+{
+    struct signed_batch s = { .frame = frame, .len = len, .author = p->author, .said_n = p->said_n };
+
+    memcpy(s.ref.name.origin, b->origin, KEY_BYTES);
+    memcpy(s.ref.name.hash, b->hash, HASH_BYTES);
+    s.ref.name.epoch = b->epoch;
+    s.ref.name.seq = b->seq;
+    s.ref.name.record_serial = b->record_serial;
+    s.ref.floor_epoch = b->floor_epoch;
+    s.ref.floor_seq = b->floor_seq;
+    s.ref.time_s = b->time_s;
+    s.sound = p->signer == p->author && strcmp(p->federation, FEDERATION) == 0;
+    memcpy(s.said, p->said, sizeof s.said);
+    return registry_add(&w->registry, &s);
 }
 
 size_t author_sign(struct world *w, const struct batch_plan *p)
 {
-    uint8_t key[] = { SUBJECT_IP4, 192, 0, 2, p->salt, 32 };
     char categories[1][CATEGORY_MAX_BYTES + 1] = { "spam" };
-    struct opinion opinion = { .key = key, .key_len = sizeof key, .black = 5, .time_s = p->time_s - p->time_s % OPINION_TIME_STEP_S };
     struct batch b = { .epoch = p->epoch, .seq = p->seq, .floor_epoch = p->floor_epoch, .floor_seq = p->floor_seq, .record_serial = 1,
-                       .time_s = p->time_s, .categories_n = 1, .categories = categories, .opinions_n = 1, .opinions = &opinion };
+                       .time_s = p->time_s, .categories_n = 1, .categories = categories };
+    struct opinion opinions[SAID_MAX];
+    uint8_t keys[SAID_MAX][6];
     uint8_t *frame = NULL;
     size_t len = 0;
+    long known;
 
+    fill(&b, p, keys, opinions);
     memcpy(b.origin, author(p->author)->record.root, KEY_BYTES);
     if (p->previous != NULL)
         memcpy(b.previous, p->previous, HASH_BYTES);
@@ -160,5 +183,10 @@ size_t author_sign(struct world *w, const struct batch_plan *p)
     if (p->signer != p->author
         && identity_sign(author(p->signer)->id, IDENTITY_OPERATIONAL, frame, len - SIGNATURE_BYTES, frame + len - SIGNATURE_BYTES) != 0)
         abort();
-    return registry_add(w, &b, p, frame, len);
+    known = registry_find(&w->registry, b.hash);
+    if (known >= 0) {                          /* a liar said the very same before; a forgery of it is not the same, though its hash is */
+        free(frame);
+        return (size_t)known;
+    }
+    return keep(w, &b, p, frame, len);
 }

@@ -4,18 +4,13 @@
 
 #include "sim.h"
 
-enum { LIE_TAMPER, LIE_FORGE, LIE_FOREIGN, LIE_STRANGER, LIE_REPLAY, LIE_HAVE, LIE_GARBAGE, LIE_EQUIVOCATE, LIE_UNASKED, LIE_FLOOD, LIES };
+enum { LIE_TAMPER, LIE_FORGE, LIE_FOREIGN, LIE_STRANGER, LIE_REPLAY, LIE_HAVE, LIE_GARBAGE, LIE_EQUIVOCATE, LIE_UNASKED, LIE_FLOOD, LIE_BATCHES, LIES };
 static const char *const lie_names[LIES] = { "tampers", "forges", "speaks for another federation", "brings a stranger's word", "replays", "claims to have",
-                                             "sends garbage", "equivocates", "answers unasked", "floods" };
+                                             "sends garbage", "equivocates", "answers unasked", "floods with questions", "floods with batches" };
 
 static unsigned some_neighbour(struct world *w, const struct node *n)
 {
-    for (int i = 0; i < 100; i++) {
-        unsigned to = (unsigned)draw(w, w->nodes_n);
-        if (w->edge[n->index][to])
-            return to;
-    }
-    return n->index;
+    return n->ways_n == 0 ? n->index : n->ways[draw(w, n->ways_n)].to;
 }
 
 /* Past the subscriptions: a publisher can send what it likes to whom it likes. */
@@ -49,19 +44,23 @@ static void send_spoiled(struct world *w, struct node *n, unsigned to, struct by
 
 static struct bytes some_frame(struct world *w)
 {
-    const struct signed_batch *b = &w->registry[draw(w, w->registry_n)];
+    const struct signed_batch *b = &w->registry.at[draw(w, w->registry.n)];
 
     return (struct bytes){ b->frame, b->len };
 }
 
 static void sign_and_send(struct world *w, struct node *n, struct batch_plan p)
 {
+    uint8_t previous[HASH_BYTES];
     size_t i;
 
+    for (size_t j = 0; j < sizeof previous; j++)
+        previous[j] = (uint8_t)draw(w, 256);
+    p.previous = chance(w, 500) || p.signer != p.author ? previous : NULL;
     p.time_s = START_S + w->now_ms / 1000;
-    p.salt = (uint8_t)draw(w, 256);
+    author_draw_said(w, &p);
     i = author_sign(w, &p);
-    send_frame(w, n, some_neighbour(w, n), (struct bytes){ w->registry[i].frame, w->registry[i].len });
+    send_frame(w, n, some_neighbour(w, n), (struct bytes){ w->registry.at[i].frame, w->registry.at[i].len });
 }
 
 static void claim(struct world *w, struct node *n)
@@ -107,9 +106,19 @@ static void equivocate(struct world *w, struct node *n)
 
     if (n->disk.epoch == 0)
         return;
-    sign_and_send(w, n, p);
-    sign_and_send(w, n, p);
-    sign_and_send(w, n, p);
+    for (uint64_t versions = 2 + draw(w, 3); versions > 0; versions--)
+        sign_and_send(w, n, p);
+}
+
+/* All well signed, with holes between the numbers, and now and then one number twice. */
+static void flood_batches(struct world *w, struct node *n)
+{
+    struct batch_plan p = { .author = n->index, .signer = n->index, .federation = FEDERATION, .epoch = n->disk.epoch + 2, .seq = 1 };
+
+    for (int i = 0; n->disk.epoch > 0 && i < 60; i++) {
+        p.seq += draw(w, 4);
+        sign_and_send(w, n, p);
+    }
 }
 
 static void flood(struct world *w, struct node *n)
@@ -135,7 +144,7 @@ void liar_act(struct world *w, struct node *n)
     unsigned lie = (unsigned)draw(w, LIES), victim = (unsigned)draw(w, w->nodes_n), to = some_neighbour(w, n);
     struct batch_plan p = { .author = n->index, .signer = n->index, .federation = FEDERATION, .epoch = w->nodes[victim].disk.epoch, .seq = w->nodes[victim].disk.seq + 1 };
 
-    if (n->core == NULL || w->registry_n == 0 || p.epoch == 0 || to == n->index)
+    if (n->core == NULL || w->registry.n == 0 || p.epoch == 0 || to == n->index)
         return;
     trace(w, "n%u: %s", n->index, lie_names[lie]);
     if (lie == LIE_TAMPER)
@@ -158,6 +167,8 @@ void liar_act(struct world *w, struct node *n)
         send_spoiled(w, n, to, some_frame(w), EVENT_ANSWER, (uint32_t)draw(w, 100));
     else if (lie == LIE_FLOOD)
         flood(w, n);
+    else if (lie == LIE_BATCHES)
+        flood_batches(w, n);
 }
 
 bool liar_spoils_answer(struct world *w, struct node *n, unsigned to, struct bytes frame)

@@ -1,4 +1,5 @@
-/* Links. A message is lost when the way is cut at either end of its journey, or by chance; frames of a publisher may pass each other. */
+/* Links. A node has a connection of its own to each neighbour, a "way": frames and answers come in over it, asks go out. A way may be cut while the
+ * neighbour's way back works. What is on a way is lost when it is cut at the end of the journey, or by chance, or for want of room at the publisher. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,9 +39,31 @@ struct bytes blob_bytes(const struct blob *b)
 
 /* ---- who is linked with whom */
 
-static void connect_both(struct world *w, unsigned a, unsigned b)
+struct way *net_way(const struct world *w, unsigned from, unsigned to)
 {
-    w->edge[a][b] = w->edge[b][a] = a != b;
+    unsigned place = w->nodes[from].way_to[to];
+
+    return place == 0 ? NULL : &w->nodes[from].ways[place - 1];
+}
+
+static void connect_one(struct world *w, unsigned from, unsigned to)
+{
+    struct node *n = &w->nodes[from];
+
+    if (from == to || net_way(w, from, to) != NULL)
+        return;
+    n->ways = realloc(n->ways, (n->ways_n + 1) * sizeof *n->ways);
+    if (n->ways == NULL)
+        abort();
+    n->ways[n->ways_n++] = (struct way){ .to = to };
+    n->way_to[to] = (uint16_t)n->ways_n;
+    batches_add(&w->nodes[to].watchers, from);
+}
+
+void net_connect(struct world *w, unsigned a, unsigned b)
+{
+    connect_one(w, a, b);
+    connect_one(w, b, a);
 }
 
 static unsigned draw_honest(struct world *w, unsigned below)
@@ -57,76 +80,78 @@ static unsigned draw_honest(struct world *w, unsigned below)
 void net_graph(struct world *w)
 {
     for (unsigned i = 1; i < w->nodes_n; i++) {
-        unsigned extra = (unsigned)draw(w, 3);
-        connect_both(w, i, draw_honest(w, i));
+        unsigned extra = (unsigned)draw(w, w->nodes_n > 40 ? 5 : 3);
+        net_connect(w, i, draw_honest(w, i));
         for (unsigned j = 0; j < extra; j++)
-            connect_both(w, i, (unsigned)draw(w, w->nodes_n));
+            net_connect(w, i, (unsigned)draw(w, w->nodes_n));
     }
 }
 
-bool net_connected(const struct world *w, unsigned a, unsigned b)
+bool net_works(const struct world *w, unsigned owner, unsigned to)
 {
-    return w->edge[a][b] && w->nodes[a].core != NULL && w->nodes[b].core != NULL && w->side[a] == w->side[b];
+    const struct way *way = net_way(w, owner, to);
+
+    return way != NULL && !way->blocked && w->nodes[owner].core != NULL && w->nodes[to].core != NULL && w->side[owner] == w->side[to];
 }
 
 /* ---- what cores learn of their links */
 
-static void look_at(struct world *w, unsigned a, unsigned b, int64_t within_ms)
+static void look_at(struct world *w, unsigned a, struct way *way, int64_t within_ms)
 {
-    struct node *n = &w->nodes[a];
-
-    if (n->pending[b])
+    if (way->pending)
         return;
-    n->pending[b] = true;
-    queue_put(w, (struct event){ .kind = EVENT_LINK, .node = a, .other = b }, (int64_t)draw(w, (uint64_t)within_ms));
+    way->pending = true;
+    queue_put(w, (struct event){ .kind = EVENT_LINK, .node = a, .other = way->to }, (int64_t)draw(w, (uint64_t)within_ms));
 }
 
 void net_look(struct world *w)
 {
     for (unsigned a = 0; a < w->nodes_n; a++) {
-        for (unsigned b = 0; b < w->nodes_n; b++) {
-            bool real = net_connected(w, a, b);
-            if (w->nodes[a].core != NULL && w->edge[a][b] && real != w->nodes[a].up[b])
-                look_at(w, a, b, real ? NOTICE_UP_MS : NOTICE_DOWN_MS);
+        struct node *n = &w->nodes[a];
+        for (size_t i = 0; i < n->ways_n; i++) {
+            bool real = net_works(w, a, n->ways[i].to);
+            if (n->core != NULL && real != n->ways[i].up)
+                look_at(w, a, &n->ways[i], real ? NOTICE_UP_MS : NOTICE_DOWN_MS);
         }
     }
 }
 
-static void tell(struct world *w, unsigned a, unsigned b, bool up)
+static void tell(struct world *w, unsigned a, struct way *way, bool up)
 {
-    struct node *n = &w->nodes[a];
-
-    trace(w, "n%u: link to n%u is %s", a, b, up ? "up" : "down");
-    n->up[b] = up;
-    node_step(w, n, &(struct mesh_event){ .kind = up ? MESH_LINK_UP : MESH_LINK_DOWN, .neighbour = author_record(b)->root });
+    trace(w, "n%u: link to n%u is %s", a, way->to, up ? "up" : "down");
+    way->up = up;
+    node_step(w, &w->nodes[a], &(struct mesh_event){ .kind = up ? MESH_LINK_UP : MESH_LINK_DOWN, .neighbour = author_record(way->to)->root });
 }
 
 void net_link(struct world *w, const struct event *ev)
 {
-    struct node *n = &w->nodes[ev->node];
-    bool real = net_connected(w, ev->node, ev->other);
+    struct way *way = net_way(w, ev->node, ev->other);
+    bool real = net_works(w, ev->node, ev->other);
 
-    n->pending[ev->other] = false;
-    if (n->core != NULL && real != n->up[ev->other])
-        tell(w, ev->node, ev->other, real);
+    way->pending = false;
+    if (w->nodes[ev->node].core != NULL && real != way->up)
+        tell(w, ev->node, way, real);
 }
 
 /* TCP tells the others at once that this is not the process that they knew. */
 void net_restarted(struct world *w, unsigned node)
 {
-    for (unsigned a = 0; a < w->nodes_n; a++) {
-        if (a != node && w->nodes[a].core != NULL && w->nodes[a].up[node] && w->side[a] == w->side[node])
-            tell(w, a, node, false);
+    const struct batches *watchers = &w->nodes[node].watchers;
+
+    for (size_t i = 0; i < watchers->n; i++) {
+        struct way *way = net_way(w, watchers->at[i], node);
+        if (w->nodes[watchers->at[i]].core != NULL && way->up && w->side[watchers->at[i]] == w->side[node])
+            tell(w, watchers->at[i], way, false);
     }
 }
 
 /* ---- messages */
 
-static void send_once(struct world *w, const struct node *from, unsigned to, enum event_kind kind, struct blob *blob, int64_t after_ms)
+static void send_once(struct world *w, const struct node *from, unsigned to, enum event_kind kind, struct blob *blob, int64_t at_ms)
 {
     blob->holders++;
     w->messages++;
-    queue_put(w, (struct event){ .kind = kind, .node = to, .other = from->index, .life = w->nodes[to].life, .blob = blob }, after_ms);
+    queue_put(w, (struct event){ .kind = kind, .node = to, .other = from->index, .life = w->nodes[to].life, .blob = blob }, at_ms - w->now_ms);
 }
 
 static int64_t delay(struct world *w)
@@ -134,36 +159,59 @@ static int64_t delay(struct world *w)
     return 1 + (int64_t)draw(w, (uint64_t)w->weather.delay_ms);
 }
 
+/* On the subscriber's way here, as fast as the subscriber takes it. */
+static void send_frame(struct world *w, const struct node *from, unsigned to, struct way *way, struct blob *blob)
+{
+    int64_t at_ms = w->now_ms + delay(w);
+
+    if (way->waiting >= w->nodes[to].hwm) {
+        w->dropped++;
+        return;
+    }
+    if ((!w->weather.reorders || w->nodes[to].turn_ms > 0) && at_ms < way->frame_ms + w->nodes[to].turn_ms)
+        at_ms = way->frame_ms + w->nodes[to].turn_ms;
+    way->frame_ms = at_ms;
+    way->waiting++;
+    send_once(w, from, to, EVENT_FRAME, blob, at_ms);
+}
+
 void net_publish(struct world *w, struct node *from, unsigned origin, struct bytes frame)
 {
     struct blob *blob = blob_make(frame);
 
-    for (unsigned to = 0; to < w->nodes_n; to++) {
-        struct node *n = &w->nodes[to];
-        if (!net_connected(w, to, from->index) || !n->up[from->index] || !n->subscribed[from->index][origin] || !from->allowed[origin])
+    for (size_t i = 0; i < from->watchers.n; i++) {
+        unsigned to = from->watchers.at[i];
+        struct way *way = net_way(w, to, from->index);
+        if (!way->up || !net_works(w, to, from->index) || !bit_has(way->topics, origin) || !bit_has(from->allowed, origin))
             continue;
         if (!chance(w, w->weather.loss))
-            send_once(w, from, to, EVENT_FRAME, blob, delay(w));
+            send_frame(w, from, to, way, blob);
         if (chance(w, w->weather.twice))
-            send_once(w, from, to, EVENT_FRAME, blob, delay(w));
+            send_frame(w, from, to, way, blob);
     }
     blob_drop(blob);
 }
 
-/* Asks and answers share a TCP connection with their like, so they keep their order. */
+/* Asks and answers share a TCP connection with their like, so they keep their order. A frame sent so is a liar's: past the subscriptions. */
 void net_send(struct world *w, struct node *from, unsigned to, enum event_kind kind, struct bytes wire)
 {
-    int64_t *last_ms = &from->channel_ms[to][kind == EVENT_ASK ? 0 : 1];
-    int64_t at_ms = w->now_ms + delay(w);
+    unsigned owner = kind == EVENT_ASK ? from->index : to, other = kind == EVENT_ASK ? to : from->index;
+    struct way *way = net_way(w, owner, other);
+    int64_t *last_ms, at_ms = w->now_ms + delay(w);
     struct blob *blob;
 
-    if (!net_connected(w, from->index, to) || chance(w, w->weather.loss))
+    if (!net_works(w, owner, other) || chance(w, w->weather.loss))
         return;
-    if (at_ms < *last_ms)
-        at_ms = *last_ms;
-    *last_ms = at_ms;
     blob = blob_make(wire);
-    send_once(w, from, to, kind, blob, at_ms - w->now_ms);
+    if (kind == EVENT_FRAME) {
+        send_frame(w, from, to, way, blob);
+    } else {
+        last_ms = kind == EVENT_ASK ? &way->ask_ms : &way->answer_ms;
+        if (at_ms < *last_ms)
+            at_ms = *last_ms;
+        *last_ms = at_ms;
+        send_once(w, from, to, kind, blob, at_ms);
+    }
     blob_drop(blob);
 }
 
@@ -171,8 +219,13 @@ void net_deliver(struct world *w, const struct event *ev)
 {
     struct node *n = &w->nodes[ev->node];
     enum mesh_event_kind kind = ev->kind == EVENT_FRAME ? MESH_FRAME : ev->kind == EVENT_ASK ? MESH_ASK : MESH_ANSWER;
+    bool asks = ev->kind == EVENT_ASK;
 
-    if (n->core == NULL || n->life != ev->life || !net_connected(w, ev->node, ev->other))
+    if (n->core == NULL || n->life != ev->life)
+        return;
+    if (ev->kind == EVENT_FRAME)
+        net_way(w, ev->node, ev->other)->waiting--;
+    if (!net_works(w, asks ? ev->other : ev->node, asks ? ev->node : ev->other))
         return;
     node_step(w, n, &(struct mesh_event){ .kind = kind, .neighbour = author_record(ev->other)->root, .bytes = blob_bytes(ev->blob) });
 }

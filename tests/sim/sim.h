@@ -1,14 +1,21 @@
 /* tests/sim/sim.h: many mesh cores in one process, under one virtual clock, network and disk, all drawn from one seed.
  * The same seed gives the same run, to the byte. What goes wrong ends the run with a trace that a person can read.
  *
- *   sim_mesh.c  options, seeds, results
- *   world.c     the clock, the queue of events, chance, the trace, the course of a run
- *   net.c       links, delay, loss, duplication, reordering, partitions
- *   node.c      a core with its disk: what a daemon does around it
- *   author.c    keys, records, batches; the registry of all that was ever signed
- *   liar.c      what a member whose node does what it likes can send
- *   starved.c   the same with memory that runs out (a program of its own)
- *   check.c     what must hold after every step, and at the end
+ *   sim_mesh.c   options, seeds, results
+ *   world.c      the clock, the queue of events, chance, the trace
+ *   course.c     what is drawn from the seed, and the course of a run
+ *   net.c        links, delay, loss, duplication, reordering, partitions, one-way links, slow consumers
+ *   node.c       a core with its disk: what a daemon does around it
+ *   shell.c      what the core wants done
+ *   author.c     keys, records, batches
+ *   registry.c   all that was ever signed; who holds what
+ *   verify.c     signatures are checked once for the same bytes and key (linked in the place of proto's)
+ *   liar.c       what a member whose node does what it likes can send
+ *   starved.c    the same with memory that runs out (a program of its own)
+ *   check.c      what must hold after every step, and at the end
+ *   registers.c  what the batches on a disk amount to
+ *   bounds.c     the core keeps its bounds
+ *   plant.c      faults that a run plants on purpose, to prove that the checks see
  */
 #ifndef HEARSAY_TESTS_SIM_H
 #define HEARSAY_TESTS_SIM_H
@@ -19,19 +26,26 @@
 
 #include "node/mesh.h"
 
-enum { NODES_MAX = 64, EDGES_MAX = 1024, TRACE_LINES = 200, TRACE_WIDTH = 200 };
+enum { NODES_MAX = 1024, WORDS = NODES_MAX / 64, TRACE_LINES = 300, TRACE_WIDTH = 200 };
+enum { SUBJECTS = 8, SAID_MAX = 4 };           /* that an author speaks of at all; in one batch */
+enum { HWM = 256 };                            /* frames that wait for one subscriber, as in node/mesh_net */
 #define START_S INT64_C(1800000000)            /* Unix seconds of virtual time 0 */
 #define FEDERATION "sim"
 
-/* Faults that a run plants on purpose, to prove that the checks see. */
-enum plant { PLANT_NONE, PLANT_RELAY_BEFORE_STORE, PLANT_STORE_UNVERIFIED, PLANT_REUSE_NUMBER, PLANT_NO_REPAIR, PLANTS };
+enum plant { PLANT_NONE, PLANT_RELAY_BEFORE_STORE, PLANT_STORE_UNVERIFIED, PLANT_REUSE_NUMBER, PLANT_NO_REPAIR, PLANT_REVIVE_DEAD, PLANT_LOSE_BATCH,
+             PLANT_PASS_BOUND, PLANT_BLAME_HONEST, PLANT_KEEP_FIRST, PLANTS };
 extern const char *const plant_names[PLANTS];
 
 struct sim_options {
     uint64_t seed;
     unsigned nodes;                            /* 0: drawn from the seed */
-    bool verbose;
+    bool verbose, quiet;
     enum plant plant;
+};
+
+/* What one batch says of one of its author's subjects. */
+struct said {
+    uint8_t subject, black, white;             /* below SUBJECTS; mass steps */
 };
 
 /* Everything that was ever signed, by whom and whether a mesh may keep it. */
@@ -41,15 +55,53 @@ struct signed_batch {
     size_t len;
     unsigned author;
     bool sound;                                /* its author's key, our federation */
+    struct said said[SAID_MAX];
+    unsigned said_n;
+};
+
+/* Indices into the registry, in the order in which they came. */
+struct batches {
+    uint32_t *at;
+    size_t n, room;
+};
+
+struct registry {
+    struct signed_batch *at;
+    size_t n, room;
+    uint32_t *by_hash;                         /* open addressing: index + 1 */
+    size_t by_hash_room;
+    struct batches by_author[NODES_MAX + 1];
+};
+
+struct floor_mark {
+    uint32_t epoch;
+    uint64_t seq;
 };
 
 struct disk {
-    size_t *batches;                           /* indices into the registry */
-    size_t n, room;
+    struct batches batches;
+    uint64_t *bits;                            /* of the registry: what is on this disk */
+    size_t words;
+    struct floor_mark *floors;                       /* [author] */
+    uint32_t *registers;                       /* [author][SUBJECTS]: index + 1 of the batch that counts; 0: none lives */
+    uint32_t *highest;                         /* the same: the highest that ever counted */
     uint32_t epoch;                            /* as the publisher's state says */
     uint64_t seq;
     uint8_t previous[HASH_BYTES];
     bool clean;
+};
+
+/* A node's own connection to a neighbour: its SUB and DEALER there. */
+struct way {
+    unsigned to;
+    bool up;                                   /* as its core was told */
+    bool pending;                              /* a look at it is due */
+    bool blocked;                              /* the neighbour is not reached; the other way round may work */
+    int64_t frame_ms, ask_ms, answer_ms;       /* when the last one arrives: TCP keeps order */
+    unsigned waiting;                          /* frames on their way here */
+    int64_t asks_s;                            /* the second that asks_n counts in */
+    unsigned asks_n;
+    uint64_t topics[WORDS];                    /* subscribed to */
 };
 
 struct node {
@@ -60,18 +112,20 @@ struct node {
     int64_t skew_s;                            /* of its clock */
     bool liar, censor;                         /* a censor relays and serves nothing of others */
     bool settled, broken_disk;
+    int64_t turn_ms;                           /* a slow consumer: between two frames that it takes from one neighbour */
+    unsigned hwm;                              /* frames that wait for it at a neighbour; more are lost without a word */
     struct disk disk, backup;
     int64_t backup_ms;                         /* -1: none */
-    bool subscribed[NODES_MAX][NODES_MAX];     /* [neighbour][origin] */
-    bool allowed[NODES_MAX];
-    bool up[NODES_MAX];                        /* as its core was told: our connection to that neighbour works */
-    int64_t channel_ms[NODES_MAX][2];          /* when the last ask and answer to that neighbour arrives: TCP keeps order */
-    bool pending[NODES_MAX];                   /* a look at that link is due */
+    struct way *ways;
+    size_t ways_n;
+    uint16_t *way_to;                          /* [node]: place in ways + 1; 0: none */
+    struct batches watchers;                   /* nodes that have a way here */
+    uint64_t allowed[WORDS];
 };
 
 enum event_kind {
     EVENT_WAKE, EVENT_FRAME, EVENT_ASK, EVENT_ANSWER, EVENT_STORED, EVENT_LINK, EVENT_SAY, EVENT_LIE, EVENT_CRASH, EVENT_START, EVENT_BACKUP,
-    EVENT_PART, EVENT_JOIN, EVENT_DISK_BREAKS, EVENT_DISK_MENDS
+    EVENT_PART, EVENT_JOIN, EVENT_DISK_BREAKS, EVENT_DISK_MENDS, EVENT_BLOCK, EVENT_UNBLOCK, EVENT_CLOCK, EVENT_SLOW, EVENT_QUICK
 };
 struct blob;                                   /* shared bytes of a message */
 struct event {
@@ -88,6 +142,7 @@ struct event {
 struct weather {
     unsigned loss, twice;                      /* per mille */
     int64_t delay_ms, disk_ms;                 /* at most */
+    bool reorders;                             /* frames from one publisher pass each other */
 };
 
 struct world {
@@ -99,14 +154,12 @@ struct world {
     size_t queue_n, queue_room;
     struct node nodes[NODES_MAX];
     unsigned nodes_n;
-    bool edge[NODES_MAX][NODES_MAX];
     unsigned side[NODES_MAX];                  /* of the partition */
     struct weather weather;
-    struct signed_batch *registry;
-    size_t registry_n, registry_room;
+    struct registry registry;
     bool healed;
     int64_t healed_ms, level_ms;
-    uint64_t steps, messages, stored;
+    uint64_t steps, messages, stored, dropped;
     bool failed;
     char why[TRACE_WIDTH];
     char trace[TRACE_LINES][TRACE_WIDTH];
@@ -122,6 +175,12 @@ bool chance(struct world *w, unsigned per_mille);
 void trace(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));     /* the first one counts */
 void queue_put(struct world *w, struct event ev, int64_t after_ms);
+struct event queue_take(struct world *w);
+void *grow(void *at, size_t n, size_t *room, size_t size);       /* room for one more; never NULL */
+bool bit_has(const uint64_t *bits, size_t i);
+void bit_set(uint64_t *bits, size_t i, bool on);
+
+/* ---- course.c */
 int sim_run(const struct sim_options *o, struct world *w);       /* 0 when all held; *w is to be cleared */
 void sim_clear(struct world *w);
 
@@ -129,8 +188,10 @@ void sim_clear(struct world *w);
 struct blob *blob_make(struct bytes from);
 void blob_drop(struct blob *b);
 struct bytes blob_bytes(const struct blob *b);
+struct way *net_way(const struct world *w, unsigned from, unsigned to);      /* or NULL */
+void net_connect(struct world *w, unsigned a, unsigned b);       /* both ways */
 void net_graph(struct world *w);
-bool net_connected(const struct world *w, unsigned a, unsigned b);
+bool net_works(const struct world *w, unsigned owner, unsigned to);          /* the owner's connection does */
 void net_look(struct world *w);                                  /* after any change: cores learn of it after a while */
 void net_link(struct world *w, const struct event *ev);
 void net_restarted(struct world *w, unsigned node);
@@ -145,19 +206,36 @@ void node_step(struct world *w, struct node *n, const struct mesh_event *ev);
 void node_stored(struct world *w, const struct event *ev);
 void node_say(struct world *w, struct node *n);
 void node_backup(struct world *w, struct node *n);
-bool disk_has(const struct disk *d, size_t batch);
-void disk_add(struct disk *d, size_t batch);
-void disk_clear(struct disk *d);
+int64_t node_now_s(const struct world *w, const struct node *n);
+
+/* ---- shell.c */
+void shell_carry_out(struct world *w, struct node *n, const struct mesh_action *a);
 
 /* ---- author.c */
 const struct record *author_record(unsigned index);
 struct bytes author_frame(unsigned index);
 int author_of(const uint8_t root[KEY_BYTES]);                    /* index or -1 */
 struct batch_plan { unsigned author, signer; const char *federation; uint32_t epoch; uint64_t seq; const uint8_t *previous; uint32_t floor_epoch;
-                    uint64_t floor_seq; int64_t time_s; uint8_t salt; };
+                    uint64_t floor_seq; int64_t time_s; struct said said[SAID_MAX]; unsigned said_n; };
+void author_draw_said(struct world *w, struct batch_plan *p);
 size_t author_sign(struct world *w, const struct batch_plan *p);         /* index into the registry */
-long registry_find(const struct world *w, const uint8_t hash[HASH_BYTES]);        /* index or -1 */
 void authors_free(void);
+
+/* ---- registry.c */
+void batches_add(struct batches *b, size_t i);
+size_t registry_add(struct registry *r, const struct signed_batch *b);
+long registry_find(const struct registry *r, const uint8_t hash[HASH_BYTES]);     /* index or -1 */
+void registry_clear(struct registry *r);
+int registry_compare(const struct registry *r, size_t a, size_t b);      /* by (epoch, seq, hash) */
+void disk_create(struct disk *d, unsigned nodes_n);
+bool disk_has(const struct disk *d, size_t batch);
+void disk_add(struct disk *d, size_t batch);
+void disk_copy(const struct disk *from, struct disk *to, unsigned nodes_n);
+void disk_clear(struct disk *d);
+
+/* ---- verify.c */
+void verify_forget(void);
+extern uint64_t verify_asked, verify_done;
 
 /* ---- liar.c */
 void liar_act(struct world *w, struct node *n);
@@ -168,6 +246,18 @@ long check_store(struct world *w, const struct node *n, const struct mesh_action
 void check_publish(struct world *w, const struct node *n, const struct mesh_action *a);
 void check_blame(struct world *w, const struct node *n, const struct mesh_action *a);
 void check_said(struct world *w, const struct node *n, size_t batch);
-bool check_level(const struct world *w, char *why, size_t room);         /* all honest nodes hold the same live batches of all honest logs */
+bool check_level(const struct world *w, char *why, size_t room);         /* all honest nodes hold the same live batches, and the same registers */
+
+/* ---- registers.c */
+bool is_below(struct floor_mark mark, const struct batch_name *name);
+void registers_merge(struct world *w, struct node *n, size_t batch);     /* it is on the disk now */
+bool registers_agree(const struct world *w, char *why, size_t room);     /* of all honest nodes, from what is on their disks */
+
+/* ---- bounds.c */
+void bounds_check(struct world *w, const struct node *n, const struct mesh_event *ev, const struct mesh_update *up);
+
+/* ---- plant.c */
+void plant_before_step(struct world *w, struct node *n, const struct mesh_event *ev);
+void plant_after_step(struct world *w, struct node *n, const struct mesh_event *ev);
 
 #endif

@@ -8,9 +8,10 @@
 
 static void usage(void)
 {
-    puts("sim_mesh [--seed N | --seeds A..B] [--nodes K] [--verbose] [--plant FAULT]\n"
+    puts("sim_mesh [--seed N | --seeds A..B] [--nodes K] [--verbose] [--quiet] [--plant FAULT]\n"
          "  runs many mesh cores under one virtual clock, network and disk, and checks what must hold\n"
-         "  --plant  a fault that the checks must find: relay-before-store, store-unverified, reuse-number, no-repair");
+         "  --plant  a fault that the checks must find: relay-before-store, store-unverified, reuse-number, no-repair,\n"
+         "           revive-dead, lose-batch, pass-bound, blame-honest, keep-first");
 }
 
 static void print_trace(const struct world *w)
@@ -30,9 +31,9 @@ static void report(const struct world *w)
     if (w->failed && !w->options.verbose)
         print_trace(w);
     printf("seed %llu: %u nodes, %u liars, %zu batches, %llu stored, %llu steps, %llu messages, ", (unsigned long long)w->options.seed, w->nodes_n, liars,
-           w->registry_n, (unsigned long long)w->stored, (unsigned long long)w->steps, (unsigned long long)w->messages);
+           w->registry.n, (unsigned long long)w->stored, (unsigned long long)w->steps, (unsigned long long)w->messages);
     if (w->failed)
-        printf("FAILED: %s\nagain: sim_mesh --seed %llu%s%s --verbose\n", w->why, (unsigned long long)w->options.seed,
+        printf("FAILED: %s\nagain: tools/sim --seed %llu%s%s --verbose\n", w->why, (unsigned long long)w->options.seed,
                w->options.plant != PLANT_NONE ? " --plant " : "", w->options.plant != PLANT_NONE ? plant_names[w->options.plant] : "");
     else
         printf("level after %.0f s\n", (double)w->level_ms / 1000);
@@ -63,7 +64,7 @@ static bool parse(int argc, char **argv, struct sim_options *o, uint64_t *first,
 {
     static const struct option options[] = {
         { "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' },
-        { "verbose", no_argument, NULL, 'v' },    { "plant", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
+        { "verbose", no_argument, NULL, 'v' },    { "quiet", no_argument, NULL, 'q' },      { "plant", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
     };
     bool good = true;
     int c;
@@ -75,15 +76,35 @@ static bool parse(int argc, char **argv, struct sim_options *o, uint64_t *first,
             good = (o->nodes = (unsigned)atoi(optarg)) >= 2 && o->nodes <= NODES_MAX;
         else if (c == 'v')
             o->verbose = true;
+        else if (c == 'q')
+            o->quiet = true;
         else
             good = c == 'p' && parse_plant(optarg, &o->plant);
     }
     return good && optind == argc;
 }
 
+/* What the runs that held amount to. */
+struct sum {
+    uint64_t seeds, steps, messages, stored, dropped;
+    unsigned largest;
+};
+
+static void add_up(struct sum *sum, const struct world *w)
+{
+    sum->seeds++;
+    sum->steps += w->steps;
+    sum->messages += w->messages;
+    sum->stored += w->stored;
+    sum->dropped += w->dropped;
+    if (w->nodes_n > sum->largest)
+        sum->largest = w->nodes_n;
+}
+
 int main(int argc, char **argv)
 {
     struct sim_options o = { 0 };
+    struct sum sum = { 0 };
     uint64_t first = 1, last = 20;
     unsigned failed = 0;
     struct world *w = calloc(1, sizeof *w);
@@ -95,12 +116,15 @@ int main(int argc, char **argv)
     }
     for (o.seed = first; o.seed <= last && failed < 3; o.seed++) {
         failed += sim_run(&o, w) != 0;
-        if (w->failed || o.verbose || last - first < 20)
+        if (w->failed || o.verbose || (last - first < 20 && !o.quiet))
             report(w);
+        add_up(&sum, w);
         sim_clear(w);
     }
-    if (failed == 0)
-        printf("%llu seeds held\n", (unsigned long long)(last - first + 1));
+    if (failed == 0 && !o.quiet)
+        printf("%llu seeds held, of up to %u nodes: %llu steps, %llu messages, %llu lost to slow consumers, %llu batches stored\n", (unsigned long long)sum.seeds,
+               sum.largest, (unsigned long long)sum.steps, (unsigned long long)sum.messages, (unsigned long long)sum.dropped,
+               (unsigned long long)sum.stored);
     free(w);
     authors_free();
     return failed == 0 ? 0 : 1;
