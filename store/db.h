@@ -16,7 +16,7 @@ struct db {
     sqlite3_stmt *stmts[SQL_N];        /* prepared at first use, kept until db_close() */
 };
 
-enum { DB_SCHEMA = 4, DB_APPLICATION = 0x48656172, DB_PAGE_BYTES = 4096 };   /* user_version; "Hear" */
+enum { DB_SCHEMA = 5, DB_APPLICATION = 0x48656172, DB_PAGE_BYTES = 4096 };   /* user_version; "Hear" */
 
 /* `why` as in store_open(). Is it a file, and one of SQLite's, or may it be made? */
 int db_check_exists(const char *path, char *why);                   /* opens nothing */
@@ -52,6 +52,8 @@ int query_run(struct query *q);                    /* for a statement without ro
 
 static inline int64_t column_int(const struct query *q, int i) { return sqlite3_column_int64(q->stmt, i); }
 struct bytes column_bytes(const struct query *q, int i);
+
+#define META_TRUST "trust_version"          /* grows with every change of the table `trusted` */
 
 /* Numbers and bytes by name; 0 and nothing when absent. */
 int meta_number(struct db *d, const char *name, int64_t *out);

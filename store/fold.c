@@ -1,4 +1,5 @@
 #include "store/fold.h"
+#include "store/introduce.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,7 +81,9 @@ static int fold_truth(struct fold *f)
 
 static int fold_all(struct fold *f)
 {
-    int rc = fold_truth(f);
+    int rc = introduce_derive_if_due(f->s, f->now_s);
+    if (rc == 0)
+        rc = fold_truth(f);
     if (rc == 0)
         rc = fold_floors(f);
     if (rc == 0)
@@ -93,6 +96,8 @@ static int fold_all(struct fold *f)
 static int next_wake(struct store *s, int64_t *wake_s)
 {
     *wake_s = s->swept_s + FOLD_SWEEP_EVERY_S;
+    if (introduce_due_s(s) < *wake_s)
+        *wake_s = introduce_due_s(s);
     if (s->exceptions_known && s->exceptions.next_s < *wake_s)
         *wake_s = s->exceptions.next_s;
     struct query q = query(&s->db, SQL_LISTING_NEXT_DUE);

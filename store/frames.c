@@ -29,20 +29,28 @@ static int load_key(struct db *d, int64_t member, uint64_t serial, uint8_t opera
     return ended != 0 ? ended : rc;
 }
 
+int frames_key(struct frames *f, struct db *d, int64_t member, uint64_t serial, uint8_t operational[KEY_BYTES])
+{
+    size_t slot = ((uint64_t)member * 31 + serial) % FRAMES_KEYS;
+    if (f->keys[slot].member != member || f->keys[slot].serial != serial) {
+        f->keys[slot].member = 0;
+        int rc = load_key(d, member, serial, f->keys[slot].operational);
+        if (rc != 0)
+            return rc;
+        f->keys[slot].member = member;
+        f->keys[slot].serial = serial;
+    }
+    memcpy(operational, f->keys[slot].operational, KEY_BYTES);
+    return 0;
+}
+
 int frames_open(struct frames *f, struct db *d, int64_t member, struct bytes frame, const char *federation, struct batch *out)
 {
     struct batch_name name;
     int rc = batch_peek(frame, &name);
     if (rc != 0)
         return rc;
-    size_t slot = ((uint64_t)member * 31 + name.record_serial) % FRAMES_KEYS;
-    if (f->keys[slot].member != member || f->keys[slot].serial != name.record_serial) {
-        f->keys[slot].member = 0;
-        rc = load_key(d, member, name.record_serial, f->keys[slot].operational);
-        if (rc != 0)
-            return rc;
-        f->keys[slot].member = member;
-        f->keys[slot].serial = name.record_serial;
-    }
-    return batch_open(frame, f->keys[slot].operational, federation, out);
+    uint8_t operational[KEY_BYTES];
+    rc = frames_key(f, d, member, name.record_serial, operational);
+    return rc == 0 ? batch_open(frame, operational, federation, out) : rc;
 }

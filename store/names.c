@@ -57,14 +57,96 @@ static struct known_member *append_member(struct names *n)
     return m;
 }
 
-static void match_member(struct known_member *m, const struct policy *p)
+static int compare_trusted(const void *root, const void *t)
+{
+    return memcmp(root, ((const struct trusted *)t)->root, KEY_BYTES);
+}
+
+const struct trusted *names_trusted(const struct names *n, const uint8_t root[KEY_BYTES])
+{
+    return n->trusted_n == 0 ? NULL : bsearch(root, n->trusted, n->trusted_n, sizeof *n->trusted, compare_trusted);
+}
+
+size_t names_living(const struct names *n)
+{
+    size_t living = 0;
+    for (size_t i = 0; i < n->members_n; i++)
+        living += !n->members[i].forgotten;
+    return living;
+}
+
+static uint32_t at_most(uint32_t a, uint32_t most)
+{
+    return a < most ? a : most;
+}
+
+/* The table may be of another policy than this one: then what it says holds only as far as this one still trusts the group. */
+static void match_introduced(struct known_member *m, const struct names *n, const struct policy *p)
+{
+    const struct trusted *t = names_trusted(n, m->root);
+    const struct policy_member *sponsor = t != NULL ? policy_member(p, t->group) : NULL;
+    if (sponsor == NULL || sponsor->trust_micro == 0)
+        return;
+    m->group = (int)(sponsor - p->members);
+    m->group_trust_micro = at_most(sponsor->trust_micro, MICRO);
+    m->trust_micro = at_most(t->tau_micro, m->group_trust_micro);
+}
+
+static void match_member(struct known_member *m, const struct names *n, const struct policy *p)
 {
     const struct policy_member *configured = m->forgotten ? NULL : policy_member(p, m->root);
     m->self = !m->forgotten && memcmp(m->root, p->self, KEY_BYTES) == 0;
     m->policy = configured != NULL ? (int)(configured - p->members) : -1;
-    m->trust_micro = configured != NULL && !m->self ? configured->trust_micro : 0;
-    if (m->trust_micro > MICRO)
-        m->trust_micro = MICRO;
+    m->group = -1;
+    m->trust_micro = m->group_trust_micro = 0;
+    if (configured != NULL && !m->self && configured->trust_micro > 0) {
+        m->group = m->policy;
+        m->trust_micro = m->group_trust_micro = at_most(configured->trust_micro, MICRO);
+    } else if (configured == NULL && !m->self && !m->forgotten) {
+        match_introduced(m, n, p);
+    }
+}
+
+void names_set_trusted(struct names *n, const struct policy *p, struct trusted *table, size_t table_n)
+{
+    free(n->trusted);
+    n->trusted = table;
+    n->trusted_n = table_n;
+    for (size_t i = 0; i < n->members_n; i++)
+        match_member(&n->members[i], n, p);
+}
+
+static int add_trusted(struct names *n, const struct query *q)
+{
+    struct bytes root = column_bytes(q, 0), group = column_bytes(q, 1), introducer = column_bytes(q, 2);
+    if ((n->trusted_n & (n->trusted_n - 1)) == 0) {        /* room is the next power of two */
+        struct trusted *grown = realloc(n->trusted, (n->trusted_n == 0 ? 1 : 2 * n->trusted_n) * sizeof *grown);
+        if (grown == NULL)
+            return -ENOMEM;
+        n->trusted = grown;
+    }
+    if (root.len != KEY_BYTES || group.len != KEY_BYTES || introducer.len != KEY_BYTES)
+        return 0;
+    struct trusted *t = &n->trusted[n->trusted_n++];
+    memcpy(t->root, root.at, KEY_BYTES);
+    memcpy(t->group, group.at, KEY_BYTES);
+    memcpy(t->introducer, introducer.at, KEY_BYTES);
+    t->tau_micro = (uint32_t)column_int(q, 3);
+    t->hops = (unsigned)column_int(q, 4);
+    t->expires_s = column_int(q, 5);
+    return 0;
+}
+
+static int load_trusted(struct names *n, struct db *d)
+{
+    int rc = meta_number(d, META_TRUST, &n->trust_version);
+    if (rc != 0)
+        return rc;
+    struct query q = query(d, SQL_TRUSTED_EACH);
+    while (rc == 0 && query_row(&q))
+        rc = add_trusted(n, &q);
+    int ended = query_end(&q);
+    return rc != 0 ? rc : ended;
 }
 
 static int load_members(struct names *n, struct db *d, const struct policy *p)
@@ -83,7 +165,7 @@ static int load_members(struct names *n, struct db *d, const struct policy *p)
             memcpy(m->root, root.at, KEY_BYTES);
         m->floor_epoch = (uint32_t)column_int(&q, 2);
         m->floor_seq = (uint64_t)column_int(&q, 3);
-        match_member(m, p);
+        match_member(m, n, p);
     }
     return query_end(&q);
 }
@@ -134,13 +216,16 @@ int names_load(struct names *n, struct db *d, const struct policy *p)
 {
     struct known_member *members = n->members;
     size_t room = n->members_room;
+    free(n->trusted);
     memset(n, 0, sizeof *n);
     n->members = members;
     n->members_room = room;
     for (size_t i = 0; i <= NAMES_CATEGORIES_MAX; i++)
         n->category_policy[i] = -1;
     n->groups_n = count_groups(p);
-    int rc = load_members(n, d, p);
+    int rc = load_trusted(n, d);
+    if (rc == 0)
+        rc = load_members(n, d, p);
     if (rc == 0)
         rc = load_categories(n, d, p);
     if (rc == 0)
@@ -151,6 +236,7 @@ int names_load(struct names *n, struct db *d, const struct policy *p)
 void names_clear(struct names *n)
 {
     free(n->members);
+    free(n->trusted);
     memset(n, 0, sizeof *n);
 }
 
@@ -169,7 +255,7 @@ int names_add_member(struct names *n, struct db *d, const struct policy *p, cons
         *id = m->id;
         return 0;
     }
-    if (n->members_n >= MEMBERS_MAX)
+    if (n->members_n >= MEMBERS_MAX && names_living(n) >= MEMBERS_MAX)
         return -EOVERFLOW;
     struct query q = query(d, SQL_MEMBER_ADD);
     query_blob(&q, root, KEY_BYTES);
@@ -181,7 +267,7 @@ int names_add_member(struct names *n, struct db *d, const struct policy *p, cons
         return -ENOMEM;
     m->id = *id;
     memcpy(m->root, root, KEY_BYTES);
-    match_member(m, p);
+    match_member(m, n, p);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "store/db.h"
 #include "store/policy.h"
+#include "store/trust.h"
 
 /* A category that only others use is kept by name, so that it can be configured later. Beyond the second bound its opinions are
  * skipped and counted; the rest is for the operator's own. */
@@ -19,7 +20,9 @@ struct known_member {
     uint32_t floor_epoch;
     uint64_t floor_seq;
     int policy;                        /* index into the policy's members, -1: not configured */
-    uint32_t trust_micro;
+    int group;                         /* the same of the root of its group; -1: it has no trust */
+    uint32_t trust_micro;              /* its own: T, or tau if it is introduced */
+    uint32_t group_trust_micro;        /* of the root of its group */
     bool self, forgotten;
 };
 
@@ -31,12 +34,20 @@ struct names {
     int category_last;                                                    /* the highest id in use */
     int64_t zone_ids[POLICY_ZONES_MAX + 1];                               /* by policy index; 0: not registered */
     int category_ids[POLICY_CATEGORIES_MAX];                              /* the same */
+    struct trusted *trusted;                                              /* by introductions; by root */
+    size_t trusted_n;
+    int64_t trust_version;                                                /* META_TRUST when they were read */
     size_t groups_n;                                                      /* members with trust */
 };
 
 /* Reads all from the database and matches it with the policy. */
 int names_load(struct names *n, struct db *d, const struct policy *p);
 void names_clear(struct names *n);
+
+/* Takes the table over. */
+void names_set_trusted(struct names *n, const struct policy *p, struct trusted *table, size_t table_n);
+const struct trusted *names_trusted(const struct names *n, const uint8_t root[KEY_BYTES]);     /* NULL: no introduction gives it trust */
+size_t names_living(const struct names *n);                    /* members that are not forgotten */
 
 /* NULL when unknown. */
 struct known_member *names_member(struct names *n, int64_t id);

@@ -155,11 +155,21 @@ int reader_check(struct reader *r, const struct subject *s, int zone, enum verdi
 
 /* ---- score */
 
+/* Who has trust may have changed since the names were read. */
+static int refresh_trust(struct reader *r)
+{
+    int64_t version = 0;
+    int rc = meta_number(&r->db, META_TRUST, &version);
+    return rc == 0 && version != r->names.trust_version ? names_load(&r->names, &r->db, r->policy) : rc;
+}
+
 /* A member that the writer came to know after the names were read: read them again. */
 int reader_voices(struct reader *r, const struct subject *s, int category)
 {
     struct topic t = { s->key, s->len, (uint16_t)r->names.category_ids[category] };
-    int rc = voices_load(&r->voices, &r->db, &r->names, r->policy, &t);
+    int rc = refresh_trust(r);
+    if (rc == 0)
+        rc = voices_load(&r->voices, &r->db, &r->names, r->policy, &t);
     if (rc != 0 || !r->voices.stranger)
         return rc;
     rc = names_load(&r->names, &r->db, r->policy);

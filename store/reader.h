@@ -12,6 +12,7 @@
 #include "store/policy.h"
 #include "store/score.h"
 #include "store/store.h"
+#include "store/trust.h"
 
 struct reader;
 
@@ -54,6 +55,9 @@ struct why_opinion {
     int category;                           /* policy index; -1: a category not configured here */
     char category_name[CATEGORY_MAX_BYTES + 1];
     bool own;                               /* own evidence, not a batch */
+    bool introduced;                        /* has trust by an introduction only: the next two say of whose group it is, and who introduced it */
+    char group[NAME_MAX_BYTES + 1];
+    char introducer[NAME_MAX_BYTES + 1];
     uint32_t trust_micro;
     int64_t black_milli, white_milli;       /* as told */
     int64_t kept_black_milli, kept_white_milli;  /* own: what of it other members are never told */
@@ -99,6 +103,14 @@ int reader_range(struct reader *r, const uint8_t origin[KEY_BYTES], uint32_t epo
                  int (*each)(void *ctx, const struct store_batch *b), void *ctx);
 /* Stored records of a member (root NULL: of all), highest serial first. */
 int reader_records(struct reader *r, const uint8_t *root, int (*each)(void *ctx, const struct record *rec, struct bytes frame), void *ctx);
+
+/* ---- introductions */
+/* The stored lists of introductions, as signed (introducer NULL: of all). */
+int reader_lists(struct reader *r, const uint8_t *introducer, int (*each)(void *ctx, struct bytes frame), void *ctx);
+/* What they say, entry by entry; expired ones as well. `record` is the introduced member's, as the list has it. */
+int reader_introductions(struct reader *r, int (*each)(void *ctx, const struct trust_link *l, struct bytes record), void *ctx);
+/* Who has trust by them, as the writer last reckoned, with the newest record of each. */
+int reader_trusted(struct reader *r, int (*each)(void *ctx, const struct trusted *t, const struct record *rec, struct bytes frame), void *ctx);
 
 /* Cheap at any size: the writer keeps the counts. `subjects` above 20,000 rows is as of the last pass, up to six hours ago. */
 struct store_counts {

@@ -28,6 +28,8 @@ struct reader_keys {
     struct subject keys[1 + 33];
 };
 int reader_keys(struct reader *r, const struct subject *s, struct reader_keys *out);
+/* The newest record of a member. -ENOENT: none is stored. `frame` may be NULL, else RECORD_FRAME_MAX bytes. */
+int reader_record(struct reader *r, int64_t member, struct record *rec, uint8_t *frame, size_t *len);
 /* Fills r->voices with what is said of the subject in a category of the policy. */
 int reader_voices(struct reader *r, const struct subject *s, int category);
 

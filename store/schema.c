@@ -64,7 +64,15 @@ static const char *const steps[DB_SCHEMA] = {
     "ALTER TABLE journal ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE evidence ADD COLUMN kept_black_micro INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE evidence ADD COLUMN kept_white_micro INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE evidence ADD COLUMN kept_time_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE evidence ADD COLUMN kept_time_s INTEGER NOT NULL DEFAULT 0;",
+
+    /* Truth: the newest signed list of each introducer, and the same entry by entry. */
+    "CREATE TABLE introductions(introducer BLOB PRIMARY KEY, stamp BLOB NOT NULL, frame BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE introduction(introducer BLOB NOT NULL, root BLOB NOT NULL, share_milli INTEGER NOT NULL, expires_s INTEGER NOT NULL,"
+    " record BLOB NOT NULL, PRIMARY KEY(introducer, root)) STRICT, WITHOUT ROWID;"
+    /* Derived: who has trust by them, as the last reckoning gave it. sponsor: the root of the group. */
+    "CREATE TABLE trusted(root BLOB PRIMARY KEY, sponsor BLOB NOT NULL, introducer BLOB NOT NULL, tau_micro INTEGER NOT NULL,"
+    " hops INTEGER NOT NULL, expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

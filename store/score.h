@@ -35,7 +35,7 @@ int64_t opinion_micro(int64_t black_micro, int64_t white_micro);
 
 /* One member's register, as the score sees it. */
 struct voice {
-    unsigned group;                    /* index of the group, ascending in the array; one group per directly trusted member for now */
+    unsigned group;                    /* index of the group, ascending in the array */
     uint32_t trust_micro;              /* of the group's root */
     uint32_t weight_micro;             /* tau * rho of the member */
     struct evidence evidence;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/identity.h"
+#include "store/introduce.h"
 #include "store/setup.h"
 #include "store/store_private.h"
 
@@ -61,7 +62,17 @@ static void add_members(struct text *t, const struct policy *p)
     free(sorted);
 }
 
-int policy_digest(const struct policy *p, uint8_t out[HASH_BYTES])
+/* Not when and by whom: only what it weighs. */
+static void add_trusted(struct text *t, const struct names *n)
+{
+    for (size_t i = 0; i < n->trusted_n; i++) {
+        add(t, n->trusted[i].root, KEY_BYTES);
+        add(t, n->trusted[i].group, KEY_BYTES);
+        add_number(t, n->trusted[i].tau_micro);
+    }
+}
+
+int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HASH_BYTES])
 {
     struct text t = { 0 };
     add(&t, p->self, KEY_BYTES);
@@ -77,6 +88,7 @@ int policy_digest(const struct policy *p, uint8_t out[HASH_BYTES])
         add_number(&t, p->zones[i].quorum);
     }
     add_members(&t, p);
+    add_trusted(&t, n);
     if (!t.failed)
         hash_sha256(t.at, t.len, out);
     free(t.at);
@@ -121,11 +133,11 @@ int store_start_rescan(struct store *s)
     return rc;
 }
 
-static int compare_digest(struct store *s)
+int store_compare_digest(struct store *s)
 {
     uint8_t want[HASH_BYTES], got[HASH_BYTES];
     size_t len = 0;
-    int rc = policy_digest(s->policy, want);
+    int rc = policy_digest(s->policy, &s->names, want);
     if (rc == 0)
         rc = meta_bytes(&s->db, META_DIGEST, got, sizeof got, &len);
     if (rc != 0 || (len == HASH_BYTES && memcmp(want, got, HASH_BYTES) == 0))
@@ -139,7 +151,6 @@ static int compare_digest(struct store *s)
 int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
 {
     struct policy *old = s->policy, *new = policy_copy(p);
-    (void)now_s;
     if (new == NULL)
         return -ENOMEM;
     s->policy = new;
@@ -147,9 +158,11 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
     if (rc == 0)
         rc = db_begin(&s->db);
     if (rc == 0)
+        rc = introduce_derive(s, now_s);
+    if (rc == 0)
         rc = register_names(s);
     if (rc == 0)
-        rc = compare_digest(s);
+        rc = store_compare_digest(s);
     if (rc != 0)
         s->policy = old;
     rc = store_end(s, rc);

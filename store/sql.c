@@ -140,6 +140,20 @@ const char *const sql_text[SQL_N] = {
     [SQL_EXCEPTION_HOLDING_COUNT] = "SELECT count(*) FROM exception AS e WHERE " EXCEPTION_HOLDS,
     [SQL_EXCEPTION_LAST] = "SELECT max(id) FROM exception",
 
+    [SQL_INTRODUCTIONS_GET] = "SELECT stamp, frame FROM introductions WHERE introducer = ?1",
+    [SQL_INTRODUCTIONS_EACH] = "SELECT introducer, frame FROM introductions ORDER BY introducer",
+    [SQL_INTRODUCTIONS_PUT] = "INSERT INTO introductions(introducer, stamp, frame) VALUES(?1, ?2, ?3)"
+                              " ON CONFLICT(introducer) DO UPDATE SET stamp = ?2, frame = ?3",
+    [SQL_INTRODUCTIONS_DROP] = "DELETE FROM introductions WHERE introducer = ?1",
+    [SQL_INTRODUCTION_ADD] = "INSERT INTO introduction(introducer, root, share_milli, expires_s, record) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_INTRODUCTION_CLEAR] = "DELETE FROM introduction WHERE introducer = ?1",
+    [SQL_INTRODUCTION_COUNT] = "SELECT count(*) FROM introduction",
+    [SQL_INTRODUCTION_EACH] = "SELECT introducer, root, share_milli, expires_s, record FROM introduction ORDER BY introducer, root",
+    [SQL_INTRODUCTION_RECORD] = "SELECT record FROM introduction WHERE introducer = ?1 AND root = ?2",
+    [SQL_TRUSTED_EACH] = "SELECT root, sponsor, introducer, tau_micro, hops, expires_s FROM trusted ORDER BY root",
+    [SQL_TRUSTED_CLEAR] = "DELETE FROM trusted",
+    [SQL_TRUSTED_ADD] = "INSERT INTO trusted(root, sponsor, introducer, tau_micro, hops, expires_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+
     [SQL_INTEGRITY] = "PRAGMA integrity_check(20)",
     [SQL_OPINION_GET] = "SELECT epoch, seq, hash, time_s, black, white FROM opinion"
                         " WHERE subject = ?1 AND category = ?2 AND member = ?3",

@@ -83,6 +83,8 @@ int store_reload(struct store *s)
         rc = names_load(&s->names, &s->db, s->policy);
     s->rescan = rescan != 0;
     s->floors_raised = true;
+    s->trust_stale = true;
+    s->trust_next_s = INT64_MAX;
     s->exceptions_known = false;
     s->sweep_at.len = 0;
     return rc;

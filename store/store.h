@@ -64,6 +64,12 @@ int store_add_batches(struct store *s, struct store_batch *batches, size_t n, in
 /* A verified record. Lower serials than the stored one are kept too, since old batches need their keys: of each member the newest STORE_RECORDS_MAX. */
 int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
 
+/* A list of introductions, verified before and again here; the record that names its key must have been added. A lower one than is stored changes nothing. What follows
+ * from it is reckoned by store_fold() within seconds, and again when an introduction expires. -ENOKEY (its record is not here), -EBADMSG and the like (it does not verify). */
+int store_add_introductions(struct store *s, struct bytes frame);
+/* Both grow with a change: who has trust by introductions, and the stored lists. */
+void store_trusted(const struct store *s, uint64_t *trust, uint64_t *lists);
+
 /* ---- derived */
 struct listing_change {
     int zone;                                               /* index into the policy's zones */

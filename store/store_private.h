@@ -65,6 +65,9 @@ struct store {
     struct subject census_at;
     int64_t census_n;
     bool floors_raised;                     /* some member may have batches below its floor */
+    bool trust_stale;                       /* lists of introductions came that were not reckoned with yet */
+    int64_t trust_at_s, trust_next_s;       /* when trust was last reckoned; when an introduction expires next */
+    uint64_t trust_version, lists_version;  /* since opening: changes of who has trust, and of the lists */
     int wal_pages, wal_tried;               /* in the log after the last commit, and when the writer last moved it into the file itself */
 };
 
@@ -94,6 +97,9 @@ int store_put_batch(struct store *s, int64_t member, const struct store_batch *b
 int store_start_rescan(struct store *s);
 void store_start_recheck(struct store *s);
 int store_start_rebuild(struct store *s);
+int store_forget(struct store *s, int64_t member, uint64_t *batches_n);
+int store_put_record(struct store *s, int64_t member, uint64_t serial, struct bytes frame);
+int store_compare_digest(struct store *s);       /* starts a pass over all keys if what scores depend on is another than it was */
 int store_put_floor(struct store *s, struct known_member *m, uint32_t epoch, uint64_t seq);
 
 #endif

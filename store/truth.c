@@ -151,6 +151,16 @@ static int prune_records(struct store *s, int64_t member)
     return query_run(&q);
 }
 
+int store_put_record(struct store *s, int64_t member, uint64_t serial, struct bytes frame)
+{
+    struct query q = query(&s->db, SQL_RECORD_ADD);
+    query_int(&q, member);
+    query_int(&q, (int64_t)serial);
+    query_blob(&q, frame.at, frame.len);
+    int rc = query_run(&q);
+    return rc == 0 ? prune_records(s, member) : rc;
+}
+
 int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame)
 {
     int64_t id = 0;
@@ -159,14 +169,7 @@ int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t se
     int rc = db_begin(&s->db);
     if (rc == 0)
         rc = names_add_member(&s->names, &s->db, s->policy, root, &id);
-    if (rc == 0) {
-        struct query q = query(&s->db, SQL_RECORD_ADD);
-        query_int(&q, id);
-        query_int(&q, (int64_t)serial);
-        query_blob(&q, frame.at, frame.len);
-        rc = query_run(&q);
-    }
     if (rc == 0)
-        rc = prune_records(s, id);
+        rc = store_put_record(s, id, serial, frame);
     return store_end(s, rc);
 }

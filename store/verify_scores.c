@@ -27,7 +27,7 @@ static int scores_settled(struct verify *v, bool *settled)
     if (rc == 0)
         rc = meta_bytes(&v->r->db, META_DIGEST, got, sizeof got, &len);
     if (rc == 0)
-        rc = policy_digest(v->r->policy, want);
+        rc = policy_digest(v->r->policy, &v->r->names, want);
     *settled = rc == 0 && rescan == 0 && rebuild == 0 && len == HASH_BYTES;
     if (*settled && memcmp(want, got, HASH_BYTES) != 0) {
         *settled = false;

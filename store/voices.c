@@ -46,10 +46,11 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
         v->all = grown;
         v->room = room;
     }
-    /* One group a member for now: its number serves as the group's. Learned reliability will multiply the weight here. */
+    /* Learned reliability will multiply the weight here. */
+    v->unsorted |= v->n > 0 && (unsigned)m->group < v->all[v->n - 1].group;
     v->all[v->n++] = (struct voice){
-        .group = (unsigned)m->id,
-        .trust_micro = m->trust_micro,
+        .group = (unsigned)m->group,
+        .trust_micro = m->group_trust_micro,
         .weight_micro = m->trust_micro,
         .evidence = evidence_of_steps((unsigned)column_int(q, 2), (unsigned)column_int(q, 3), column_int(q, 4)),
     };
@@ -74,11 +75,17 @@ static void add_row(struct voices *v, const struct names *n, const struct policy
     };
 }
 
+static int by_group(const void *a, const void *b)
+{
+    const struct voice *x = a, *y = b;
+    return (x->group > y->group) - (x->group < y->group);
+}
+
 int voices_load(struct voices *v, struct db *d, struct names *n, const struct policy *p, const struct topic *t)
 {
     int rc = 0;
     v->n = v->rows_n = 0;
-    v->stranger = v->has_own = false;
+    v->stranger = v->has_own = v->unsorted = false;
     struct query q = query(d, SQL_TOPIC_ALL);
     query_blob(&q, t->key, t->len);
     query_int(&q, t->category);
@@ -96,6 +103,8 @@ int voices_load(struct voices *v, struct db *d, struct names *n, const struct po
         }
     }
     int ended = query_end(&q);
+    if (v->unsorted)
+        qsort(v->all, v->n, sizeof *v->all, by_group);
     return rc != 0 ? rc : ended;
 }
 

@@ -40,6 +40,7 @@ struct voices {
     bool has_own;
     struct listing_row rows[VOICES_ROWS_MAX];
     size_t rows_n;
+    bool unsorted;                 /* groups did not come in order */
     bool stranger;                 /* an opinion of a member whom the names do not know yet was left out */
 };
 

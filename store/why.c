@@ -94,13 +94,36 @@ static int own_evidence(struct asking *a)
 
 /* ---- what others said */
 
-static void put_member(struct asking *a, struct why_opinion *o, const struct known_member *m)
+static int name_of(struct asking *a, const uint8_t root[KEY_BYTES], char out[NAME_MAX_BYTES + 1])
+{
+    const struct policy_member *configured = policy_member(a->r->policy, root);
+    const struct known_member *m = configured == NULL ? names_root(&a->r->names, root) : NULL;
+    struct record rec;
+    if (configured != NULL)
+        strcpy(out, configured->name);
+    if (m == NULL)
+        return 0;
+    int rc = reader_record(a->r, m->id, &rec, NULL, NULL);
+    if (rc == 0)
+        strcpy(out, rec.name);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int put_member(struct asking *a, struct why_opinion *o, const struct known_member *m)
 {
     const struct policy *p = a->r->policy;
+    const struct trusted *t = m->policy < 0 && m->group >= 0 ? names_trusted(&a->r->names, m->root) : NULL;
     memcpy(o->root, m->root, KEY_BYTES);
     o->trust_micro = m->trust_micro;
     if (m->policy >= 0 && (size_t)m->policy < p->members_n)
         strcpy(o->name, p->members[m->policy].name);
+    if (t == NULL)
+        return 0;
+    o->introduced = true;
+    int rc = name_of(a, m->root, o->name);
+    if (rc == 0)
+        rc = name_of(a, t->group, o->group);
+    return rc == 0 ? name_of(a, t->introducer, o->introducer) : rc;
 }
 
 static int add_told(struct asking *a, const struct query *q)
@@ -112,7 +135,9 @@ static int add_told(struct asking *a, const struct query *q)
     if (o == NULL)
         return -ENOMEM;
     put_category(a, o, column_int(q, 0));
-    put_member(a, o, m);
+    int rc = put_member(a, o, m);
+    if (rc != 0)
+        return rc;
     struct evidence told = evidence_of_steps((unsigned)column_int(q, 5), (unsigned)column_int(q, 6), column_int(q, 7));
     o->black_milli = told.black_micro / 1000;
     o->white_milli = told.white_micro / 1000;

@@ -1,4 +1,4 @@
-#include "store/store_private.h"
+#include "store/introduce.h"
 
 static int run_for(struct store *s, enum sql which, int64_t member)
 {
@@ -21,7 +21,7 @@ static int uncount_batches(struct store *s, int64_t member, uint64_t *n)
 
 /* The number of the forgotten member stays with its opinions until a pass over all keys has taken them out; should the
  * member come back meanwhile, it gets a new number. */
-static int forget(struct store *s, int64_t member, uint64_t *batches_n)
+int store_forget(struct store *s, int64_t member, uint64_t *batches_n)
 {
     int rc = uncount_batches(s, member, batches_n);
     if (rc == 0)
@@ -31,6 +31,12 @@ static int forget(struct store *s, int64_t member, uint64_t *batches_n)
     if (rc == 0)
         rc = run_for(s, SQL_MEMBER_FORGET, member);
     return rc == 0 ? store_start_rescan(s) : rc;
+}
+
+static int purge(struct store *s, const struct known_member *m, uint64_t *batches_n)
+{
+    int rc = introduce_forget(s, m->root);
+    return rc == 0 ? store_forget(s, m->id, batches_n) : rc;
 }
 
 int store_purge(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s, uint64_t *batches_n)
@@ -44,7 +50,7 @@ int store_purge(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s, u
     }
     int rc = db_begin(&s->db);
     if (rc == 0)
-        rc = store_end(s, forget(s, m->id, &n));
+        rc = store_end(s, purge(s, m, &n));
     if (rc != 0)
         return rc;
     *batches_n = n;
