@@ -8,7 +8,9 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -219,6 +221,52 @@ def opinions(node):
     return node.json("status")["counts"]["opinions"]
 
 
+# ---- catching up
+
+def catchup(quick):
+    """A new member fetches all that another knows, from wire to committed scores, against the store alone taking the same batches."""
+    known, rounds = (3000, 1) if quick else (1000000, 3)
+    with Lab("bench") as lab:
+        a = quiet_node(lab, "mx.a.example").start()
+        teach(a, known)
+        wait_until(lambda: told_all(a), "A has told all", 300, every=0.5)
+        ours, limit = [], []
+        for i in range(rounds):
+            with frozen(a):
+                taken = take(a, lab.dir)
+                limit.append(taken["opinions"] / taken["seconds"])
+            ours.append(known / catch_up(lab, a, f"mx.b{i}.example", known))
+        yield rate("catchup", ours, limit, "opinions/s", 0.6)
+
+
+def told_all(node):
+    return not sqlite(node, "SELECT count(*) FROM evidence WHERE urgency > 0 OR told_epoch = 0")[0]
+
+
+def sqlite(node, question):
+    with contextlib.closing(sqlite3.connect(f"file:{node.dir}/hearsay.db?mode=ro", uri=True, timeout=30)) as db:
+        return db.execute(question).fetchone()
+
+
+def take(node, where):
+    """The store alone, with the batches of that node."""
+    return run_program("bench_take", node.dir / "hearsay.db", node.card(), where, node.federation)[0]
+
+
+def catch_up(lab, a, name, known):
+    """Seconds until a new member has scored all that A knows, from the first batch that it takes."""
+    b = quiet_node(lab, name, zones=zone("bl.b.example", threshold=0.25, quorum=1)).start()
+    a.peer_add(b)
+    began = time.monotonic()
+    b.peer_add(a)
+    wait_until(lambda: sqlite(b, "SELECT count(*) FROM listing WHERE zone > 0")[0] >= known, "B lists what A knows", 300, every=0.1)
+    seconds = time.monotonic() - began
+    b.stop()
+    a.hearsay("peer", "remove", name, check=True)
+    shutil.rmtree(b.dir)
+    return seconds
+
+
 # ---- all of them
 
 def program(name):
@@ -230,7 +278,8 @@ def program(name):
     return run
 
 
-BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check}
+BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check,
+              "catchup": catchup}
 
 
 def show(r, quick):
