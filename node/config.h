@@ -36,6 +36,10 @@ struct config_limits {                         /* section `limits` */
     unsigned queue;                            /* reports waiting for the disk, 65536; then reading pauses */
 };
 
+struct config_quota {                          /* section `quota`: what is taken of one member in a day; what is over is fetched later */
+    int64_t batches, bytes, opinions;
+};
+
 struct config_mesh {
     bool present;                              /* a `mesh` section or a peer is there: else no mesh socket is opened */
     char publish[ENDPOINT_MAX_BYTES + 1];      /* bind, "tcp://0.0.0.0:4441" */
@@ -111,6 +115,7 @@ struct config {
     size_t reports_n;
     struct config_limits limits;
     struct config_mesh mesh;
+    struct config_quota quota;
     struct config_peer *peers;
     size_t peers_n;
     struct config_zone zones[POLICY_ZONES_MAX];

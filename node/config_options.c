@@ -39,6 +39,10 @@ static const struct config_option options[] = {
      "the host that this member's card names", KIND_HOST, false, 0, 0},
     {"mesh", "budget", "a size a second from \"1kB/s\" to \"1GB/s\"", "20kB/s", "traffic that this node tries to keep to", KIND_SIZE, false, 1000, 1000000000},
 
+    {"quota", "batches", "a number from 100 to 1000000", "20000", "batches of one member in a day; more are fetched later", KIND_NUMBER, false, 100, 1000000},
+    {"quota", "bytes", "a size from \"100kB\" to \"1GB\"", "8MB", "their size in a day; more are fetched later", KIND_SIZE, false, 100000, 1000000000},
+    {"quota", "opinions", "a number from 1000 to 100000000", "200000", "opinions in them in a day; more are fetched later", KIND_NUMBER, false, 1000, 100000000},
+
     {"peer", "card", "a member's card, \"hearsay1:...\", complete and with its true signature", "", "what `hearsay card` prints at that member; must be set", KIND_CARD, false,
      0, 0},
     {"peer", "trust", "a number from 0 to 1", "0.5", "how much it is believed", KIND_DECIMAL, false, 0, MICRO},

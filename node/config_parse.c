@@ -33,6 +33,7 @@ static const struct section {
     {"report", CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES},
     {"limits", CFGF_NODEFAULT},
     {"mesh", CFGF_NODEFAULT},
+    {"quota", CFGF_NODEFAULT},
     {"peer", CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES},
     {"category", CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES},
     {"zone", CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES},

@@ -112,6 +112,12 @@ static int read_limits(struct config_load *l, cfg_t *sec)
     return 0;
 }
 
+static int read_quota(struct config_load *l, cfg_t *sec)
+{
+    l->c->quota = (struct config_quota){ .batches = option_number(sec, "batches"), .bytes = option_number(sec, "bytes"), .opinions = option_number(sec, "opinions") };
+    return 0;
+}
+
 static int read_mesh(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
     struct config_mesh *m = &l->c->mesh;
@@ -271,6 +277,8 @@ int section_read(struct config_load *l, cfg_t *at, cfg_t *sec)
         return read_report(l, at, sec);
     if (strcmp(sec->name, "limits") == 0)
         return read_limits(l, sec);
+    if (strcmp(sec->name, "quota") == 0)
+        return read_quota(l, sec);
     if (strcmp(sec->name, "mesh") == 0)
         return read_mesh(l, at, sec);
     if (strcmp(sec->name, "peer") == 0)

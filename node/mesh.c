@@ -40,6 +40,7 @@ int mesh_create(const struct mesh_config *c, struct mesh **out)
     m->start_ms = -1;
     m->plan_at_ms = NEVER_MS;
     m->have_at_ms = NEVER_MS;
+    m->resume_at_ms = NEVER_MS;
     m->inflight = calloc(MESH_INFLIGHT_MAX, sizeof *m->inflight);
     m->free_slots = calloc(MESH_INFLIGHT_MAX, sizeof *m->free_slots);
     m->self = m->inflight == NULL || m->free_slots == NULL ? NULL : member_add(m, c->self);
@@ -78,9 +79,12 @@ void mesh_destroy(struct mesh **mp)
     *mp = NULL;
 }
 
-static void link_up(struct mesh *m, struct member *o)
+void mesh_link_up(struct mesh *m, struct member *o)
 {
     if (!o->link.wanted)
+        return;
+    o->link.told_up = true;
+    if (penalty_is_paused(m, o))
         return;
     o->link.up = true;
     o->link.answered_ms = m->now_ms;
@@ -91,7 +95,7 @@ static void link_up(struct mesh *m, struct member *o)
     }
 }
 
-static void link_down(struct mesh *m, struct member *o)
+void mesh_link_down(struct mesh *m, struct member *o)
 {
     o->link.up = false;
     introduce_forget_by(m, o);
@@ -106,12 +110,17 @@ static void on_neighbour(struct mesh *m, const struct mesh_event *ev)
         mesh_count(m, MESH_COUNT_BAD_MESSAGE);
         return;
     }
+    if (penalty_is_paused(m, from) && ev->kind != MESH_LINK_UP && ev->kind != MESH_LINK_DOWN) {
+        mesh_count(m, MESH_COUNT_PAUSED);
+        return;
+    }
     switch (ev->kind) {
     case MESH_LINK_UP:
-        link_up(m, from);
+        mesh_link_up(m, from);
         break;
     case MESH_LINK_DOWN:
-        link_down(m, from);
+        from->link.told_up = false;
+        mesh_link_down(m, from);
         break;
     case MESH_FRAME:
         take_frame(m, from, ev->bytes, false);
@@ -184,6 +193,8 @@ static int64_t wake_at(const struct mesh *m)
 {
     int64_t at = earlier(earlier(m->plan_at_ms, m->expire_at_ms), earlier(m->have_at_ms, m->full_have_at_ms));
 
+    at = earlier(at, m->resume_at_ms);
+
     return m->settled ? at : earlier(at, m->start_ms + MESH_SETTLE_MS);
 }
 
@@ -199,6 +210,7 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
     }
     take_own_again(m);
     on_event(m, ev);
+    penalty_tick(m);
     have_tick(m);
     expire_tick(m);
     plan_tick(m);
@@ -234,6 +246,11 @@ const char *mesh_count_text(enum mesh_count c)
         [MESH_COUNT_OVER_LIMIT] = "over-limit",
         [MESH_COUNT_STORE_FAILED] = "store-failed",
         [MESH_COUNT_INTRODUCTIONS] = "introductions",
+        [MESH_COUNT_QUOTA_BATCHES] = "quota-batches",
+        [MESH_COUNT_QUOTA_BYTES] = "quota-bytes",
+        [MESH_COUNT_QUOTA_OPINIONS] = "quota-opinions",
+        [MESH_COUNT_PAUSED] = "paused",
+        [MESH_COUNT_PAUSES] = "pauses",
     };
     return text[c];
 }

@@ -18,11 +18,14 @@
 
 struct mesh;
 
+enum mesh_quota { MESH_QUOTA_BATCHES, MESH_QUOTA_BYTES, MESH_QUOTA_OPINIONS, MESH_QUOTAS };
+
 struct mesh_config {
     uint8_t self[KEY_BYTES];
     char federation[FEDERATION_MAX_BYTES + 1];
     uint64_t seed;                     /* for choices among neighbours: the same seed, the same choices */
     int64_t ttl_s;                     /* batches older than this are dead */
+    int64_t quota_day[MESH_QUOTAS];    /* of one origin; 0: unbounded. See PROTOCOL.md, "Quotas" */
 };
 
 enum {
@@ -79,6 +82,7 @@ enum mesh_action_kind {
      * of that epoch than is held here, so that above > the stored epoch means: never go on with the stored one. Said again, with a higher `above`, when a
      * verified own batch turns up later that this node did not tell (a restored backup): begin a new epoch then, too. */
     MESH_DO_SETTLED,
+    MESH_DO_PAUSE,                     /* neighbour, pause_ms, text: it goes on misbehaving: cut it off for so long. The core does not listen to it until then */
     MESH_DO_BLAME,                     /* neighbour, text: it relayed something bad; for the link's score and the log */
     MESH_DO_ALERT                      /* origin, text: the operator should know (equivocation, clock) */
 };
@@ -93,6 +97,7 @@ struct mesh_action {
     struct { uint32_t id; uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } fetch;
     const struct record *record;       /* valid as long as frame */
     uint32_t above;
+    int64_t pause_ms;
     char text[MESH_TEXT_MAX];
 };
 struct mesh_update {
@@ -128,7 +133,8 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
 enum mesh_count {
     MESH_COUNT_FRAMES, MESH_COUNT_MERGED, MESH_COUNT_DUPLICATE, MESH_COUNT_BAD_SIGNATURE, MESH_COUNT_MALFORMED, MESH_COUNT_FOREIGN,
     MESH_COUNT_UNKNOWN_ORIGIN, MESH_COUNT_UNKNOWN_KEY, MESH_COUNT_DEAD, MESH_COUNT_EQUIVOCATION, MESH_COUNT_FUTURE, MESH_COUNT_DROPPED_BUSY,
-    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNT_INTRODUCTIONS, MESH_COUNTS
+    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNT_INTRODUCTIONS,
+    MESH_COUNT_QUOTA_BATCHES, MESH_COUNT_QUOTA_BYTES, MESH_COUNT_QUOTA_OPINIONS, MESH_COUNT_PAUSED, MESH_COUNT_PAUSES, MESH_COUNTS
 };
 const char *mesh_count_text(enum mesh_count c);       /* "bad-signature" */
 uint64_t mesh_counted(const struct mesh *m, enum mesh_count c);
@@ -143,5 +149,13 @@ struct mesh_log_state {
 };
 int mesh_log_state(const struct mesh *m, const uint8_t origin[KEY_BYTES], struct mesh_log_state *out);    /* 0, -ENOENT */
 bool mesh_settled(const struct mesh *m);
+
+/* For status: how a neighbour behaves, and whether an origin stays within its quota. The first three say nothing of trust. */
+struct mesh_conduct {
+    int64_t penalty_milli;             /* faults as they count now; PENALTY_MAX_MILLI pauses the link */
+    int64_t paused_ms;                 /* for so long yet; 0: it is not */
+    uint64_t over_quota;               /* batches by it as author that were passed over, to be fetched later */
+};
+int mesh_conduct(struct mesh *m, const uint8_t root[KEY_BYTES], struct mesh_conduct *out);      /* 0, -ENOENT */
 
 #endif

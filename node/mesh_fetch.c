@@ -297,6 +297,10 @@ void fetch_plan(struct mesh *m, struct member *o)
         return;
     }
     o->plan_at_ms = NEVER_MS;
+    if (!quota_is_ready(m, o)) {
+        o->plan_at_ms = m->now_ms + QUOTA_RETRY_MS;
+        return;
+    }
     if (m->free_n < MESH_INFLIGHT_MAX / 2 || m->inflight_bytes > MESH_INFLIGHT_BYTES_MAX / 2) {
         o->plan_at_ms = m->now_ms + BUSY_RETRY_MS;
         return;
@@ -325,8 +329,8 @@ void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes
 
     if (frame.len > 0)
         taken = take_frame(m, from, frame, true);
-    if (o == NULL)
-        return;
+    if (o == NULL || o->fetch.from != from)
+        return;                        /* nobody asked, or what came has just paused the link */
     if (taken == TAKEN_LATER)
         o->fetch.blocked = true;
     if (frame.len > 0)

@@ -339,14 +339,14 @@ static void asked_for_have(struct mesh *m, struct member *from, const struct mes
         have_send(m, from, MESH_DO_ANSWER, msg->u.have.full && have_may_ask(m, &from->link, FULL_ANSWER_ASKS), false);
 }
 
-static void bad_message(struct mesh *m, const struct member *from)
+static void bad_message(struct mesh *m, struct member *from)
 {
     mesh_count(m, MESH_COUNT_BAD_MESSAGE);
     update_blame(m, from, "sent a message that breaks the rules");
 }
 
 /* A kind that is not known here may be a newer version's: no blame. */
-static int decode(struct mesh *m, const struct member *from, struct bytes wire, struct message *out)
+static int decode(struct mesh *m, struct member *from, struct bytes wire, struct message *out)
 {
     int rc = message_decode(wire, out);
 
@@ -365,6 +365,7 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
 
     if (!have_may_ask(m, &from->link, 1)) {
         mesh_count(m, MESH_COUNT_OVER_LIMIT);
+        penalty_add(m, from, PENALTY_HASTE_MILLI, "asked too much, and went on");
         return;
     }
     if (decode(m, from, wire, &msg) != 0)

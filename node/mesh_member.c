@@ -64,6 +64,7 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     o->doubt.next_ms = INT64_MIN / 2;
     o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
     introduce_init(o);
+    quota_init(m, o);
     memmove(m->members + i + 1, m->members + i, (m->members_n - i) * sizeof(struct member *));
     m->members[i] = o;
     m->members_n++;
@@ -165,7 +166,7 @@ static void link_set(struct mesh *m, struct member *o, bool wanted)
     }
     o->link.wanted = wanted;
     if (!wanted) {
-        o->link.up = false;
+        o->link.up = o->link.told_up = false;
         introduce_forget_by(m, o);
         fetch_link_down(m, o);
     }
@@ -250,6 +251,7 @@ int mesh_held(struct mesh *m, const struct store_batch_ref *ref)
         return 0;
     if (log_add(m, o, e, ref->name.seq, ref->name.hash, ref->time_s, HELD_STORED) != 0)
         return -ENOMEM;
+    quota_held(m, o);
     log_stored(m, e, ref->name.seq);
     log_bound(m, o);
     return 0;

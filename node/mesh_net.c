@@ -257,6 +257,10 @@ static int open_core(struct mesh_net *n, const struct config *c)
 {
     struct mesh_config mc = { .ttl_s = c->policy->ttl_s };
 
+    mc.quota_day[MESH_QUOTA_BATCHES] = c->quota.batches;
+    mc.quota_day[MESH_QUOTA_BYTES] = c->quota.bytes;
+    mc.quota_day[MESH_QUOTA_OPINIONS] = c->quota.opinions;
+
     memcpy(mc.self, n->self, KEY_BYTES);
     snprintf(mc.federation, sizeof mc.federation, "%s", c->federation);
     if (getrandom(&mc.seed, sizeof mc.seed, 0) != sizeof mc.seed)

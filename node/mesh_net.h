@@ -51,6 +51,9 @@ struct mesh_net_peer {
     uint64_t behind;                               /* its live batches that we know of and do not hold */
     uint64_t batches, bad;                         /* taken from this neighbour; blamed on it */
     int64_t record_expires_s;
+    double penalty;                                /* points of faults as they count now; at 100 the link is paused. Says nothing of trust */
+    int64_t paused_until_s;                        /* 0: it is not */
+    uint64_t over_quota;                           /* its batches that were passed over since it said more than its quota, to be fetched later */
     char problem[MESH_TEXT_MAX];                   /* last: "refused: the peer does not know our key", "no answer" ... */
 };
 struct mesh_net_state {

@@ -178,6 +178,14 @@ static void blame(struct mesh_net *n, const struct mesh_action *a)
     log_warning("mesh: %s %s (%llu such so far)", p->given.name, a->text, (unsigned long long)p->bad);
 }
 
+static void pause_peer(struct mesh_net *n, const struct mesh_action *a)
+{
+    struct net_peer *p = net_peer(n, a->neighbour);
+
+    if (p != NULL)
+        guard_pause(n, p, a->pause_ms, a->text);
+}
+
 static void alert(struct mesh_net *n, const struct mesh_action *a)
 {
     const struct net_peer *p = net_peer(n, a->origin);
@@ -242,6 +250,9 @@ static void carry_out(struct mesh_net *n, const struct mesh_action *a)
         break;
     case MESH_DO_SETTLED:
         n->handlers.settled(n->handlers.ctx, a->above);
+        break;
+    case MESH_DO_PAUSE:
+        pause_peer(n, a);
         break;
     case MESH_DO_BLAME:
         blame(n, a);

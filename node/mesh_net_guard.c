@@ -1,4 +1,6 @@
 /* A member that asks too much of us. Its key is good, so only we can refuse it: for a while that grows, so that a fault mends itself and malice costs little. */
+#include <stdio.h>
+
 #include "node/mesh_net_private.h"
 
 bool guard_is_cut(const struct mesh_net *n, const struct net_peer *p)
@@ -13,20 +15,31 @@ static int64_t next_pause(const struct mesh_net *n, const struct net_peer *p)
     return p->cut_ms * 2 < NET_CUT_MAX_MS ? p->cut_ms * 2 : NET_CUT_MAX_MS;
 }
 
-/* libzmq cannot end the connections of one peer alone: all are cut, and the others come back within a second. */
+/* libzmq cannot end the connections of one peer alone: all are cut, and the others come back within a second. The links are looked at in the same turn,
+ * so that nobody is told of it in the midst of a step. */
+void guard_pause(struct mesh_net *n, struct net_peer *p, int64_t ms, const char *text)
+{
+    char problem[MESH_TEXT_MAX];
+
+    if (guard_is_cut(n, p))
+        return;
+    p->cut_until_ms = n->now_ms + ms;
+    p->routing.len = 0;
+    log_warning("mesh: %s %s: cut off for %lld s", p->given.name, text, (long long)ms / 1000);
+    snprintf(problem, sizeof problem, "cut off for a while: it %.90s", text);
+    net_problem(p, problem);
+    p->link.renew = p->wanted;
+    n->rebind_publish = true;
+    n->rebind_repair = true;
+}
+
 void guard_cut(struct mesh_net *n, struct net_peer *p, const char *text)
 {
     if (guard_is_cut(n, p))
         return;
     p->cut_ms = next_pause(n, p);
-    p->cut_until_ms = n->now_ms + p->cut_ms;
-    p->routing.len = 0;
     p->bad++;
-    log_warning("mesh: %s %s: cut off for %lld s", p->given.name, text, (long long)p->cut_ms / 1000);
-    net_problem(p, "cut off for a while: it asked too much of this node");
-    link_pause(n, p);
-    n->rebind_publish = true;
-    n->rebind_repair = true;
+    guard_pause(n, p, p->cut_ms, text);
 }
 
 /* libzmq keeps what is asked for as long as the asker is connected, whether we take it up or not. */

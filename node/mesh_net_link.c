@@ -73,14 +73,6 @@ void link_start(struct mesh_net *n, struct net_peer *p)
     enter(n, l, LINK_TRYING);
 }
 
-void link_pause(struct mesh_net *n, struct net_peer *p)
-{
-    if (!p->wanted)
-        return;
-    leave_up(n, p);
-    link_start(n, p);
-}
-
 void link_stop(struct mesh_net *n, struct net_peer *p)
 {
     leave_up(n, p);

@@ -188,7 +188,6 @@ void link_tick(struct mesh_net *n, struct net_peer *p);
 void link_kick(struct mesh_net *n, struct net_peer *p);               /* the neighbour has just connected to us */
 void link_monitor(struct mesh_net *n, struct net_peer *p, bool of_sub);         /* reads what a monitor says */
 void link_heard(struct mesh_net *n, struct net_peer *p);
-void link_pause(struct mesh_net *n, struct net_peer *p);              /* until it is no longer cut off */
 int64_t link_wake_ms(const struct net_peer *p);
 
 /* ---- mesh_net_peer.c */
@@ -212,6 +211,7 @@ void net_receive_dealer(struct mesh_net *n, struct net_peer *p);
 /* ---- mesh_net_guard.c */
 bool guard_is_cut(const struct mesh_net *n, const struct net_peer *p);
 void guard_cut(struct mesh_net *n, struct net_peer *p, const char *text);       /* ends its connections, and refuses new ones for a growing while */
+void guard_pause(struct mesh_net *n, struct net_peer *p, int64_t ms, const char *text);       /* the same for so long as the core says */
 void guard_topic_bad(struct mesh_net *n, struct net_peer *p, size_t bytes);
 void guard_topic_unknown(struct mesh_net *n, struct net_peer *p, size_t bytes);
 

@@ -17,6 +17,8 @@ void net_problem(struct net_peer *p, const char *text)
 static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct mesh_net_peer *out)
 {
     struct mesh_log_state log;
+    struct mesh_conduct conduct;
+    int64_t cut_ms = p->cut_until_ms - n->now_ms;
 
     memcpy(out->name, p->given.name, sizeof out->name);
     memcpy(out->root, p->record.root, KEY_BYTES);
@@ -29,6 +31,11 @@ static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct
     out->bad = p->bad;
     out->record_expires_s = p->record.not_after_s;
     memcpy(out->problem, p->problem, sizeof out->problem);
+    out->paused_until_s = cut_ms > 0 ? n->now_s + cut_ms / 1000 : 0;
+    if (mesh_conduct(n->mesh, p->record.root, &conduct) == 0) {
+        out->penalty = (double)conduct.penalty_milli / 1000;
+        out->over_quota = conduct.over_quota;
+    }
     if (mesh_log_state(n->mesh, p->record.root, &log) == 0) {
         out->head = log.head;
         out->epoch = log.epoch;

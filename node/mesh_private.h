@@ -7,6 +7,8 @@
  *   mesh_claim.c   what neighbours say they have
  *   mesh_fetch.c   gaps: what to fetch, from whom, when
  *   mesh_have.c    have-vectors, records, and requests of neighbours
+ *   mesh_quota.c   how much of one origin is taken
+ *   mesh_penalty.c faults of links, and pauses
  *   mesh_introduce.c  lists of introductions: told, asked for, taken
  *   mesh_settle.c  what neighbours know of our own log at a start
  *   mesh_update.c  the list of things to do
@@ -40,6 +42,14 @@ enum {
     INTRODUCTIONS_PAUSE_MS = 60000,    /* who sent none, or one that is no good, is not asked for any so long */
     INTRODUCTIONS_PER_HOUR = 8,        /* new lists of one member, with the burst below; more are fetched later */
     INTRODUCTIONS_BURST = 32,
+    PENALTY_MAX_MILLI = 100000,        /* points at which a link is paused */
+    PENALTY_FAULT_MILLI = 10000,       /* something that no honest node sends */
+    PENALTY_HASTE_MILLI = 100,         /* a request too much */
+    PENALTY_HALF_MS = 600000,          /* half of the points are forgotten in so long */
+    PAUSE_MS = 60000,                  /* the first pause; doubles each time ... */
+    PAUSE_MAX_MS = 6 * 3600 * 1000,    /* ... up to */
+    PAUSE_FORGET_MS = 24 * 3600 * 1000,          /* so long after the last one it begins anew */
+    QUOTA_RETRY_MS = 60000,            /* between two looks at the bucket of an origin that is over its quota */
     DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
@@ -130,9 +140,25 @@ struct doubt {
     int64_t next_ms;                   /* no new one before */
 };
 
+/* What a neighbour did wrong. Remembered when its link goes down. */
+struct penalty {
+    int64_t milli, at_ms;              /* points as of then */
+    int64_t pause_ms;                  /* the last one; 0: none yet */
+    int64_t paused_until_ms;
+};
+
+/* What may yet be taken of an origin: see mesh_quota.c. */
+struct quota {
+    int64_t day[MESH_QUOTAS], log[MESH_QUOTAS];
+    int64_t at_ms;
+    uint64_t over;                     /* batches passed over */
+};
+
 /* A neighbour, as far as we speak with it. */
 struct link {
     bool wanted, up;
+    bool told_up;                      /* as the last event said; while it is paused `up` is false all the same */
+    struct penalty penalty;
     int64_t have_at_ms;                /* when the next Have is due */
     int64_t answered_ms;               /* last Have on our own connection to it */
     int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
@@ -167,6 +193,7 @@ struct member {
     int64_t records_milli, records_ms; /* token bucket of its new records */
     uint64_t record_wanted;            /* serial that a neighbour has */
     struct link link;
+    struct quota quota;
 
     struct epoch_log **epochs;         /* ascending */
     size_t epochs_n, epochs_room;
@@ -221,6 +248,7 @@ struct mesh {
     int64_t now_ms, now_s;             /* of the event at hand */
     int64_t start_ms;                  /* of the first event; -1 before */
     int64_t have_at_ms, full_have_at_ms, expire_at_ms, plan_at_ms;
+    int64_t resume_at_ms;              /* when the next pause ends */
     int64_t expired_s;                 /* the time by which logs were last searched for what is past */
     size_t full_have_turn;
     bool settled, full_heard;
@@ -250,6 +278,8 @@ const struct member_key *member_key(const struct member *o, uint64_t serial);   
 uint64_t mesh_random(struct mesh *m);                      /* splitmix64 */
 void mesh_count(struct mesh *m, enum mesh_count c);
 void mesh_plan(struct mesh *m, struct member *origin, int64_t at_ms);     /* no later than */
+void mesh_link_up(struct mesh *m, struct member *o);
+void mesh_link_down(struct mesh *m, struct member *o);
 
 /* ---- mesh_update.c */
 struct mesh_action *update_add(struct mesh *m, enum mesh_action_kind kind);        /* NULL: out of memory, noted */
@@ -257,7 +287,7 @@ struct mesh_action *update_about(struct mesh *m, enum mesh_action_kind kind, con
 void update_topic(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour, const struct member *origin);
 bool update_keep(struct mesh *m, void *buffer);            /* the update frees it from here on; false: it was freed, out of memory */
 void update_message(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour, const struct message *msg);
-void update_blame(struct mesh *m, const struct member *neighbour, const char *text);
+void update_blame(struct mesh *m, struct member *neighbour, const char *text);      /* and adds to its faults */
 void update_alert(struct mesh *m, const struct member *origin, const char *text);
 void update_begin(struct mesh *m);
 void update_clear(struct mesh *m);                         /* frees all */
@@ -330,6 +360,18 @@ void introduce_hear(struct mesh *m, struct member *o, struct member *from, const
 void introduce_answer(struct mesh *m, struct member *from, struct bytes frame);
 void introduce_serve(struct mesh *m, struct member *to, const uint8_t introducer[KEY_BYTES]);
 void introduce_record(struct mesh *m, struct member *o);   /* a record of o has come */
+
+/* ---- mesh_quota.c */
+void quota_init(const struct mesh *m, struct member *o);
+void quota_held(const struct mesh *m, struct member *o);                 /* one more batch was found in the store at a start */
+bool quota_allows(struct mesh *m, struct member *o);                     /* one batch more; if not, it is counted why */
+bool quota_is_ready(struct mesh *m, struct member *o);                   /* some more, so that fetching is worth it */
+void quota_charge(const struct mesh *m, struct member *o, bool fetched, int64_t time_s, size_t bytes, size_t opinions);
+
+/* ---- mesh_penalty.c */
+void penalty_add(struct mesh *m, struct member *o, int64_t milli, const char *text);       /* may pause the link */
+bool penalty_is_paused(const struct mesh *m, const struct member *o);
+void penalty_tick(struct mesh *m);                                       /* ends what pauses are over */
 
 /* ---- mesh_settle.c */
 void settle_check(struct mesh *m);

@@ -205,6 +205,7 @@ static enum taken hand_out(struct mesh *m, const struct arrival *a)
         take_release(m, slot);
         return TAKEN_LATER;
     }
+    quota_charge(m, a->origin, a->fetched, a->batch.time_s, a->frame.len, a->batch.opinions_n);
     action->frame = (struct bytes){ f->frame, f->len };
     action->batch = f->ref;
     a->origin->heard_ms = m->now_ms;
@@ -231,6 +232,8 @@ enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, b
         return taken;
     if (!has_room(m, &from->link, frame.len))
         return put_off(m, MESH_COUNT_DROPPED_BUSY);
+    if (!quota_allows(m, a.origin))
+        return TAKEN_LATER;
     taken = verify(m, &a);
     if (taken == TAKEN_NEW)
         taken = take_verified(m, &a);

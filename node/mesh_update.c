@@ -80,12 +80,13 @@ void update_message(struct mesh *m, enum mesh_action_kind kind, const struct mem
         a->frame = (struct bytes){ wire, len };
 }
 
-void update_blame(struct mesh *m, const struct member *neighbour, const char *text)
+void update_blame(struct mesh *m, struct member *neighbour, const char *text)
 {
     struct mesh_action *a = update_about(m, MESH_DO_BLAME, neighbour);
 
     if (a != NULL)
         snprintf(a->text, sizeof a->text, "%s", text);
+    penalty_add(m, neighbour, PENALTY_FAULT_MILLI, text);
 }
 
 void update_alert(struct mesh *m, const struct member *origin, const char *text)

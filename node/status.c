@@ -123,6 +123,9 @@ static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, 
     set(o, "batches", p->batches);
     set(o, "bad", p->bad);
     set(o, "record_expires_s", (uint64_t)p->record_expires_s);
+    json_object_set_new(o, "penalty", json_real(p->penalty));
+    set(o, "paused_until_s", (uint64_t)p->paused_until_s);
+    set(o, "over_quota", p->over_quota);
     json_object_set_new(o, "trust", json_real(member == NULL ? 0 : member->trust_micro / 1e6));
     if (p->link && !p->connected && now_s - d->started_s > 30)
         warn(warnings, "no connection to %s at %s%s%s", p->name, p->endpoint, p->problem[0] != '\0' ? ": " : "", p->problem);

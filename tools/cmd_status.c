@@ -104,7 +104,7 @@ static void say_peers(const json_t *s, int64_t now_s)
         bool wanted = json_is_true(json_object_get(p, "link"));
         table_cell(t, "%s", text_at(p, "name"));
         table_cell(t, "%.2f", json_number_value(json_object_get(p, "trust")));
-        table_cell(t, "%s", json_is_true(json_object_get(p, "connected")) ? "up" : wanted ? "DOWN" : "none");
+        table_cell(t, "%s", number_at(p, "paused_until_s") > 0 ? "paused" : json_is_true(json_object_get(p, "connected")) ? "up" : wanted ? "DOWN" : "none");
         table_cell(t, "%s", ago_text(number_at(p, "heard_s"), now_s, when));
         table_cell(t, "%s", number_at(p, "heard_s") > 0 ? count_at(p, "behind", n) : "-");     /* unheard, nobody knows how far it is */
         table_cell(t, "%s", count_at(p, "batches", n));

@@ -46,6 +46,16 @@ void check_blame(struct world *w, const struct node *n, const struct mesh_action
         fail(w, "n%u blames n%d, which is honest", n->index, who);
 }
 
+/* Nor does an honest one ever come to be paused. */
+void check_pause(struct world *w, const struct node *n, const struct mesh_action *a)
+{
+    int who = author_of(a->neighbour);
+
+    trace(w, "n%u: pauses n%d for %lld s: it %s", n->index, who, (long long)a->pause_ms / 1000, a->text);
+    if (who < 0 || !w->nodes[who].liar)
+        fail(w, "n%u pauses n%d, which is honest", n->index, who);
+}
+
 /* No number is used twice, whatever crashed and whatever was restored. */
 void check_said(struct world *w, const struct node *n, size_t batch)
 {

@@ -245,6 +245,7 @@ bool liar_spoils_answer(struct world *w, struct node *n, unsigned to, struct byt
 long check_store(struct world *w, const struct node *n, const struct mesh_action *a);             /* the registry's index, or -1 */
 void check_publish(struct world *w, const struct node *n, const struct mesh_action *a);
 void check_blame(struct world *w, const struct node *n, const struct mesh_action *a);
+void check_pause(struct world *w, const struct node *n, const struct mesh_action *a);
 void check_said(struct world *w, const struct node *n, size_t batch);
 bool check_level(const struct world *w, char *why, size_t room);         /* all honest nodes hold the same live batches, and the same registers */
 

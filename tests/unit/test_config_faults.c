@@ -56,7 +56,7 @@ static const struct {
     {"name = a.example\nmesh {\n\n", "./hearsay.conf:2: the brace opened here is never closed; expected }"},
     {"mesh { } }\n", "./hearsay.conf:1: a closing brace too many; expected an option or a section"},
     {"name = a.example ;\n", "./hearsay.conf:1: unknown option \";\"; expected one of name, federation, secret, identity, database, control, log, ttl, hold, "
-                             "protect, include, report, limits, mesh, peer, category, zone, grey, tarpit, bounces, spf, srs, verdict, note"},
+                             "protect, include, report, limits, mesh, quota, peer, category, zone, grey, tarpit, bounces, spf, srs, verdict, note"},
     {"name = \"a\\101\"\n", "./hearsay.conf:1: a digit after a backslash; expected the character itself"},
     {"name = a*b\n", "./hearsay.conf:1: a character that has no meaning here; expected it within quotes"},
     {"federation = \"two words\"", "./hearsay.conf:1: federation = \"two words\"; expected a word of letters, digits, '.', '_' and '-', at most 64"},
@@ -82,7 +82,7 @@ static void a_fault_in_an_included_file_names_that_file(void **state)
     (void)state;
     write_file("more.conf", "# fine\ntrust = 1\n");
     assert_string_equal(wrong("name = a.example\ninclude(more.conf)\n", -EINVAL), "./more.conf:2: unknown option \"trust\"; expected one of name, federation, secret, "
-                        "identity, database, control, log, ttl, hold, protect, include, report, limits, mesh, peer, category, zone, grey, tarpit, bounces, spf, srs, verdict, note");
+                        "identity, database, control, log, ttl, hold, protect, include, report, limits, mesh, quota, peer, category, zone, grey, tarpit, bounces, spf, srs, verdict, note");
     assert_string_equal(wrong("include(more.conf)\n", -EINVAL), wrong("name = a.example\ninclude(more.conf)\n", -EINVAL));
 }
 

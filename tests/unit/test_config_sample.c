@@ -47,6 +47,7 @@ static void the_defaults_in_the_sample_are_the_defaults(void **state)
     (void)state;
     assert_true(strlen(text) < strlen(sample));
     assert_memory_equal(&as_it_stands->limits, &uncommented->limits, sizeof uncommented->limits);
+    assert_memory_equal(&as_it_stands->quota, &uncommented->quota, sizeof uncommented->quota);
     assert_memory_equal(&as_it_stands->mesh, &uncommented->mesh, sizeof uncommented->mesh);
     assert_memory_equal(as_it_stands->zones, uncommented->zones, sizeof uncommented->zones);
     assert_memory_equal(as_it_stands->policy->zones, uncommented->policy->zones, sizeof uncommented->policy->zones);
