@@ -68,14 +68,22 @@ struct config_zone {                           /* beside the policy_zone of the 
 };
 
 /* The Exim toolbox: sections grey, tarpit, bounces, spf, srs, verdict, note. `share` false: evidence of it is never told to other members. */
-enum { CONFIG_SECRETS_MAX = 8, CONFIG_SECRET_MAX = 255, CONFIG_NOTES_MAX = 64 };
+enum { CONFIG_SECRETS_MAX = 8, CONFIG_SECRET_MAX = 255, CONFIG_NOTES_MAX = 64, CONFIG_RESOLVER_MAX = 63 };
 struct config_grey { int64_t retry_s, window_s, white_s; bool share; };
 struct config_tarpit { int64_t keep_s; uint32_t weight_milli; bool share; };
 struct config_bounces { int64_t keep_s; bool share; };
-struct config_spf { int64_t keep_s; uint32_t weight_milli; bool share; };
+struct config_spf {
+    int64_t keep_s;
+    uint32_t weight_milli;
+    bool share;
+    char resolver[CONFIG_RESOLVER_MAX + 1];    /* empty: those of /etc/resolv.conf */
+    int64_t timeout_ms;
+    unsigned workers, queue;
+};
 struct config_srs {
     char secrets[CONFIG_SECRETS_MAX][CONFIG_SECRET_MAX + 1];   /* the first one signs */
     size_t secrets_n;                          /* 0: no srs section, or none in it */
+    bool postsrsd;                             /* writes hashes in libsrs2's way, else in Exim's */
     int64_t valid_s;
     uint32_t weight_milli;
     bool share;
@@ -142,7 +150,7 @@ int config_size(const char *text, int64_t *bytes);
 /* Every option as one row: libConfuse's own tables, the checks and the words of an error message are made from it, `hearsayd --help-config` prints it, and a test
  * compares it with the sample and the manual. */
 enum config_kind {
-    KIND_TEXT, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
+    KIND_TEXT, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_STYLE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
     KIND_SIZE, KIND_MODE, KIND_CODE, KIND_ENDPOINT, KIND_NETWORK, KIND_PROTECTED, KIND_CARD, KIND_INCLUDE
 };
 struct config_option {

@@ -1,4 +1,5 @@
 /* The sections of the Exim toolbox. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,11 +54,13 @@ static void take_bounces(struct config_bounces *b, cfg_t *sec)
 
 static void take_spf(struct config_spf *s, cfg_t *sec)
 {
-    *s = (struct config_spf){.keep_s = seconds_of(sec, "spf", "keep"), .weight_milli = weight_of(sec, "spf"), .share = share_of(sec, "spf")};
+    *s = (struct config_spf){.keep_s = seconds_of(sec, "spf", "keep"), .weight_milli = weight_of(sec, "spf"), .share = share_of(sec, "spf"),
+        .timeout_ms = number_of(sec, "spf", "timeout"), .workers = (unsigned)number_of(sec, "spf", "workers"), .queue = (unsigned)number_of(sec, "spf", "queue")};
 }
 
 static void take_srs(struct config_srs *s, cfg_t *sec)
 {
+    s->postsrsd = number_of(sec, "srs", "style") == 1;
     s->valid_s = seconds_of(sec, "srs", "valid");
     s->weight_milli = weight_of(sec, "srs");
     s->share = share_of(sec, "srs");
@@ -78,6 +81,36 @@ static int read_grey(struct config_load *l, cfg_t *at, cfg_t *sec)
     take_grey(g, sec);
     if (g->retry_s >= g->window_s)
         return load_error(l, at->filename, at->line, "grey: retry is not shorter than window; expected a client to have time to try again");
+    return 0;
+}
+
+/* An address, IPv6 in brackets, and a port. */
+static bool is_resolver(const char *text)
+{
+    char host[CONFIG_RESOLVER_MAX + 1];
+    const char *colon = strrchr(text, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - text);
+    bool bracket = len > 2 && text[0] == '[' && text[len - 1] == ']';
+    uint8_t addr[16];
+    long port = 0;
+    if (len == 0 || len >= sizeof host)
+        return false;
+    for (const char *at = colon + 1; *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || (port = port * 10 + (*at - '0')) > 65535)
+            return false;
+    }
+    snprintf(host, sizeof host, "%.*s", (int)(bracket ? len - 2 : len), bracket ? text + 1 : text);
+    return port > 0 && inet_pton(bracket ? AF_INET6 : AF_INET, host, addr) == 1;
+}
+
+static int read_spf(struct config_load *l, cfg_t *at, cfg_t *sec)
+{
+    struct config_spf *s = &l->c->tools.spf;
+    const char *resolver = option_text(sec, "resolver");
+    take_spf(s, sec);
+    if (resolver != NULL && !is_resolver(resolver))
+        return load_error(l, at->filename, at->line, "spf: resolver is \"%s\"; expected an address and a port such as \"127.0.0.1:53\" or \"[::1]:53\"", resolver);
+    snprintf(s->resolver, sizeof s->resolver, "%s", resolver != NULL ? resolver : "");
     return 0;
 }
 
@@ -135,12 +168,12 @@ int tool_section_read(struct config_load *l, cfg_t *at, cfg_t *sec)
         return read_verdict(l, at, sec);
     if (strcmp(sec->name, "note") == 0)
         return read_note(l, at, sec);
+    if (strcmp(sec->name, "spf") == 0)
+        return read_spf(l, at, sec);
     if (strcmp(sec->name, "tarpit") == 0)
         take_tarpit(&t->tarpit, sec);
-    else if (strcmp(sec->name, "bounces") == 0)
-        take_bounces(&t->bounces, sec);
     else
-        take_spf(&t->spf, sec);
+        take_bounces(&t->bounces, sec);
     return 0;
 }
 

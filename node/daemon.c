@@ -12,7 +12,7 @@
 
 #include "node/daemon_parts.h"
 #include "node/log.h"
-#include "node/tools.h"
+#include "node/tools_parts.h"
 
 enum { STOP_GRACE_MS = 2000, RESULTS_PER_PUT = 256, DESCRIPTORS_LEAST = 4096, DESCRIPTORS_MOST = 65536 };
 
@@ -285,6 +285,7 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
     log_info("%s: stopping; what was answered ok is on disk", signum == SIGINT ? "SIGINT" : "SIGTERM");
     sd_notify(0, "STOPPING=1");
     d->stopping = true;
+    spf_pool_stop(d->spf);                 /* what waits for the DNS is answered now */
     report_server_stop(d->reports, STOP_GRACE_MS, on_reports_gone, d);
 }
 
@@ -430,6 +431,8 @@ static int start_parts(struct daemon *d, char *why)
     if (rc == 0)
         rc = start_loop(d);
     if (rc == 0)
+        rc = tools_spf_start(d);
+    if (rc == 0)
         rc = report_server_start(&d->loop, d->config, &h, &d->reports, why);
     if (rc == 0)
         rc = control_start(&d->loop, d->config->control, commands_handle, d, &d->control, why);
@@ -448,6 +451,8 @@ static void end_loop(struct daemon *d)
     uv_close((uv_handle_t *)&d->on_hup, NULL);
     uv_close((uv_handle_t *)&d->second, NULL);
     uv_close((uv_handle_t *)&d->on_result, NULL);
+    if (d->spf != NULL)
+        spf_pool_stop(d->spf);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_loop_close(&d->loop);
 }
@@ -464,6 +469,7 @@ static void stop_parts(struct daemon *d)
     zone_thread_stop(&d->zones);
     if (d->loop_made)
         end_loop(d);
+    spf_pool_destroy(&d->spf);
     report_server_destroy(&d->reports);
     store_thread_destroy(&d->store);
     reader_close(&d->reader);

@@ -10,6 +10,7 @@
 #include "node/mailbox.h"
 #include "node/mesh_net.h"
 #include "node/report_server.h"
+#include "node/spf_pool.h"
 #include "node/store_thread.h"
 #include "node/zone_thread.h"
 #include "proto/identity.h"
@@ -41,6 +42,7 @@ struct daemon {
     _Atomic(struct mesh_net *) mesh;     /* NULL: no mesh configured; set once, read by the store thread's handlers */
     _Atomic(uint64_t) settled_above;     /* one more than what the mesh said when it had settled; 0: nothing to pass on */
     struct report_server *reports;
+    struct spf_pool *spf;                /* for spfcheck */
     struct control *control;
     struct reader *reader;               /* for check, score, info, status */
 

@@ -5,6 +5,7 @@
 
 #include "node/daemon_parts.h"
 #include "node/log.h"
+#include "node/tools_parts.h"
 
 /* The order of a reload: the file is read and checked here; the store takes the policy on its thread and, before it folds on, hands the zones the new
  * configuration; then the rest follows here. So a zone's number always means the same on both sides of a change. */
@@ -91,6 +92,7 @@ static void put_in_force(struct daemon *d, struct control_request *rq, int rc)
     d->config = d->next;
     d->next = NULL;
     log_set_level(d->config->log_level);
+    tools_spf_reload(d);
     if (rc != 0) {
         log_error("reload: not all of it is in force: %s", why[0] != '\0' ? why : strerror(-rc));
         if (rq != NULL)

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "node/tools_parts.h"
+
 /* One row a verb. */
 static tool_handler *const handlers[TOOL_VERBS] = {
     [TOOL_TARPIT] = NULL,
@@ -11,9 +13,9 @@ static tool_handler *const handlers[TOOL_VERBS] = {
     [TOOL_BOUNCE] = NULL,
     [TOOL_BOUNCES] = NULL,
     [TOOL_SPF] = NULL,
-    [TOOL_SPFCHECK] = NULL,
-    [TOOL_SRS_FORWARD] = NULL,
-    [TOOL_SRS_REVERSE] = NULL,
+    [TOOL_SPFCHECK] = tools_spfcheck,
+    [TOOL_SRS_FORWARD] = tools_srs_forward,
+    [TOOL_SRS_REVERSE] = tools_srs_reverse,
     [TOOL_VERDICT] = NULL,
     [TOOL_VERDICT_TAG] = NULL,
     [TOOL_NOTE] = NULL,
