@@ -89,7 +89,7 @@ static void what_is_forwarded_comes_back(void **state)
     static const char *const senders[] = {
         "user@example.com", "User.Name+tag@Mail.Example.COM", "a=b=c@example.com", "=@example.com", "prvs=123456789@example.com",
         "\"a b\"@example.com", "\"a\\\"b\\\\c\"@example.com", "\"a..b\"@example.com", "\"a@b\"@example.com", "user@[192.0.2.1]", "user@[IPv6:2001:db8::1]",
-        "j\xc3\xbcrgen@b\xc3\xbc" "cher.example", "SRS0@example.com", "srs0=short@example.com", "SRS1=x@example.com",
+        ("j\xc3\xbcrgen@b\xc3\xbc" "cher.example"), "SRS0@example.com", "srs0=short@example.com", "SRS1=x@example.com",
         "SRS0=abcd=AA=x.example=u@example.com", "SRS0-abcd=AA=x.example=u=v@example.com",
     };
     const struct srs *const styles[] = { &by_exim, &by_postsrsd };
