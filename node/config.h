@@ -54,6 +54,8 @@ struct config_peer {
     uint8_t frame[RECORD_FRAME_MAX];
     size_t frame_len;
     uint32_t trust_micro;
+    uint32_t introduce_milli;                  /* share of this member's trust that its introduction lends, in thousandths; 0: it is not introduced */
+    int64_t introduce_until_s;                 /* when that ends; 0: renewed for as long as it stands there */
     bool link;                                 /* keep a connection to it; false: trusted, but reached over others */
 };
 
@@ -151,7 +153,7 @@ int config_size(const char *text, int64_t *bytes);
  * compares it with the sample and the manual. */
 enum config_kind {
     KIND_TEXT, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_STYLE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
-    KIND_SIZE, KIND_MODE, KIND_CODE, KIND_ENDPOINT, KIND_NETWORK, KIND_PROTECTED, KIND_CARD, KIND_INCLUDE
+    KIND_SIZE, KIND_MODE, KIND_CODE, KIND_ENDPOINT, KIND_NETWORK, KIND_PROTECTED, KIND_TIME, KIND_CARD, KIND_INCLUDE
 };
 struct config_option {
     const char *section;       /* "": outside of any section */

@@ -47,6 +47,8 @@ static const struct config_option options[] = {
      0, 0},
     {"peer", "trust", "a number from 0 to 1", "0.5", "how much it is believed", KIND_DECIMAL, false, 0, MICRO},
     {"peer", "link", "true or false", "true", "keep a connection to it; false: it is reached over others", KIND_BOOL, false, 0, 0},
+    {"peer", "introduce", "a number from 0 to 1", "0", "vouches for it before the others: how large a share of the trust in this member it is lent; 0: not introduced", KIND_DECIMAL, false, 0, MICRO},
+    {"peer", "introduce-until", "a time such as \"2027-02-23T10:00:00Z\" or \"2027-02-23\" (UTC), or never", "never", "when the introduction ends; never: it is renewed for as long as it stands here", KIND_TIME, false, 0, 0},
 
     {"category", "code", "an address from 127.0.0.2 to 127.255.255.255", "(127.0.0.2 spam, .4 malware, .5 fraud, .6 abusive, .7 invalid-recipients; none for others)",
      "what the DNS answers", KIND_CODE, false, 0, 0},

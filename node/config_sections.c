@@ -7,6 +7,7 @@
 
 #include "node/config_parse.h"
 #include "node/config_text.h"
+#include "proto/introductions.h"
 #include "proto/name.h"
 #include "proto/request.h"
 
@@ -160,6 +161,11 @@ static int check_peer(struct config_load *l, cfg_t *at, cfg_t *sec, const struct
 {
     if (l->c->peers_n == MEMBERS_MAX)
         return section_error(l, at, sec, "expected at most %d peers", MEMBERS_MAX);
+    size_t introduced_n = p->introduce_milli > 0;
+    for (size_t i = 0; i < l->c->peers_n; i++)
+        introduced_n += l->c->peers[i].introduce_milli > 0;
+    if (introduced_n > INTRODUCTIONS_MAX)
+        return section_error(l, at, sec, "expected at most %d peers with introduce above 0", INTRODUCTIONS_MAX);
     for (size_t i = 0; i < l->c->peers_n; i++) {
         const struct config_peer *other = &l->c->peers[i];
         if (strcmp(other->name, p->name) == 0)
@@ -175,7 +181,11 @@ static int check_peer(struct config_load *l, cfg_t *at, cfg_t *sec, const struct
 static int read_peer(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
     const char *card = option_text(sec, "card");
-    struct config_peer p = {.link = option_number(sec, "link") != 0, .trust_micro = (uint32_t)option_number(sec, "trust")};
+    int64_t introduce_micro = option_number(sec, "introduce");
+    struct config_peer p = {
+        .link = option_number(sec, "link") != 0, .trust_micro = (uint32_t)option_number(sec, "trust"),
+        .introduce_milli = (uint32_t)((introduce_micro + 999) / 1000), .introduce_until_s = option_number(sec, "introduce-until"),
+    };
     int rc;
     if (name_canonical(sec->title, strlen(sec->title), p.name) != 0)
         return section_error(l, at, sec, "%s", "expected a host name such as \"mx.b.example\"");

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "proto/network.h"
 
@@ -181,5 +182,48 @@ int text_code(const char *text, uint8_t out[4])
     if (strchr(text, '/') != NULL || strchr(text, ':') != NULL || network_parse(text, strlen(text), &n) != 0)
         return -EINVAL;
     memcpy(out, n.addr, 4);
+    return 0;
+}
+
+/* ---- points in time */
+
+static bool digits_at(const char **at, unsigned count, unsigned least, unsigned most, int *out)
+{
+    unsigned value = 0;
+    for (unsigned i = 0; i < count; i++, (*at)++) {
+        if (**at < '0' || **at > '9')
+            return false;
+        value = value * 10 + (unsigned)(**at - '0');
+    }
+    *out = (int)value;
+    return value >= least && value <= most;
+}
+
+static bool mark_at(const char **at, char mark)
+{
+    return *(*at)++ == mark;
+}
+
+int text_time(const char *text, int64_t *unix_s)
+{
+    struct tm tm = {.tm_isdst = 0}, want;
+    const char *at = text;
+    if (strcmp(text, "never") == 0) {
+        *unix_s = 0;
+        return 0;
+    }
+    if (!digits_at(&at, 4, 1970, 9999, &tm.tm_year) || !mark_at(&at, '-') || !digits_at(&at, 2, 1, 12, &tm.tm_mon) || !mark_at(&at, '-') ||
+        !digits_at(&at, 2, 1, 31, &tm.tm_mday))
+        return -EINVAL;
+    if (*at != '\0' && (!mark_at(&at, 'T') || !digits_at(&at, 2, 0, 23, &tm.tm_hour) || !mark_at(&at, ':') || !digits_at(&at, 2, 0, 59, &tm.tm_min) ||
+                        !mark_at(&at, ':') || !digits_at(&at, 2, 0, 59, &tm.tm_sec) || strcmp(at, "Z") != 0))
+        return -EINVAL;
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    want = tm;
+    int64_t seconds = timegm(&tm);
+    if (tm.tm_mday != want.tm_mday || seconds <= 0)
+        return -EINVAL;                /* the 30th of February */
+    *unix_s = seconds;
     return 0;
 }

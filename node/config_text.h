@@ -19,6 +19,8 @@ int text_host_port(const char *text, char *host, size_t room, uint16_t *port);
 int text_network(const char *text, struct config_network *out);
 /* An IPv4 or IPv6 address and nothing else. */
 bool text_is_address(const char *text);
+/* "2027-02-23T10:00:00Z", or "2027-02-23" for its first second; "never" is 0. From 1970 to 9999. */
+int text_time(const char *text, int64_t *unix_s);
 /* "127.0.0.4": four numbers without leading zeros. */
 int text_code(const char *text, uint8_t out[4]);
 

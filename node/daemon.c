@@ -14,7 +14,7 @@
 #include "node/log.h"
 #include "node/tools_parts.h"
 
-enum { STOP_GRACE_MS = 2000, RESULTS_PER_PUT = 256, DESCRIPTORS_LEAST = 4096, DESCRIPTORS_MOST = 65536 };
+enum { INTRODUCE_EVERY_S = 600, STOP_GRACE_MS = 2000, RESULTS_PER_PUT = 256, DESCRIPTORS_LEAST = 4096, DESCRIPTORS_MOST = 65536 };
 
 int64_t daemon_now_s(void)
 {
@@ -90,6 +90,30 @@ static void on_worked(void *ctx, enum store_work work, void *token, int rc, uint
     put_results(ctx, &(struct result){ .kind = RESULT_WORK, .work = work, .token = token, .rc = rc, .n = n }, 1);
 }
 
+/* A list that could not be stored is forgotten, and fetched again; one of this member's own that others had may not be what the configuration says. */
+static void on_introductions(void *ctx, const uint8_t introducer[KEY_BYTES], struct bytes frame, int rc)
+{
+    struct daemon *d = ctx;
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+    bool own = memcmp(introducer, identity_root(d->identity), KEY_BYTES) == 0;
+
+    if (rc != 0)
+        log_warning("a list of introductions could not be stored: %s", strerror(-rc));
+    if (mesh != NULL && (rc != 0 || own) && mesh_net_introductions(mesh, introducer, rc != 0 ? (struct bytes){ NULL, 0 } : frame) != 0)
+        log_error("mesh: out of memory; introductions are told after the next restart");
+    if (rc == 0 && own)
+        put_results(d, &(struct result){ .kind = RESULT_INTRODUCTIONS }, 1);
+}
+
+static void on_trusted(void *ctx)
+{
+    struct daemon *d = ctx;
+    struct mesh_net *mesh = atomic_load(&d->mesh);
+
+    if (mesh != NULL)
+        mesh_net_trusted(mesh);
+}
+
 /* ---- what the mesh thread says; on its thread */
 
 static int on_mesh_store(void *ctx, struct store_batch *name, uint8_t *frame)
@@ -105,6 +129,14 @@ static void on_mesh_record(void *ctx, const struct record *rec, struct bytes fra
 
     if (store_thread_record(d->store, rec->root, rec->serial, frame) != 0)
         log_warning("mesh: the record of %s could not be stored now; it will be asked for again", rec->name);
+}
+
+static void on_mesh_introductions(void *ctx, const uint8_t introducer[KEY_BYTES], struct bytes frame)
+{
+    struct daemon *d = ctx;
+
+    if (store_thread_introductions(d->store, introducer, frame) != 0)
+        log_warning("mesh: a list of introductions could not be stored now; it is fetched again after the next restart");
 }
 
 /* Own batches may be told as soon as both are so: neighbours were asked, and `mesh` is there to take them. Whoever comes second says so. */
@@ -249,6 +281,8 @@ static void take_results(uv_poll_t *handle, int status, int events)
         if (r[i].kind == RESULT_REPORT) {
             d->reports_waiting--;
             report_server_answer(d->reports, r[i].ticket, r[i].rc == 0 ? "ok" : storage_error(r[i].rc));
+        } else if (r[i].kind == RESULT_INTRODUCTIONS) {
+            introduce_refresh(d);
         } else {
             commands_worked(d, &r[i]);
         }
@@ -264,6 +298,8 @@ static void on_second(uv_timer_t *timer)
     struct daemon *d = timer->data;
 
     status_sample(d);
+    if (d->ticks % INTRODUCE_EVERY_S == 0)
+        introduce_refresh(d);
     sd_notify(0, "WATCHDOG=1");
 }
 
@@ -336,7 +372,7 @@ int daemon_make_record(struct daemon *d, const struct config *c, char *why)
 
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
 {
-    const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .settled = on_mesh_settled };
+    const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .introductions = on_mesh_introductions, .settled = on_mesh_settled };
     struct mesh_net *mesh = NULL;
 
     if (!c->mesh.present || atomic_load(&d->mesh) != NULL)
@@ -345,6 +381,7 @@ int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
     if (rc != 0)
         return rc;
     atomic_store(&d->mesh, mesh);
+    mesh_net_trusted(mesh);              /* what changed while it was being loaded */
     pass_settled(d);
     return 0;
 }
@@ -391,7 +428,7 @@ static int open_store(struct daemon *d, char *why)
 {
     const struct store_thread_handlers h = {
         .ctx = d, .reported = on_reported, .batch_stored = on_batch_stored,
-        .own = on_own, .changes = on_changes, .worked = on_worked,
+        .own = on_own, .introductions = on_introductions, .trusted = on_trusted, .changes = on_changes, .worked = on_worked,
     };
     char nonce_path[CONFIG_PATH_MAX + 8];
 
@@ -513,6 +550,7 @@ int daemon_run(struct config *c)
     } else {
         log_info("%s is ready, federation %s", c->name, c->federation);
         sd_notify(0, "READY=1");
+        introduce_refresh(&d);
         uv_run(&d.loop, UV_RUN_DEFAULT);
     }
     stop_parts(&d);

@@ -46,6 +46,8 @@ struct daemon {
     struct control *control;
     struct reader *reader;               /* for check, score, info, status */
 
+    int introduce_failed;                /* why this member's introductions could not be signed the last time; 0 */
+
     struct mailbox *results;             /* from the store thread to here: struct result */
     unsigned reports_waiting;            /* handed to the store thread and not answered yet; at most limits.queue */
     bool reports_paused;
@@ -57,7 +59,7 @@ struct daemon {
 
 /* What the store thread sends back to the main thread. */
 struct result {
-    enum { RESULT_REPORT, RESULT_WORK, RESULT_RECORD } kind;
+    enum { RESULT_REPORT, RESULT_WORK, RESULT_RECORD, RESULT_INTRODUCTIONS } kind;
     struct report_ticket ticket;
     enum store_work work;
     void *token;
@@ -78,6 +80,9 @@ void reload_begin(struct daemon *d, struct control_request *rq);
 void reload_end(struct daemon *d, struct control_request *rq, int rc);
 /* On the store thread, as soon as the store has the new policy. */
 void reload_policy_in_force(struct daemon *d);
+
+/* introduce.c: signs this member's introductions anew if the configuration, a record or an expiry asks for it. */
+void introduce_refresh(struct daemon *d);
 
 /* status.c: the answer of `status`; commands.c: everything that comes over the control socket. */
 json_t *status_answer(struct daemon *d);

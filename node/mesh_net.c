@@ -33,6 +33,7 @@ static void input_drop(void *item)
 
     free(in->frame);
     free(in->peers);
+    policy_destroy(&in->policy);
 }
 
 /* The thread takes all that waits at each turn, so a full box is empty in a moment. What is said here must not be lost. */
@@ -71,11 +72,31 @@ int mesh_net_record(struct mesh_net *n, struct bytes own_frame)
 
 int mesh_net_reload(struct mesh_net *n, const struct config *c)
 {
-    struct net_peers *peers = net_peers_copy(c);
+    struct net_input in = { .kind = NET_PEERS, .peers = net_peers_copy(c), .policy = policy_copy(c->policy) };
 
-    if (peers == NULL)
+    if (in.peers == NULL || in.policy == NULL) {
+        input_drop(&in);
         return -ENOMEM;
-    put(n, &(struct net_input){ .kind = NET_PEERS, .peers = peers });
+    }
+    put(n, &in);
+    return 0;
+}
+
+void mesh_net_trusted(struct mesh_net *n)
+{
+    put(n, &(struct net_input){ .kind = NET_TRUST });
+}
+
+int mesh_net_introductions(struct mesh_net *n, const uint8_t introducer[KEY_BYTES], struct bytes frame)
+{
+    struct net_input in = { .kind = NET_INTRODUCTIONS, .frame = frame.len > 0 ? malloc(frame.len) : NULL, .len = frame.len };
+
+    if (frame.len > 0 && in.frame == NULL)
+        return -ENOMEM;
+    if (frame.len > 0)
+        memcpy(in.frame, frame.at, frame.len);
+    memcpy(in.root, introducer, KEY_BYTES);
+    put(n, &in);
     return 0;
 }
 
@@ -97,6 +118,28 @@ static void on_own(struct mesh_net *n, const struct net_input *in)
     net_step(n, &(struct mesh_event){ .kind = MESH_OWN, .name = &in->name, .bytes = { in->frame, in->len } });
 }
 
+static void on_peers(struct mesh_net *n, struct net_input *in)
+{
+    int rc = reader_set_policy(n->reader, in->policy);
+
+    if (rc != 0)
+        log_error("mesh: cannot read by the new policy: %s", strerror(-rc));
+    free(n->configured);
+    n->configured = in->peers;
+    in->peers = NULL;
+    net_peers_change(n);
+}
+
+/* Own ones that are on disk now; or, without a frame, ones that could not be stored. */
+static void on_introductions(struct mesh_net *n, const struct net_input *in)
+{
+    if (in->len == 0)
+        mesh_introductions_drop(n->mesh, in->root);
+    else if (mesh_introductions(n->mesh, (struct bytes){ in->frame, in->len }) != 0)
+        log_error("mesh: cannot take the introductions of this member; they are told after the next restart");
+    net_tick(n);
+}
+
 static void on_input(struct mesh_net *n, struct net_input *in)
 {
     switch (in->kind) {
@@ -111,7 +154,13 @@ static void on_input(struct mesh_net *n, struct net_input *in)
         net_own_record(n, (struct bytes){ in->frame, in->len });
         break;
     case NET_PEERS:
-        net_peers_change(n, in->peers);
+        on_peers(n, in);
+        break;
+    case NET_TRUST:
+        net_peers_change(n);
+        break;
+    case NET_INTRODUCTIONS:
+        on_introductions(n, in);
         break;
     case NET_PURGED:
         net_peer_purged(n, in->root);
@@ -270,8 +319,10 @@ static int open_core(struct mesh_net *n, const struct config *c)
 
 static int open_all(struct mesh_net *n, const struct config *c, struct bytes own_frame, char *why)
 {
-    struct net_peers *peers = net_peers_copy(c);
-    int rc = peers == NULL ? -ENOMEM : net_bind_all(n, &c->mesh, why);
+    int rc;
+
+    n->configured = net_peers_copy(c);
+    rc = n->configured == NULL ? -ENOMEM : net_bind_all(n, &c->mesh, why);
 
     if (rc == 0)
         rc = open_core(n, c);
@@ -279,11 +330,10 @@ static int open_all(struct mesh_net *n, const struct config *c, struct bytes own
         rc = reader_open(c->database, c->policy, &n->reader, why);
     if (rc == 0) {
         snprintf(why, CONFIG_WHY_MAX, "cannot load the members' logs from %.900s", c->database);
-        rc = net_peers_load(n, peers, own_frame);
+        rc = net_peers_load(n, own_frame);
     }
     if (rc == -EBADMSG)
         snprintf(why, CONFIG_WHY_MAX, "%.900s is damaged: restore a copy of it, or move it away and let the mesh refill a new one", c->database);
-    free(peers);
     return rc;
 }
 

@@ -12,6 +12,7 @@
 #include "node/mesh.h"
 #include "proto/identity.h"
 #include "store/store.h"
+#include "store/trust.h"
 
 struct mesh_net;
 
@@ -39,6 +40,9 @@ void mesh_net_own(struct mesh_net *m, const struct batch_name *name, uint8_t *fr
 /* This member's record is another now (copied). Before the first own batch that names it, else that batch is not published but fetched by others. 0, -ENOMEM. */
 int mesh_net_record(struct mesh_net *m, struct bytes own_frame);
 int mesh_net_reload(struct mesh_net *m, const struct config *c);                     /* peers came, went, changed; others stay connected */
+void mesh_net_trusted(struct mesh_net *m);                                           /* the store reckons otherwise now who has trust by introductions */
+/* This member's list of introductions, as it is on disk now; or, with an empty frame, a list that could not be stored: it is fetched again. 0, -ENOMEM. */
+int mesh_net_introductions(struct mesh_net *m, const uint8_t introducer[KEY_BYTES], struct bytes frame);
 void mesh_net_purged(struct mesh_net *m, const uint8_t root[KEY_BYTES]);             /* the store forgot this member */
 
 struct mesh_net_peer {
@@ -46,6 +50,8 @@ struct mesh_net_peer {
     uint8_t root[KEY_BYTES];
     char endpoint[ENDPOINT_MAX_BYTES + 1];
     bool link, connected;
+    bool introduced;                               /* it has trust by an introduction only, as the next says */
+    struct trusted trusted;
     int64_t connected_s, heard_s;                  /* Unix seconds, 0 never; heard: anything from this neighbour */
     uint64_t head; uint32_t epoch;                 /* of its own log here */
     uint64_t behind;                               /* its live batches that we know of and do not hold */

@@ -245,8 +245,7 @@ static void carry_out(struct mesh_net *n, const struct mesh_action *a)
         record(n, a);
         break;
     case MESH_DO_INTRODUCTIONS:
-        if (n->handlers.introductions != NULL)
-            n->handlers.introductions(n->handlers.ctx, a->origin, a->frame);
+        n->handlers.introductions(n->handlers.ctx, a->origin, a->frame);
         break;
     case MESH_DO_SETTLED:
         n->handlers.settled(n->handlers.ctx, a->above);

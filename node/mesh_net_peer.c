@@ -43,7 +43,7 @@ struct net_peer *net_peer(const struct mesh_net *n, const uint8_t root[KEY_BYTES
 
 struct loading {
     struct mesh_net *net;
-    const uint8_t *only;               /* one origin; NULL: all */
+    bool fresh_only;
     int rc;
 };
 
@@ -59,12 +59,19 @@ static int load_record(void *ctx, const struct record *rec, struct bytes frame)
     return l->rc;
 }
 
+static bool is_fresh(const struct mesh_net *n, const uint8_t root[KEY_BYTES])
+{
+    const struct net_peer *p = net_peer(n, root);
+
+    return p != NULL && p->fresh;
+}
+
 static int load_batch(void *ctx, const struct store_batch *b)
 {
     struct loading *l = ctx;
     struct store_batch_ref ref = { .floor_epoch = b->floor_epoch, .floor_seq = b->floor_seq, .time_s = b->time_s };
 
-    if (l->only != NULL && memcmp(l->only, b->origin, KEY_BYTES) != 0)
+    if (l->fresh_only && !is_fresh(l->net, b->origin))
         return 0;
     memcpy(ref.name.origin, b->origin, KEY_BYTES);
     memcpy(ref.name.hash, b->hash, HASH_BYTES);
@@ -76,13 +83,30 @@ static int load_batch(void *ctx, const struct store_batch *b)
     return l->rc;
 }
 
-static int load(struct mesh_net *n, const uint8_t *only)
+static int load_records(struct mesh_net *n, struct loading *l)
 {
-    struct loading l = { .net = n, .only = only };
-    int rc = reader_records(n->reader, only, load_record, &l);
+    int rc = 0;
 
-    if (rc == 0 && l.rc == 0)
+    if (!l->fresh_only)
+        rc = reader_records(n->reader, NULL, load_record, l);
+    for (size_t i = 0; l->fresh_only && rc == 0 && i < n->peers_n; i++) {
+        if (n->peers[i]->fresh)
+            rc = reader_records(n->reader, n->peers[i]->record.root, load_record, l);
+    }
+    return rc != 0 ? rc : l->rc;
+}
+
+static int load(struct mesh_net *n, bool fresh_only)
+{
+    struct loading l = { .net = n, .fresh_only = fresh_only };
+    int rc = load_records(n, &l);
+
+    if (rc == 0)
         rc = reader_each_batch(n->reader, load_batch, &l);
+    if (rc == 0 && l.rc == 0)
+        rc = net_trust_lists(n);
+    for (size_t i = 0; i < n->peers_n; i++)
+        n->peers[i]->fresh = false;
     return rc != 0 ? rc : l.rc;
 }
 
@@ -151,7 +175,7 @@ static void peer_remove(struct mesh_net *n, size_t i)
 {
     struct net_peer *p = n->peers[i];
 
-    log_info("mesh: %s is no longer a member here", p->given.name);
+    log_info("mesh: %s is no longer a member here%s", p->given.name, p->introduced ? ": no introduction gives it trust any more" : "");
     link_wanted(n, p, false);
     mesh_member_drop(n->mesh, p->record.root);
     n->rebind_publish = true;
@@ -187,23 +211,7 @@ void net_peer_record(struct mesh_net *n, const struct record *rec)
         p->link.renew = true;
 }
 
-int net_peers_load(struct mesh_net *n, const struct net_peers *peers, struct bytes own_frame)
-{
-    struct record own;
-    int rc = record_open(own_frame, &own);
-
-    if (rc == 0)
-        rc = mesh_member_set(n->mesh, &own, own_frame, false);
-    if (rc == 0)
-        n->own_serial = own.serial;
-    for (size_t i = 0; rc == 0 && i < peers->n; i++) {
-        struct net_peer *p = peer_add(n, &peers->peers[i]);
-        rc = p == NULL ? -ENOMEM : peer_set(n, p, &peers->peers[i]);
-    }
-    return rc != 0 ? rc : load(n, NULL);
-}
-
-/* ---- a reload */
+/* ---- all of them */
 
 static const struct config_peer *find_config(const struct net_peers *peers, const uint8_t root[KEY_BYTES])
 {
@@ -214,7 +222,8 @@ static const struct config_peer *find_config(const struct net_peers *peers, cons
     return NULL;
 }
 
-static void change_one(struct mesh_net *n, const struct config_peer *c)
+/* t: NULL for a configured member. */
+static int set_one(struct mesh_net *n, const struct config_peer *c, const struct trusted *t, bool *any_fresh)
 {
     struct net_peer *p = net_peer(n, c->record.root);
     bool fresh = p == NULL;
@@ -222,23 +231,82 @@ static void change_one(struct mesh_net *n, const struct config_peer *c)
 
     if (fresh)
         p = peer_add(n, c);
-    rc = p == NULL ? -ENOMEM : peer_set(n, p, c);
-    if (rc == 0 && fresh)
-        rc = load(n, c->record.root);
-    if (rc != 0)
-        log_error("mesh: cannot take the member %s: %s", c->name, rc == -ENOSPC ? "too many members or links" : strerror(-rc));
-    else if (fresh)
-        log_info("mesh: %s is a member here", c->name);
+    if (p == NULL)
+        return -ENOMEM;
+    p->fresh = fresh;
+    p->introduced = t != NULL;
+    if (t != NULL)
+        p->trusted = *t;
+    rc = peer_set(n, p, c);
+    *any_fresh = *any_fresh || fresh;
+    return rc;
 }
 
-void net_peers_change(struct mesh_net *n, const struct net_peers *peers)
+static int set_all(struct mesh_net *n, const struct net_members *m, bool *any_fresh)
 {
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < m->configured->n; i++)
+        rc = set_one(n, &m->configured->peers[i], NULL, any_fresh);
+    for (size_t i = 0; rc == 0 && i < m->introduced_n; i++)
+        rc = set_one(n, &m->introduced[i].peer, &m->introduced[i].trusted, any_fresh);
+    return rc;
+}
+
+int net_peers_load(struct mesh_net *n, struct bytes own_frame)
+{
+    struct net_members m = { .configured = n->configured };
+    struct record own;
+    bool any_fresh = false;
+    int rc = record_open(own_frame, &own);
+
+    if (rc == 0)
+        rc = mesh_member_set(n->mesh, &own, own_frame, false);
+    if (rc == 0)
+        n->own_serial = own.serial;
+    if (rc == 0)
+        rc = net_trust_read(n, &m);
+    if (rc == 0)
+        rc = set_all(n, &m, &any_fresh);
+    net_trust_clear(&m);
+    return rc != 0 ? rc : load(n, false);
+}
+
+/* ---- a reload */
+
+static void change_one(struct mesh_net *n, const struct config_peer *c, const struct trusted *t, bool *any_fresh)
+{
+    bool known = net_peer(n, c->record.root) != NULL;
+    int rc = set_one(n, c, t, any_fresh);
+
+    if (rc != 0)
+        log_error("mesh: cannot take the member %s: %s", c->name, rc == -ENOSPC ? "too many members or links" : strerror(-rc));
+    else if (!known)
+        log_info("mesh: %s is a member here%s", c->name, t != NULL ? ", by introduction" : "");
+}
+
+void net_peers_change(struct mesh_net *n)
+{
+    struct net_members m = { .configured = n->configured };
+    bool any_fresh = false;
+    int rc = net_trust_read(n, &m);
+
+    if (rc != 0) {
+        log_error("mesh: cannot read who is introduced: %s; members stay as they are", strerror(-rc));
+        return;
+    }
     for (size_t i = n->peers_n; i > 0; i--) {
-        if (find_config(peers, n->peers[i - 1]->record.root) == NULL)
+        const uint8_t *root = n->peers[i - 1]->record.root;
+        if (find_config(n->configured, root) == NULL && net_trust_find(&m, root) == NULL)
             peer_remove(n, i - 1);
     }
-    for (size_t i = 0; i < peers->n; i++)
-        change_one(n, &peers->peers[i]);
+    for (size_t i = 0; i < n->configured->n; i++)
+        change_one(n, &n->configured->peers[i], NULL, &any_fresh);
+    for (size_t i = 0; i < m.introduced_n; i++)
+        change_one(n, &m.introduced[i].peer, &m.introduced[i].trusted, &any_fresh);
+    net_trust_clear(&m);
+    if (any_fresh && (rc = load(n, true)) != 0)
+        log_error("mesh: cannot load what is stored of new members: %s; it is fetched again", strerror(-rc));
     net_tick(n);
 }
 
@@ -285,4 +353,6 @@ void net_peers_close(struct mesh_net *n)
     free(n->peers);
     n->peers = NULL;
     n->peers_n = 0;
+    free(n->configured);
+    n->configured = NULL;
 }

@@ -4,6 +4,7 @@
  *   mesh_net_socket.c  sockets and their options
  *   mesh_net_link.c    the connection to one neighbour: tried, up, refused, silent, tried again
  *   mesh_net_peer.c    members as configured, loaded, changed, purged
+ *   mesh_net_trust.c   members by introduction beside them, and their lists
  *   mesh_net_recv.c    what comes in
  *   mesh_net_guard.c   who asks too much of us, and is cut off for a while
  *   mesh_net_act.c     what the core wants done
@@ -83,7 +84,10 @@ struct net_routing {
 };
 
 struct net_peer {
-    struct config_peer given;          /* as configured */
+    struct config_peer given;          /* as configured, or as introduced */
+    bool introduced;                   /* not configured: it has trust by an introduction only, as `trusted` says */
+    bool fresh;                        /* what the store holds of it is still to be loaded */
+    struct trusted trusted;
     struct record record;              /* the newest known */
     bool wanted;                       /* a connection is kept */
     struct net_link link;
@@ -97,14 +101,15 @@ struct net_peer {
     char problem[MESH_TEXT_MAX];
 };
 
-enum net_input_kind { NET_STORED, NET_OWN, NET_RECORD, NET_PEERS, NET_PURGED, NET_STOP };
+enum net_input_kind { NET_STORED, NET_OWN, NET_RECORD, NET_PEERS, NET_TRUST, NET_INTRODUCTIONS, NET_PURGED, NET_STOP };
 struct net_input {
     enum net_input_kind kind;
     struct batch_name name;
     int rc;
-    uint8_t *frame;                    /* NET_OWN, NET_RECORD: the thread's to free */
+    uint8_t *frame;                    /* NET_OWN, NET_RECORD, NET_INTRODUCTIONS: the thread's to free */
     size_t len;
-    struct net_peers *peers;           /* NET_PEERS: likewise */
+    struct net_peers *peers;           /* NET_PEERS: likewise, and the next */
+    struct policy *policy;
     uint8_t root[KEY_BYTES];
 };
 
@@ -112,6 +117,19 @@ struct net_input {
 struct net_peers {
     size_t n;
     struct config_peer peers[];
+};
+
+/* One that has trust by an introduction. */
+struct net_introduced {
+    struct trusted trusted;
+    struct config_peer peer;
+};
+
+/* All that are to be known: configured ones, then introduced ones, by root. */
+struct net_members {
+    const struct net_peers *configured;
+    struct net_introduced *introduced;
+    size_t introduced_n, room;
 };
 
 struct net_key_set {
@@ -151,6 +169,7 @@ struct mesh_net {
     struct mesh *mesh;
     struct reader *reader;
 
+    struct net_peers *configured;      /* as last said */
     struct net_peer **peers;           /* by root, ascending */
     size_t peers_n, links_n;
     struct net_key_set allowed, refused;         /* topics, without the letter */
@@ -192,14 +211,20 @@ int64_t link_wake_ms(const struct net_peer *p);
 
 /* ---- mesh_net_peer.c */
 struct net_peers *net_peers_copy(const struct config *c);             /* NULL: out of memory */
-int net_peers_load(struct mesh_net *n, const struct net_peers *peers, struct bytes own_frame);     /* with what the store holds */
-void net_peers_change(struct mesh_net *n, const struct net_peers *peers);
+int net_peers_load(struct mesh_net *n, struct bytes own_frame);       /* those of n->configured, and the introduced ones, with what the store holds */
+void net_peers_change(struct mesh_net *n);                            /* n->configured, or who has trust by introductions, is another now */
 void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES]);
 void net_peer_record(struct mesh_net *n, const struct record *rec);   /* a newer record came over the mesh */
 struct net_peer *net_peer(const struct mesh_net *n, const uint8_t root[KEY_BYTES]);        /* or NULL */
 void net_own_record(struct mesh_net *n, struct bytes frame);
 void net_own_records_again(struct mesh_net *n);                       /* those that the store has got meanwhile */
 void net_peers_close(struct mesh_net *n);
+
+/* ---- mesh_net_trust.c */
+int net_trust_read(struct mesh_net *n, struct net_members *m);        /* fills in who is introduced; net_trust_clear() frees it */
+void net_trust_clear(struct net_members *m);
+const struct net_introduced *net_trust_find(const struct net_members *m, const uint8_t root[KEY_BYTES]);
+int net_trust_lists(struct mesh_net *n);                              /* gives the core the stored lists of introductions */
 
 /* ---- mesh_net_recv.c */
 void net_receive_zap(struct mesh_net *n);

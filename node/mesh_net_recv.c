@@ -42,7 +42,7 @@ static const struct net_peer *holder(const struct mesh_net *n, const uint8_t cur
         const struct net_peer *p = n->peers[i];
         if (memcmp(p->record.curve, curve, KEY_BYTES) != 0)
             continue;
-        if (memcmp(p->given.record.curve, curve, KEY_BYTES) == 0)
+        if (!p->introduced && memcmp(p->given.record.curve, curve, KEY_BYTES) == 0)
             return p;
         found = p;
     }

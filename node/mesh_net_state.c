@@ -24,6 +24,8 @@ static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct
     memcpy(out->root, p->record.root, KEY_BYTES);
     memcpy(out->endpoint, p->record.publish, sizeof out->endpoint);
     out->link = p->wanted;
+    out->introduced = p->introduced;
+    out->trusted = p->trusted;
     out->connected = p->link.state == LINK_UP;
     out->connected_s = p->connected_s;
     out->heard_s = p->heard_s;

@@ -93,6 +93,7 @@ static void put_in_force(struct daemon *d, struct control_request *rq, int rc)
     d->next = NULL;
     log_set_level(d->config->log_level);
     tools_spf_reload(d);
+    introduce_refresh(d);
     if (rc != 0) {
         log_error("reload: not all of it is in force: %s", why[0] != '\0' ? why : strerror(-rc));
         if (rq != NULL)

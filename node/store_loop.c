@@ -238,6 +238,29 @@ static void do_work(struct store_thread *t, struct other_input *in)
     t->fold_more = true;
 }
 
+static void do_introductions(struct store_thread *t, struct other_input *in)
+{
+    struct bytes frame = { in->memory, in->len };
+    int rc = store_add_introductions(t->store, frame);
+
+    if (rc != -ENOKEY && rc != -EBADMSG && rc != -EINVAL && rc != -EXDEV)
+        note_disk(t, rc, STORE_TROUBLE_BATCHES);
+    t->handlers.introductions(t->handlers.ctx, in->root, frame, rc);
+    t->fold_more = true;
+    free(in->memory);
+}
+
+static void tell_trusted(struct store_thread *t)
+{
+    uint64_t trust, lists;
+
+    store_trusted(t->store, &trust, &lists);
+    if (trust == t->trust_version)
+        return;
+    t->trust_version = trust;
+    t->handlers.trusted(t->handlers.ctx);
+}
+
 /* One input that is no batch, or a run of batches. */
 static void do_pending(struct store_thread *t)
 {
@@ -252,6 +275,9 @@ static void do_pending(struct store_thread *t)
     case INPUT_RECORD:
         note_disk(t, store_add_record(t->store, in->root, in->number, (struct bytes){ in->memory, in->len }), STORE_TROUBLE_BATCHES);
         free(in->memory);
+        break;
+    case INPUT_INTRODUCTIONS:
+        do_introductions(t, in);
         break;
     case INPUT_SETTLED:
         begin_epoch(t, (uint32_t)in->number);
@@ -351,6 +377,7 @@ void *store_loop(void *store_thread)
         int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
         do_fold(t, now_ms);
         do_tell(t, now_ms);
+        tell_trusted(t);
         /* Looked at again: the word that wakes may have been taken above, after the first look. */
         if (!atomic_load(&t->stopping))
             wait_for_input(t);

@@ -164,6 +164,20 @@ int store_thread_record(struct store_thread *t, const uint8_t root[KEY_BYTES], u
     return rc;
 }
 
+int store_thread_introductions(struct store_thread *t, const uint8_t introducer[KEY_BYTES], struct bytes frame)
+{
+    struct other_input in = { .kind = INPUT_INTRODUCTIONS, .len = frame.len, .memory = malloc(frame.len + 1) };
+
+    if (in.memory == NULL)
+        return -ENOMEM;
+    memcpy(in.memory, frame.at, frame.len);
+    memcpy(in.root, introducer, KEY_BYTES);
+    int rc = put_other(t, &in);
+    if (rc != 0)
+        free(in.memory);
+    return rc;
+}
+
 void store_thread_settled(struct store_thread *t, uint32_t above)
 {
     put_other(t, &(struct other_input){ .kind = INPUT_SETTLED, .number = above });

@@ -29,6 +29,10 @@ struct store_thread_handlers {
     void (*batch_stored)(void *ctx, const struct batch_name *name, int rc, bool fresh);
     /* An own batch to publish; frame is the handler's to free(). */
     void (*own)(void *ctx, const struct batch_name *name, uint8_t *frame, size_t len);
+    /* A list of introductions was stored (rc 0; or was no newer than the stored one), or why it was not. */
+    void (*introductions)(void *ctx, const uint8_t introducer[KEY_BYTES], struct bytes frame, int rc);
+    /* Other members have trust by introductions than before, or another part of it. */
+    void (*trusted)(void *ctx);
     void (*changes)(void *ctx, const struct listing_change *changes, size_t n);
     /* A work asked for below is done. `n`: batches forgotten by a purge. */
     void (*worked)(void *ctx, enum store_work work, void *token, int rc, uint64_t n);
@@ -55,6 +59,7 @@ int store_thread_report(struct store_thread *t, struct report_ticket ticket, con
 /* Takes `frame` when it returns 0. */
 int store_thread_batch(struct store_thread *t, const struct store_batch *name, uint8_t *frame);
 int store_thread_record(struct store_thread *t, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
+int store_thread_introductions(struct store_thread *t, const uint8_t introducer[KEY_BYTES], struct bytes frame);
 /* Neighbours were asked for our own log: batches may be told from now on. */
 void store_thread_settled(struct store_thread *t, uint32_t above);
 /* The own record has a new serial. */

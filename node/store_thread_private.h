@@ -9,7 +9,7 @@
 #include "node/mailbox.h"
 #include "node/store_thread.h"
 
-enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_SETTLED, INPUT_SERIAL, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION };
+enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_INTRODUCTIONS, INPUT_SETTLED, INPUT_SERIAL, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION };
 
 struct report_input {
     struct report_ticket ticket;
@@ -42,6 +42,7 @@ struct store_thread {
     size_t fold_rows;                /* of a slice while reports keep coming */
     int64_t fold_at_ms, tell_at_ms;  /* not before */
     int64_t fold_wake_s, tell_wake_s;
+    uint64_t trust_version;          /* of the store when the handler was last told */
     int64_t reported_ms;             /* when the last reports came */
     pthread_t thread, checkpointer;
     int stop_fd;                     /* an eventfd that ends the checkpointer's pause */

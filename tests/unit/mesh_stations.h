@@ -37,7 +37,7 @@ struct station {
     uint8_t previous[HASH_BYTES];
     pthread_mutex_t lock;              /* guards the store handle and what follows */
     pthread_cond_t changed;
-    unsigned stored, records, settled;
+    unsigned stored, records, settled, lists;
 };
 
 static struct station stations[STATIONS];
@@ -73,6 +73,24 @@ static inline void on_record(void *ctx, const struct record *rec, struct bytes f
     s->records++;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
+}
+
+/* Kept and reckoned with at once. */
+static inline void on_introductions(void *ctx, const uint8_t introducer[KEY_BYTES], struct bytes frame)
+{
+    struct station *s = ctx;
+    bool more = true;
+    int64_t wake_s;
+
+    (void)introducer;
+    pthread_mutex_lock(&s->lock);
+    assert_int_equal(store_add_introductions(s->store, frame), 0);
+    while (more)
+        assert_int_equal(store_fold(s->store, 1000, (int64_t)time(NULL) + 5, &more, &wake_s), 0);
+    s->lists++;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    mesh_net_trusted(s->net);
 }
 
 static inline void on_settled(void *ctx, uint32_t above)
@@ -154,7 +172,7 @@ static inline void knows(struct station *s, const struct station *other, bool li
 
 static inline void start(struct station *s)
 {
-    const struct mesh_net_handlers h = { .ctx = s, .store = on_store, .record = on_record, .settled = on_settled };
+    const struct mesh_net_handlers h = { .ctx = s, .store = on_store, .record = on_record, .introductions = on_introductions, .settled = on_settled };
     char why[CONFIG_WHY_MAX];
 
     if (mesh_net_start(&s->config, s->id, (struct bytes){ s->frame, s->frame_len }, &h, &s->net, why) != 0)

@@ -388,7 +388,7 @@ static void a_strangers_key_is_denied(void **state)
 
 static void a_port_in_use_is_said_at_the_start(void **state)
 {
-    const struct mesh_net_handlers h = { .ctx = a, .store = on_store, .record = on_record, .settled = on_settled };
+    const struct mesh_net_handlers h = { .ctx = a, .store = on_store, .record = on_record, .introductions = on_introductions, .settled = on_settled };
     char why[CONFIG_WHY_MAX];
 
     (void)state;
