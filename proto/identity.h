@@ -1,6 +1,8 @@
 /* proto/identity.h: a member's own keys, and signatures. Ed25519 and X25519 through OpenSSL's EVP (RFC 8032, RFC 7748).
- * One PEM file holds three blocks, told apart by their order: the root key, the operational key and the CURVE key, each a PKCS #8
- * "PRIVATE KEY" (RFC 5958). When the root key is kept offline, its block is the "PUBLIC KEY": such an identity cannot sign records. */
+ * One PEM file holds its blocks in this order: the root key, the operational key and the CURVE key, each a PKCS #8 "PRIVATE KEY" (RFC 5958). When the root
+ * key is kept offline, its block is the "PUBLIC KEY": such an identity cannot sign records. Then, each or neither: the CURVE key before a rotation ("PRIVATE
+ * KEY"), in use until the neighbours know the new record; and the member's record ("HEARSAY RECORD"), so that one file is all that a node needs.
+ * The root key alone is one such block in a file of its own (root.pem). */
 #ifndef HEARSAY_PROTO_IDENTITY_H
 #define HEARSAY_PROTO_IDENTITY_H
 
@@ -12,6 +14,8 @@
 
 struct identity;
 
+enum { IDENTITY_RECORD_MAX = 2048 };
+
 enum identity_key { IDENTITY_ROOT, IDENTITY_OPERATIONAL };
 
 int identity_generate(struct identity **out);                    /* 0, -ENOMEM, -EIO (no randomness) */
@@ -20,16 +24,33 @@ int identity_generate(struct identity **out);                    /* 0, -ENOMEM, 
 int identity_load(const char *path, struct identity **out);
 /* Creates the file with mode 0600, synced to disk. 0, -EEXIST (never overwrites), -ENOENT (no such directory), -ENOSPC, -EIO and the like. */
 int identity_save(const struct identity *id, const char *path);
+/* The same in place of the file that is there: readers see the old one or the new one, whole. */
+int identity_replace(const struct identity *id, const char *path);
 void identity_destroy(struct identity **id);                     /* takes NULL; clears the secrets */
 
 /* Drops the private half of the root key: what is saved after this goes to the node while the whole file stays offline. 0, -ENOMEM. */
 int identity_forget_root(struct identity *id);
+/* Creates a file with the root key alone, to be kept offline. As identity_save(); -ENOKEY without its private half. */
+int identity_save_root(const struct identity *id, const char *path);
+/* Takes the private half of the root key from such a file, or from an identity file that has it, for as long as this handle lives: it is never saved again.
+ * 0; -EXDEV it is another member's root; else as identity_load(). */
+int identity_bring_root(struct identity *id, const char *path);
+
+/* Makes new operational and CURVE keys; the CURVE key that was in use becomes the one before. 0, -EIO. */
+int identity_new_keys(struct identity *id);
+void identity_drop_before(struct identity *id);                  /* the neighbours know the new key */
+
+/* The member's record, as the file keeps it: not checked here. .len 0: none. 0, -ENOBUFS. */
+int identity_set_record(struct identity *id, struct bytes frame);
+struct bytes identity_record(const struct identity *id);
 
 bool identity_has_root(const struct identity *id);
 const uint8_t *identity_root(const struct identity *id);         /* KEY_BYTES, public; the member's id */
 const uint8_t *identity_operational(const struct identity *id);  /* KEY_BYTES, public */
 const uint8_t *identity_curve(const struct identity *id);        /* KEY_BYTES, public */
 const uint8_t *identity_curve_secret(const struct identity *id); /* KEY_BYTES */
+const uint8_t *identity_curve_before(const struct identity *id); /* KEY_BYTES, public; NULL: none */
+const uint8_t *identity_curve_before_secret(const struct identity *id);
 
 /* Signs with the named key. 0; -ENOKEY without that key; -EIO. A handle may sign from several threads. */
 int identity_sign(const struct identity *id, enum identity_key key, const void *at, size_t len,

@@ -284,6 +284,84 @@ static void a_file_with_a_block_missing_doubled_or_damaged_is_refused(void **sta
     identity_destroy(&id);
 }
 
+static void new_keys_keep_the_curve_key_before_them_until_it_is_dropped(void **state)
+{
+    struct identity *id = generate(), *again = NULL;
+    uint8_t curve[KEY_BYTES], secret[KEY_BYTES];
+
+    (void)state;
+    memcpy(curve, identity_curve(id), KEY_BYTES);
+    memcpy(secret, identity_curve_secret(id), KEY_BYTES);
+    assert_null(identity_curve_before(id));
+    assert_int_equal(identity_new_keys(id), 0);
+    assert_memory_not_equal(identity_curve(id), curve, KEY_BYTES);
+    assert_int_equal(identity_new_keys(id), 0);                /* the one between was never in use */
+    assert_int_equal(identity_set_record(id, (struct bytes){ (const uint8_t *)"record", 6 }), 0);
+    assert_int_equal(identity_save(id, path), 0);
+    assert_int_equal(identity_load(path, &again), 0);
+    assert_same(id, again);
+    assert_memory_equal(identity_curve_before(again), curve, KEY_BYTES);
+    assert_memory_equal(identity_curve_before_secret(again), secret, KEY_BYTES);
+    assert_int_equal(identity_record(again).len, 6);
+    identity_drop_before(again);
+    assert_int_equal(identity_replace(again, path), 0);
+    identity_destroy(&again);
+    assert_int_equal(identity_load(path, &again), 0);
+    assert_null(identity_curve_before(again));
+    assert_int_equal(identity_record(again).len, 6);
+    identity_destroy(&again);
+    identity_destroy(&id);
+}
+
+static void a_root_key_that_was_brought_signs_and_is_not_saved(void **state)
+{
+    struct identity *id = generate(), *node = NULL, *other = generate();
+    uint8_t signature[SIGNATURE_BYTES];
+    char root[96];
+
+    (void)state;
+    snprintf(root, sizeof root, "%s/root.pem", dir);
+    assert_int_equal(identity_save_root(id, root), 0);
+    assert_int_equal(identity_save_root(id, root), -EEXIST);
+    assert_int_equal(identity_forget_root(id), 0);
+    assert_int_equal(identity_save_root(id, path), -ENOKEY);
+    assert_int_equal(identity_save(id, path), 0);
+    assert_int_equal(identity_load(path, &node), 0);
+    assert_int_equal(identity_bring_root(node, path), -EINVAL);        /* the public half only */
+    assert_int_equal(identity_bring_root(node, "/nonexistent/root.pem"), -ENOENT);
+    assert_int_equal(identity_bring_root(other, root), -EXDEV);
+    assert_true(identity_has_root(other));
+    assert_int_equal(identity_bring_root(node, root), 0);
+    assert_int_equal(identity_sign(node, IDENTITY_ROOT, "x", 1, signature), 0);
+    assert_int_equal(signature_verify(identity_root(id), "x", 1, signature), 0);
+    assert_int_equal(identity_replace(node, path), 0);
+    identity_destroy(&node);
+    assert_int_equal(identity_load(path, &node), 0);
+    assert_false(identity_has_root(node));
+    assert_int_equal(chmod(root, 0640), 0);
+    assert_int_equal(identity_bring_root(node, root), -EACCES);
+    unlink(root);
+    identity_destroy(&node);
+    identity_destroy(&other);
+    identity_destroy(&id);
+}
+
+static void a_damaged_record_block_is_refused(void **state)
+{
+    struct identity *id = generate(), *again = NULL;
+    char whole[8192];
+
+    (void)state;
+    assert_int_equal(identity_set_record(id, (struct bytes){ (const uint8_t *)"some record", 11 }), 0);
+    assert_int_equal(identity_save(id, path), 0);
+    strcpy(whole, read_file());
+    *strstr(whole, "-----END HEARSAY") = '\0';
+    write_file(whole, 0600);
+    assert_int_equal(identity_load(path, &again), -EINVAL);
+    assert_null(again);
+    identity_destroy(&id);
+}
+
 static void an_encrypted_key_is_refused_without_asking_for_a_password(void **state)
 {
     static const char encrypted[] =
@@ -361,6 +439,9 @@ int main(void)
         cmocka_unit_test_teardown(what_is_no_file_is_refused_at_once, remove_file),
         cmocka_unit_test_teardown(without_the_root_key_batches_can_be_signed_and_records_cannot, remove_file),
         cmocka_unit_test_teardown(a_file_with_a_block_missing_doubled_or_damaged_is_refused, remove_file),
+        cmocka_unit_test_teardown(new_keys_keep_the_curve_key_before_them_until_it_is_dropped, remove_file),
+        cmocka_unit_test_teardown(a_root_key_that_was_brought_signs_and_is_not_saved, remove_file),
+        cmocka_unit_test_teardown(a_damaged_record_block_is_refused, remove_file),
         cmocka_unit_test_teardown(an_encrypted_key_is_refused_without_asking_for_a_password, remove_file),
         cmocka_unit_test(a_signature_holds_for_these_bytes_and_this_key_only),
         cmocka_unit_test(the_published_ed25519_vector_verifies),

@@ -451,7 +451,7 @@ static void the_record_of_another_identity_is_not_taken(void **state)
     identity_destroy(&other);
 }
 
-static void without_the_root_key_a_valid_record_is_taken_as_it_is(void **state)
+static void without_the_root_key_the_stored_record_is_taken_as_it_is(void **state)
 {
     struct record want = plain_record(), first, second;
     struct identity *whole = id;
@@ -463,9 +463,80 @@ static void without_the_root_key_a_valid_record_is_taken_as_it_is(void **state)
     strcpy(want.name, "other.example");
     assert_int_equal(current(&want, NOW_S + 89 * DAY_S, &second), 0);
     assert_string_equal(second.name, first.name);
-    assert_int_equal(current(&want, NOW_S + 90 * DAY_S, &second), -ENOKEY);
+    assert_int_equal(current(&want, NOW_S + 91 * DAY_S, &second), 0);      /* expired: the caller sees it */
+    assert_int_equal(second.serial, first.serial);
     unlink(path);
     assert_int_equal(current(&want, NOW_S, &second), -ENOKEY);
+    identity_destroy(&id);
+    id = whole;
+}
+
+static void a_record_within_the_key_file_is_as_good_as_the_card(void **state)
+{
+    struct record want = plain_record(), first, second;
+    struct identity *whole = id;
+
+    (void)state;
+    id = fixed_identity();
+    assert_int_equal(record_renew(path, id, &want, 90 * DAY_S, NOW_S, &first), 0);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(identity_forget_root(id), 0);
+    assert_int_equal(current(&want, NOW_S, &second), 0);
+    assert_int_equal(second.serial, first.serial);
+    assert_int_equal(access(path, F_OK), 0);                   /* and the card is there again */
+    identity_destroy(&id);
+    id = whole;
+}
+
+static void the_newer_of_card_and_key_file_counts(void **state)
+{
+    struct record want = plain_record(), first, second, third;
+    struct identity *whole = id;
+
+    (void)state;
+    id = fixed_identity();
+    assert_int_equal(record_renew(path, id, &want, 90 * DAY_S, NOW_S, &first), 0);
+    strcpy(want.name, "mx2.a.example");
+    assert_int_equal(current(&want, NOW_S + 1, &second), 0);   /* the node signs one for its new name */
+    assert_true(second.serial > first.serial);
+    assert_int_equal(current(&want, NOW_S + 2, &third), 0);
+    assert_int_equal(third.serial, second.serial);
+    assert_int_equal(record_renew(path, id, &want, 90 * DAY_S, NOW_S, &third), 0);
+    assert_true(third.serial > second.serial);
+    identity_destroy(&id);
+    id = whole;
+}
+
+static void a_short_life_is_renewed_half_way(void **state)
+{
+    struct record r = { .serial = (uint64_t)NOW_S, .not_after_s = NOW_S + 100 };
+
+    (void)state;
+    assert_int_equal(record_renew_s(&r), NOW_S + 50);
+    r.not_after_s = NOW_S + 90 * DAY_S;
+    assert_int_equal(record_renew_s(&r), NOW_S + 45 * DAY_S);
+    r.not_after_s = NOW_S + 365 * DAY_S;
+    assert_int_equal(record_renew_s(&r), NOW_S + 320 * DAY_S);
+    r.serial = 1;                                              /* one that counts from 1 */
+    assert_int_equal(record_renew_s(&r), NOW_S + 320 * DAY_S);
+}
+
+static void a_farewell_is_not_taken_back_by_the_node_itself(void **state)
+{
+    struct record want = plain_record(), left, after, again;
+    struct identity *whole = id;
+
+    (void)state;
+    assert_int_equal(current(&want, NOW_S, &after), 0);
+    assert_false(record_is_farewell(&after));
+    id = fixed_identity();
+    assert_int_equal(record_renew(path, id, &want, 0, NOW_S + 10, &left), 0);
+    assert_true(record_is_farewell(&left));
+    assert_int_equal(left.not_after_s, NOW_S + 10);
+    assert_int_equal(current(&want, NOW_S + 100 * DAY_S, &after), 0);
+    assert_int_equal(after.serial, left.serial);
+    assert_int_equal(record_renew(path, id, &want, 90 * DAY_S, NOW_S + 20, &again), 0);
+    assert_false(record_is_farewell(&again));
     identity_destroy(&id);
     id = whole;
 }
@@ -547,7 +618,11 @@ int main(void)
         cmocka_unit_test_teardown(a_change_of_name_or_endpoint_makes_a_new_record, remove_file),
         cmocka_unit_test_teardown(a_lost_or_damaged_file_gives_a_newer_serial, remove_file),
         cmocka_unit_test_teardown(the_record_of_another_identity_is_not_taken, remove_file),
-        cmocka_unit_test_teardown(without_the_root_key_a_valid_record_is_taken_as_it_is, remove_file),
+        cmocka_unit_test_teardown(without_the_root_key_the_stored_record_is_taken_as_it_is, remove_file),
+        cmocka_unit_test_teardown(a_record_within_the_key_file_is_as_good_as_the_card, remove_file),
+        cmocka_unit_test_teardown(the_newer_of_card_and_key_file_counts, remove_file),
+        cmocka_unit_test(a_short_life_is_renewed_half_way),
+        cmocka_unit_test_teardown(a_farewell_is_not_taken_back_by_the_node_itself, remove_file),
         cmocka_unit_test_teardown(the_kept_file_is_one_line_that_is_the_card, remove_file),
         cmocka_unit_test_teardown(a_failed_write_leaves_the_old_record, remove_file),
         cmocka_unit_test_teardown(a_directory_that_cannot_be_written_is_an_error, remove_file),
