@@ -156,6 +156,11 @@ static void on_mesh_settled(void *ctx, uint32_t above)
     pass_settled(d);
 }
 
+static void on_keys_in_use(void *ctx)
+{
+    put_results(ctx, &(struct result){ .kind = RESULT_KEYS }, 1);
+}
+
 /* ---- what reporters ask; on the main thread */
 
 static const char *storage_error(int rc)
@@ -283,6 +288,8 @@ static void take_results(uv_poll_t *handle, int status, int events)
             report_server_answer(d->reports, r[i].ticket, r[i].rc == 0 ? "ok" : storage_error(r[i].rc));
         } else if (r[i].kind == RESULT_INTRODUCTIONS) {
             introduce_refresh(d);
+        } else if (r[i].kind == RESULT_KEYS) {
+            renew_forget_before(d);
         } else {
             commands_worked(d, &r[i]);
         }
@@ -300,6 +307,7 @@ static void on_second(uv_timer_t *timer)
     status_sample(d);
     if (d->ticks % INTRODUCE_EVERY_S == 0)
         introduce_refresh(d);
+    renew_tick(d);
     sd_notify(0, "WATCHDOG=1");
 }
 
@@ -357,22 +365,10 @@ static int start_loop(struct daemon *d)
     return rc;
 }
 
-int daemon_make_record(struct daemon *d, const struct config *c, char *why)
-{
-    struct record want;
-
-    config_record(c, d->identity, &want);
-    d->record_len = sizeof d->record_frame;
-    int rc = record_current(c->card, d->identity, &want, daemon_now_s(), &d->record, d->record_frame, &d->record_len);
-    if (rc != 0)
-        snprintf(why, CONFIG_WHY_MAX, "cannot make this member's record in %s: %s%s", c->card, strerror(-rc),
-                 rc == -ENOKEY ? "; the root key is needed to sign a new one" : "");
-    return rc;
-}
-
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
 {
-    const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .introductions = on_mesh_introductions, .settled = on_mesh_settled };
+    const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .introductions = on_mesh_introductions,
+                                         .settled = on_mesh_settled, .keys_in_use = on_keys_in_use };
     struct mesh_net *mesh = NULL;
 
     if (!c->mesh.present || atomic_load(&d->mesh) != NULL)
@@ -435,7 +431,7 @@ static int open_store(struct daemon *d, char *why)
     snprintf(nonce_path, sizeof nonce_path, "%s-nonce", d->config->database);
     const struct store_thread_options o = {
         .database = d->config->database, .nonce_path = nonce_path, .policy = d->config->policy, .identity = d->identity,
-        .record_serial = d->record.serial, .queue_max = d->config->limits.queue,
+        .record_serial = renew_serial(d), .queue_max = d->config->limits.queue,
     };
     int rc = store_thread_open(&o, &h, &d->store, why);
     if (rc == 0)

@@ -29,6 +29,9 @@ struct daemon {
     struct record record;                /* this member's own */
     uint8_t record_frame[RECORD_FRAME_MAX];
     size_t record_len;
+    int64_t renew_at_s;                  /* not before */
+    bool renew_failed;
+    bool record_over;                    /* it has run out, or this member has left: nothing is told */
 
     uv_loop_t loop;
     uv_signal_t on_term, on_int, on_hup;
@@ -59,7 +62,7 @@ struct daemon {
 
 /* What the store thread sends back to the main thread. */
 struct result {
-    enum { RESULT_REPORT, RESULT_WORK, RESULT_RECORD, RESULT_INTRODUCTIONS } kind;
+    enum { RESULT_REPORT, RESULT_WORK, RESULT_INTRODUCTIONS, RESULT_KEYS } kind;
     struct report_ticket ticket;
     enum store_work work;
     void *token;
@@ -70,8 +73,16 @@ struct result {
 int64_t daemon_now_s(void);
 int64_t daemon_now_ms(void);
 
-/* Own record for this configuration: kept, or signed anew. `why`: CONFIG_WHY_MAX. */
+/* renew.c. Own record for this configuration: kept, or signed anew. `why`: CONFIG_WHY_MAX. */
 int daemon_make_record(struct daemon *d, const struct config *c, char *why);
+/* Takes over what the key file and the configuration say now. */
+int renew_reload(struct daemon *d, const struct config *c, char *why);
+void renew_tick(struct daemon *d);                   /* once a second: renews in time, stops telling at the end */
+int renew_tell(struct daemon *d);                    /* the record and the keys to the other threads */
+void renew_forget_before(struct daemon *d);          /* the CURVE key before the present one is in use no more */
+uint64_t renew_serial(const struct daemon *d);       /* that batches may name now; 0: none */
+bool renew_is_over(const struct record *r, int64_t now_s);
+int64_t renew_warn_s(int64_t serial, int64_t not_after_s);
 /* Starts the mesh if the configuration wants one and none runs; without one, own batches wait. */
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why);
 

@@ -265,6 +265,13 @@ bool mesh_settled(const struct mesh *m)
     return m->settled;
 }
 
+uint64_t mesh_serial_known(const struct mesh *m, const uint8_t neighbour[KEY_BYTES])
+{
+    const struct member *o = mesh_member(m, neighbour);
+
+    return o != NULL ? o->link.own_serial : 0;
+}
+
 static uint32_t newest_epoch(const struct member *o)
 {
     uint32_t epoch = o->epochs_n > 0 ? o->epochs[o->epochs_n - 1]->epoch : 0;

@@ -149,6 +149,8 @@ struct mesh_log_state {
 };
 int mesh_log_state(const struct mesh *m, const uint8_t origin[KEY_BYTES], struct mesh_log_state *out);    /* 0, -ENOENT */
 bool mesh_settled(const struct mesh *m);
+/* The serial of the newest own record that this neighbour said to hold; 0: none that it spoke of. */
+uint64_t mesh_serial_known(const struct mesh *m, const uint8_t neighbour[KEY_BYTES]);
 
 /* For status: how a neighbour behaves, and whether an origin stays within its quota. The first three say nothing of trust. */
 struct mesh_conduct {

@@ -146,6 +146,8 @@ static void hear_have(struct mesh *m, struct member *from, const struct message 
         struct member *o = mesh_member(m, l->origin);
         if (o == NULL)
             continue;
+        if (o == m->self && l->record_serial > from->link.own_serial)
+            from->link.own_serial = l->record_serial;
         if (epoch_is_ahead(m, l->epoch))
             mesh_count(m, MESH_COUNT_FUTURE);
         else

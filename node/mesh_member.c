@@ -103,6 +103,25 @@ const struct member_key *member_key(const struct member *o, uint64_t serial)
     return NULL;
 }
 
+/* A later record ends it: a farewell, or one with another key, which was signed at its serial. */
+int64_t member_key_until(const struct mesh *m, const struct member *o, const struct member_key *k)
+{
+    const struct member_key *last = &o->keys[o->keys_n - 1];
+    int64_t until_s = k->not_after_s;
+
+    if (last->not_after_s <= (int64_t)last->serial && last->not_after_s < until_s)
+        until_s = last->not_after_s;
+    for (const struct member_key *later = k + 1; later <= last; later++) {
+        int64_t signed_s = (int64_t)later->serial;
+        if (memcmp(later->operational, k->operational, KEY_BYTES) == 0)
+            continue;
+        if (signed_s >= SERIAL_TIME_LEAST && signed_s <= m->now_s + 86400 && signed_s < until_s)
+            until_s = signed_s;
+        break;
+    }
+    return until_s;
+}
+
 /* The first of two records with one serial stays: the root key must not sign two. */
 int member_add_key(struct mesh *m, struct member *o, const struct record *rec, struct bytes frame)
 {

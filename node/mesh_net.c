@@ -59,14 +59,23 @@ void mesh_net_own(struct mesh_net *n, const struct batch_name *name, uint8_t *fr
     put(n, &(struct net_input){ .kind = NET_OWN, .name = *name, .frame = frame, .len = len });
 }
 
-int mesh_net_record(struct mesh_net *n, struct bytes own_frame)
+static void key_of(const struct identity *id, struct net_key *out)
 {
-    uint8_t *copy = malloc(own_frame.len + 1);
+    memcpy(out->public_half, identity_curve(id), KEY_BYTES);
+    memcpy(out->secret, identity_curve_secret(id), KEY_BYTES);
+}
 
-    if (copy == NULL)
+int mesh_net_identity(struct mesh_net *n, const struct identity *id, struct bytes own_frame)
+{
+    struct net_input in = { .kind = NET_IDENTITY, .len = own_frame.len };
+
+    in.frame = malloc(own_frame.len + 1);
+    if (in.frame == NULL)
         return -ENOMEM;
-    memcpy(copy, own_frame.at, own_frame.len);
-    put(n, &(struct net_input){ .kind = NET_RECORD, .frame = copy, .len = own_frame.len });
+    memcpy(in.frame, own_frame.at, own_frame.len);
+    key_of(id, &in.key);
+    put(n, &in);
+    explicit_bzero(&in.key, sizeof in.key);
     return 0;
 }
 
@@ -150,8 +159,10 @@ static void on_input(struct mesh_net *n, struct net_input *in)
     case NET_OWN:
         on_own(n, in);
         break;
-    case NET_RECORD:
+    case NET_IDENTITY:
         net_own_record(n, (struct bytes){ in->frame, in->len });
+        keys_change(n, &in->key);
+        explicit_bzero(&in->key, sizeof in->key);
         break;
     case NET_PEERS:
         on_peers(n, in);
@@ -283,6 +294,7 @@ static void turn(struct mesh_net *n, struct poll_set *s)
         link_tick(n, n->peers[i]);
     if (n->now_ms >= n->wake_ms)
         net_tick(n);
+    keys_tick(n);
     cut_and_bind(n);
     net_state_tick(n);
 }
@@ -375,7 +387,22 @@ static void destroy(struct mesh_net *n)
     free(n->state.peers);
     pthread_mutex_destroy(&n->state_lock);
     explicit_bzero(n->curve_secret, sizeof n->curve_secret);
+    explicit_bzero(&n->change, sizeof n->change);
     free(n);
+}
+
+/* With a key before it, that one is in use until the neighbours know the new one. */
+static void take_keys(struct mesh_net *n, const struct identity *id)
+{
+    bool changing = identity_curve_before(id) != NULL;
+
+    memcpy(n->curve, changing ? identity_curve_before(id) : identity_curve(id), KEY_BYTES);
+    memcpy(n->curve_secret, changing ? identity_curve_before_secret(id) : identity_curve_secret(id), KEY_BYTES);
+    n->change.under_way = changing;
+    n->change.since_ms = n->change.turn_ms = n->now_ms;
+    key_of(id, &n->change.fresh);
+    memcpy(n->change.before.public_half, n->curve, KEY_BYTES);
+    memcpy(n->change.before.secret, n->curve_secret, KEY_BYTES);
 }
 
 int mesh_net_start(const struct config *c, const struct identity *id, struct bytes own_frame, const struct mesh_net_handlers *h,
@@ -389,12 +416,11 @@ int mesh_net_start(const struct config *c, const struct identity *id, struct byt
         return rc;
     pthread_mutex_init(&n->state_lock, NULL);
     n->handlers = *h;
+    read_clocks(n);
     memcpy(n->self, identity_root(id), KEY_BYTES);
-    memcpy(n->curve, identity_curve(id), KEY_BYTES);
-    memcpy(n->curve_secret, identity_curve_secret(id), KEY_BYTES);
+    take_keys(n, id);
     n->inputs = mailbox_create(sizeof(struct net_input), NET_INPUTS_MAX);
     n->jobs = calloc(SERVE_JOBS_MAX, sizeof *n->jobs);
-    read_clocks(n);
     if (n->inputs != NULL && n->jobs != NULL)
         rc = open_all(n, c, own_frame, why);
     if (rc == 0)

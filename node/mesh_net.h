@@ -27,6 +27,7 @@ struct mesh_net_handlers {
     /* Own batches may be told from now on. Called again, with a higher `above`, should an own batch turn up later that this database does not hold: begin an
      * epoch above it then, too. */
     void (*settled)(void *ctx, uint32_t above);
+    void (*keys_in_use)(void *ctx);                /* the identity's CURVE key has taken the place of the one before it, which can be forgotten; may be NULL */
 };
 
 /* Binds, loads what the store holds through a reader of its own, starts the thread; returns when it is ready. Takes copies. own_frame: this member's record. */
@@ -37,8 +38,9 @@ void mesh_net_stop(struct mesh_net **m);           /* returns when the thread is
 /* From any thread. When very much waits for the mesh thread already, these wait for it. */
 void mesh_net_stored(struct mesh_net *m, const struct batch_name *name, int rc);     /* rc 0; -EEXIST it was there before; or why it was not stored */
 void mesh_net_own(struct mesh_net *m, const struct batch_name *name, uint8_t *frame, size_t len);    /* takes frame */
-/* This member's record is another now (copied). Before the first own batch that names it, else that batch is not published but fetched by others. 0, -ENOMEM. */
-int mesh_net_record(struct mesh_net *m, struct bytes own_frame);
+/* This member has another record now, perhaps other keys (copied). Before the first own batch that names it, else that batch is not published but fetched by others.
+ * A new CURVE key comes into use when the neighbours know it: keys_in_use() says so. 0, -ENOMEM. */
+int mesh_net_identity(struct mesh_net *m, const struct identity *id, struct bytes own_frame);
 int mesh_net_reload(struct mesh_net *m, const struct config *c);                     /* peers came, went, changed; others stay connected */
 void mesh_net_trusted(struct mesh_net *m);                                           /* the store reckons otherwise now who has trust by introductions */
 /* This member's list of introductions, as it is on disk now; or, with an empty frame, a list that could not be stored: it is fetched again. 0, -ENOMEM. */
@@ -60,6 +62,8 @@ struct mesh_net_peer {
     double penalty;                                /* points of faults as they count now; at 100 the link is paused. Says nothing of trust */
     int64_t paused_until_s;                        /* 0: it is not */
     uint64_t over_quota;                           /* its batches that were passed over since it said more than its quota, to be fetched later */
+    uint64_t record_serial;
+    bool left;                                     /* its newest record is a farewell */
     char problem[MESH_TEXT_MAX];                   /* last: "refused: the peer does not know our key", "no answer" ... */
 };
 struct mesh_net_state {

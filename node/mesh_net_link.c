@@ -47,6 +47,7 @@ void link_start(struct mesh_net *n, struct net_peer *p)
     struct net_link *l = &p->link;
 
     l->renew = false;
+    l->stale = false;
     if (guard_is_cut(n, p)) {
         disconnect(l);
         enter(n, l, LINK_WAITING);
@@ -64,7 +65,7 @@ void link_start(struct mesh_net *n, struct net_peer *p)
         enter(n, l, LINK_OFF);
         return;
     }
-    net_link_keys(l, &p->record);
+    net_link_keys(n, l, keys_to_expect(n, p));
     snprintf(l->publish, sizeof l->publish, "%s", p->record.publish);
     snprintf(l->repair, sizeof l->repair, "%s", p->record.repair);
     if (zmq_connect(l->sub, l->publish) != 0 || zmq_connect(l->dealer, l->repair) != 0)
@@ -195,6 +196,7 @@ static void on_disconnected(struct mesh_net *n, struct net_peer *p, bool of_sub)
     if (p->link.state != LINK_UP)
         return;
     net_problem(p, "connection lost");
+    p->link.renew = p->link.stale;
     leave_up(n, p);
 }
 
@@ -217,6 +219,7 @@ static void on_event(struct mesh_net *n, struct net_peer *p, bool of_sub, uint16
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        p->link.expect_old = !p->link.expect_old && keys_old_is_good(n, p);
         give_up_for_now(n, p, "handshake failed: not the key that its card names, or no hearsay there");
         break;
     case ZMQ_EVENT_CONNECT_RETRIED:

@@ -200,15 +200,21 @@ static bool claims_curve(const struct mesh_net *n, const struct net_peer *p, con
 void net_peer_record(struct mesh_net *n, const struct record *rec)
 {
     struct net_peer *p = net_peer(n, rec->root);
-    bool moved;
+    bool moved, rekeyed;
 
     if (p == NULL || rec->serial <= p->record.serial || claims_curve(n, p, rec))
         return;
-    moved = memcmp(p->record.curve, rec->curve, KEY_BYTES) != 0 || strcmp(p->record.publish, rec->publish) != 0
-            || strcmp(p->record.repair, rec->repair) != 0;
+    rekeyed = memcmp(p->record.curve, rec->curve, KEY_BYTES) != 0;
+    moved = strcmp(p->record.publish, rec->publish) != 0 || strcmp(p->record.repair, rec->repair) != 0;
+    if (rekeyed)
+        keys_note_old(n, p, p->record.curve, rec->serial);
     p->record = *rec;
-    if (moved && p->wanted)
-        p->link.renew = true;
+    if (rekeyed && p->link.state == LINK_UP)
+        p->link.stale = true;          /* its sockets still have the old key; it cuts us when it takes the new one */
+    else if (rekeyed || moved)
+        p->link.renew = p->wanted;
+    if (moved)
+        p->link.renew = p->wanted;
 }
 
 /* ---- all of them */
@@ -334,6 +340,8 @@ void net_own_record(struct mesh_net *n, struct bytes frame)
         log_error("mesh: what should be this member's record is not");
     else if (mesh_member_key(n->mesh, &own, frame) != 0)
         log_error("mesh: out of memory; the new record is taken at the next restart");
+    else if (own.serial > n->own_serial)
+        n->own_serial = own.serial;
 }
 
 void net_own_records_again(struct mesh_net *n)

@@ -5,6 +5,7 @@
  *   mesh_net_link.c    the connection to one neighbour: tried, up, refused, silent, tried again
  *   mesh_net_peer.c    members as configured, loaded, changed, purged
  *   mesh_net_trust.c   members by introduction beside them, and their lists
+ *   mesh_net_keys.c    new CURVE keys, ours and theirs
  *   mesh_net_recv.c    what comes in
  *   mesh_net_guard.c   who asks too much of us, and is cut off for a while
  *   mesh_net_act.c     what the core wants done
@@ -47,6 +48,12 @@ enum {
     NET_UNREACHED_MS = 5000,           /* so long without a TCP connection is worth a line: neighbours that start together are not */
     NET_KICK_MS = 2000,                /* a neighbour that connects to us is tried at once, but not more often than so */
     NET_REBIND_MS = 50,
+    NET_KEY_AWAY_MS = 60000,           /* our new CURVE key: all neighbours that are there know it; so long it waits for those that are not */
+    NET_KEY_MS = 3600 * 1000,          /* so long at the most, once somebody knows it */
+    NET_KEY_TURN_MS = 45000,           /* without any connection: how long each of the two keys is tried */
+    NET_KEY_HEARD_S = 15,
+    NET_OLD_KEY_S = 2 * 3600,          /* a neighbour's old CURVE key, after it has signed the new one */
+    NET_OLD_KEY_GRACE_S = 5,           /* and after it has used the new one */
     NET_STATE_MS = 500,
     NET_LOG_MS = 60000,                /* between two lines about one neighbour's faults, or about refused keys */
     NET_REFUSED_MAX = MEMBERS_MAX,     /* topics asked for and not known here; more are not remembered: who asked gets them by repair */
@@ -76,6 +83,8 @@ struct net_link {
     int64_t heard_ms;                  /* anything over these sockets */
     int64_t retry_ms, backoff_ms;
     bool renew;                        /* keys or endpoints changed */
+    bool stale;                        /* its key changed while the connection stood: the next one is made with the new key */
+    bool expect_old;                   /* the next try expects the neighbour's key before its newest */
 };
 
 struct net_routing {
@@ -90,6 +99,9 @@ struct net_peer {
     struct trusted trusted;
     struct record record;              /* the newest known */
     bool wanted;                       /* a connection is kept */
+    bool has_old;                      /* its CURVE key before its newest, good until */
+    uint8_t old_curve[KEY_BYTES];
+    int64_t old_until_s;
     struct net_link link;
     struct net_routing routing;        /* of its newest message at our ROUTER */
     unsigned topics_bad, topics_unknown;         /* asked for since topics_ms */
@@ -101,12 +113,16 @@ struct net_peer {
     char problem[MESH_TEXT_MAX];
 };
 
-enum net_input_kind { NET_STORED, NET_OWN, NET_RECORD, NET_PEERS, NET_TRUST, NET_INTRODUCTIONS, NET_PURGED, NET_STOP };
+enum net_input_kind { NET_STORED, NET_OWN, NET_IDENTITY, NET_PEERS, NET_TRUST, NET_INTRODUCTIONS, NET_PURGED, NET_STOP };
+struct net_key {
+    uint8_t public_half[KEY_BYTES], secret[KEY_BYTES];
+};
 struct net_input {
     enum net_input_kind kind;
     struct batch_name name;
     int rc;
-    uint8_t *frame;                    /* NET_OWN, NET_RECORD, NET_INTRODUCTIONS: the thread's to free */
+    uint8_t *frame;                    /* NET_OWN, NET_IDENTITY, NET_INTRODUCTIONS: the thread's to free */
+    struct net_key key;                /* NET_IDENTITY */
     size_t len;
     struct net_peers *peers;           /* NET_PEERS: likewise, and the next */
     struct policy *policy;
@@ -164,6 +180,8 @@ struct mesh_net {
     uint8_t curve[KEY_BYTES], curve_secret[KEY_BYTES];
     uint8_t self[KEY_BYTES];
     uint64_t own_serial;               /* of the newest own record looked for */
+    struct { bool under_way; struct net_key before, fresh; int64_t since_ms, turn_ms; } change;      /* of our CURVE key */
+    int64_t keys_ms;
     void *context, *zap;
     struct net_bound publish, repair;
     struct mesh *mesh;
@@ -197,7 +215,7 @@ int net_bind_all(struct mesh_net *n, const struct config_mesh *c, char *why);   
 void net_unbind(struct mesh_net *n, struct net_bound *b);             /* cuts all connections; bound again by net_rebind_tick() */
 void net_rebind_tick(struct mesh_net *n);
 int net_link_sockets(struct mesh_net *n, struct net_link *l);         /* makes what is missing. 0, -errno */
-void net_link_keys(struct net_link *l, const struct record *rec);     /* whom to expect there; for the next connection */
+void net_link_keys(const struct mesh_net *n, struct net_link *l, const uint8_t expected[KEY_BYTES]);     /* ours, and whom to expect there; for the next connection */
 void net_link_close(struct net_link *l);
 
 /* ---- mesh_net_link.c */
@@ -225,6 +243,13 @@ int net_trust_read(struct mesh_net *n, struct net_members *m);        /* fills i
 void net_trust_clear(struct net_members *m);
 const struct net_introduced *net_trust_find(const struct net_members *m, const uint8_t root[KEY_BYTES]);
 int net_trust_lists(struct mesh_net *n);                              /* gives the core the stored lists of introductions */
+/* ---- mesh_net_keys.c */
+void keys_change(struct mesh_net *n, const struct net_key *fresh);    /* ours, in use as soon as the neighbours know it */
+void keys_note_old(struct mesh_net *n, struct net_peer *p, const uint8_t curve[KEY_BYTES], uint64_t serial);      /* a record of this serial took its place */
+void keys_new_was_used(struct mesh_net *n, struct net_peer *p);
+bool keys_old_is_good(const struct mesh_net *n, const struct net_peer *p);
+const uint8_t *keys_to_expect(const struct mesh_net *n, const struct net_peer *p);
+void keys_tick(struct mesh_net *n);
 
 /* ---- mesh_net_recv.c */
 void net_receive_zap(struct mesh_net *n);

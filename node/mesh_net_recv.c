@@ -34,29 +34,36 @@ static struct net_peer *sender(const struct mesh_net *n, zmq_msg_t *msg)
 }
 
 /* Whom the operator gave this key to has it, whatever a newer record of another says. */
-static const struct net_peer *holder(const struct mesh_net *n, const uint8_t curve[KEY_BYTES])
+static struct net_peer *holder(const struct mesh_net *n, const uint8_t curve[KEY_BYTES])
 {
-    const struct net_peer *found = NULL;
+    struct net_peer *found = NULL;
 
     for (size_t i = 0; i < n->peers_n; i++) {
-        const struct net_peer *p = n->peers[i];
+        struct net_peer *p = n->peers[i];
         if (memcmp(p->record.curve, curve, KEY_BYTES) != 0)
             continue;
         if (!p->introduced && memcmp(p->given.record.curve, curve, KEY_BYTES) == 0)
             return p;
         found = p;
     }
+    for (size_t i = 0; found == NULL && i < n->peers_n; i++) {
+        struct net_peer *p = n->peers[i];
+        if (keys_old_is_good(n, p) && memcmp(p->old_curve, curve, KEY_BYTES) == 0)
+            return p;
+    }
     return found;
 }
 
 static bool lookup(void *ctx, const uint8_t curve[KEY_BYTES], uint8_t root[KEY_BYTES])
 {
-    const struct mesh_net *n = ctx;
-    const struct net_peer *p = holder(n, curve);
+    struct mesh_net *n = ctx;
+    struct net_peer *p = holder(n, curve);
 
     if (p == NULL || guard_is_cut(n, p))
         return false;
     memcpy(root, p->record.root, KEY_BYTES);
+    if (memcmp(p->record.curve, curve, KEY_BYTES) == 0)
+        keys_new_was_used(n, p);
     return true;
 }
 

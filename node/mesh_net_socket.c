@@ -204,10 +204,15 @@ int net_link_sockets(struct mesh_net *n, struct net_link *l)
     return errno == 0 ? -EMFILE : -errno;
 }
 
-void net_link_keys(struct net_link *l, const struct record *rec)
+void net_link_keys(const struct mesh_net *n, struct net_link *l, const uint8_t expected[KEY_BYTES])
 {
-    zmq_setsockopt(l->sub, ZMQ_CURVE_SERVERKEY, rec->curve, KEY_BYTES);
-    zmq_setsockopt(l->dealer, ZMQ_CURVE_SERVERKEY, rec->curve, KEY_BYTES);
+    void *sockets[] = { l->sub, l->dealer };
+
+    for (int i = 0; i < 2; i++) {
+        zmq_setsockopt(sockets[i], ZMQ_CURVE_PUBLICKEY, n->curve, KEY_BYTES);
+        zmq_setsockopt(sockets[i], ZMQ_CURVE_SECRETKEY, n->curve_secret, KEY_BYTES);
+        zmq_setsockopt(sockets[i], ZMQ_CURVE_SERVERKEY, expected, KEY_BYTES);
+    }
 }
 
 static void close_one(void **socket)

@@ -58,6 +58,7 @@ enum {
     OWN_LOST_MAX = 64,                 /* own batches told while there was no memory; more are known again after the next start */
     FETCH_TOTAL_MS = 60000             /* however slowly its frames come */
 };
+#define SERIAL_TIME_LEAST INT64_C(1577836800)   /* 2020-01-01T00:00:00Z: a serial below this is no time */
 #define EPOCH_START_S INT64_C(1767225600)       /* 2026-01-01T00:00:00Z: minute 0 of epoch numbers */
 #define NEVER_MS INT64_MAX
 
@@ -163,6 +164,7 @@ struct link {
     int64_t answered_ms;               /* last Have on our own connection to it */
     int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
     uint64_t told_version;             /* it was told all that changed up to here */
+    uint64_t own_serial;               /* the newest own record that it says it holds */
     unsigned fetches;                  /* outstanding */
     size_t inflight, inflight_bytes;   /* batches that it brought and that are not on disk yet */
     size_t claims_n;
@@ -273,6 +275,7 @@ void member_destroy(struct mesh *m, struct member *o);
 int member_add_key(struct mesh *m, struct member *o, const struct record *rec, struct bytes frame);       /* 1: new, 0: known or too old, -ENOMEM */
 bool member_claims_curve(const struct mesh *m, const struct member *o, const struct record *rec);         /* its new CURVE key is another's */
 const struct member_key *member_key(const struct member *o, uint64_t serial);          /* or NULL */
+int64_t member_key_until(const struct mesh *m, const struct member *o, const struct member_key *k);       /* until when it signs */
 
 /* ---- mesh.c */
 uint64_t mesh_random(struct mesh *m);                      /* splitmix64 */

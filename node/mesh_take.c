@@ -102,7 +102,7 @@ static enum taken verify(struct mesh *m, struct arrival *a)
         return refuse_signed(m, a, MESH_COUNT_MALFORMED, "relayed a signed batch that breaks the rules");
     if (a->batch.time_s < m->now_s - m->config.ttl_s)
         return refuse_signed(m, a, MESH_COUNT_DEAD, NULL);
-    if (a->batch.time_s > key->not_after_s + MESH_SKEW_S)
+    if (a->batch.time_s > member_key_until(m, a->origin, key) + MESH_SKEW_S)
         return refuse_signed(m, a, MESH_COUNT_UNKNOWN_KEY, NULL);
     return TAKEN_NEW;
 }

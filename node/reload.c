@@ -22,7 +22,7 @@ static void warn_of_fixed(const struct config *old, const struct config *new)
 {
     if (strcmp(old->identity, new->identity) != 0 || strcmp(old->database, new->database) != 0 || strcmp(old->control, new->control) != 0 ||
         strcmp(old->federation, new->federation) != 0)
-        log_warning("reload: identity, database, control and federation change at a restart only");
+        log_warning("reload: the names of the files of identity, database and control, and the federation, change at a restart only");
     if (old->mesh.present && (strcmp(old->mesh.publish, new->mesh.publish) != 0 || strcmp(old->mesh.repair, new->mesh.repair) != 0))
         log_warning("reload: mesh.publish and mesh.repair change at a restart only");
 }
@@ -30,8 +30,6 @@ static void warn_of_fixed(const struct config *old, const struct config *new)
 void reload_begin(struct daemon *d, struct control_request *rq)
 {
     char why[CONFIG_WHY_MAX] = "";
-    struct mesh_net *mesh = atomic_load(&d->mesh);
-    uint64_t serial = d->record.serial;
     int rc;
 
     if (d->next != NULL || d->stopping) {
@@ -48,13 +46,7 @@ void reload_begin(struct daemon *d, struct control_request *rq)
     }
     memcpy(d->next->policy->self, identity_root(d->identity), KEY_BYTES);
     warn_of_fixed(d->config, d->next);
-    rc = daemon_make_record(d, d->next, why);
-    if (rc == 0 && d->record.serial != serial) {
-        if (mesh != NULL)
-            mesh_net_record(mesh, (struct bytes){ d->record_frame, d->record_len });
-        store_thread_serial(d->store, d->record.serial);
-        rc = store_thread_record(d->store, d->record.root, d->record.serial, (struct bytes){ d->record_frame, d->record_len });
-    }
+    rc = renew_reload(d, d->next, why);
     for (size_t i = 0; rc == 0 && i < d->next->peers_n; i++) {
         const struct config_peer *peer = &d->next->peers[i];
         rc = store_thread_record(d->store, peer->record.root, peer->record.serial, (struct bytes){ peer->frame, peer->frame_len });

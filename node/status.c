@@ -6,7 +6,7 @@
 
 #include "node/daemon_parts.h"
 
-enum { RECORD_WARN_S = 21 * 86400, PEER_QUIET_WARN_S = 300, BACKLOG_WARN = 200000 };
+enum { PEER_QUIET_WARN_S = 300, BACKLOG_WARN = 200000 };
 
 static json_t *number(uint64_t n) { return json_integer((json_int_t)n); }
 
@@ -108,12 +108,55 @@ static json_t *reports_json(struct daemon *d, json_t *warnings)
     return o;
 }
 
+/* Who has left may be gone for good. */
+static void warn_of_link(const struct daemon *d, const struct mesh_net_peer *p, json_t *warnings)
+{
+    int64_t now_s = daemon_now_s();
+
+    if (!p->link || p->left)
+        return;
+    if (!p->connected && now_s - d->started_s > 30)
+        warn(warnings, "no connection to %s at %s%s%s", p->name, p->endpoint, p->problem[0] != '\0' ? ": " : "", p->problem);
+    else if (p->connected && p->heard_s != 0 && now_s - p->heard_s > PEER_QUIET_WARN_S)
+        warn(warnings, "%s is connected but silent for %" PRId64 " s", p->name, now_s - p->heard_s);
+}
+
+static void warn_of_record(const struct mesh_net_peer *p, json_t *warnings)
+{
+    int64_t now_s = daemon_now_s(), left_s = p->record_expires_s - now_s;
+
+    if (p->left)
+        return;
+    if (left_s <= 0)
+        warn(warnings, "the record of %s has run out: nothing new of it is taken until its operator signs another (hearsay rotate, there)", p->name);
+    else if (now_s >= renew_warn_s((int64_t)p->record_serial, p->record_expires_s))
+        warn(warnings, "the record of %s runs out in %" PRId64 " days: its operator must sign another (hearsay rotate, there)", p->name, left_s / 86400);
+}
+
+static void warn_of_own_record(const struct daemon *d, json_t *warnings)
+{
+    const struct record *r = &d->record;
+    int64_t now_s = daemon_now_s(), days = (r->not_after_s - now_s) / 86400;
+    struct record want;
+
+    config_record(d->config, d->identity, &want);
+    if (record_is_farewell(r))
+        warn(warnings, "this member has left the coalition: others are told nothing; hearsay rotate brings it back");
+    else if (renew_is_over(r, now_s))
+        warn(warnings, "this member's record has run out: others are told nothing until there is a new one; bring the root key and say hearsay rotate --root FILE");
+    else if (!identity_has_root(d->identity) && now_s >= renew_warn_s((int64_t)r->serial, r->not_after_s))
+        warn(warnings, "this member's record runs out in %" PRId64 " days, and the root key is offline: bring it and say hearsay rotate --root FILE", days);
+    else if (d->renew_failed)
+        warn(warnings, "this member's record runs out in %" PRId64 " days and could not be renewed: the log says why", days);
+    if (!identity_has_root(d->identity) && (strcmp(r->name, want.name) != 0 || strcmp(r->publish, want.publish) != 0 || strcmp(r->repair, want.repair) != 0))
+        warn(warnings, "the configuration says another name or address than this member's record: bring the root key and say hearsay rotate --root FILE");
+}
+
 static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, json_t *warnings)
 {
     const struct policy_member *member = policy_member(d->config->policy, p->root);
     json_t *o = json_pack("{s:s,s:o,s:s,s:b,s:b,s:s}", "name", p->name, "root", hex_json(p->root, KEY_BYTES), "endpoint", p->endpoint,
                           "link", p->link, "connected", p->connected, "problem", p->problem);
-    int64_t now_s = daemon_now_s();
 
     set(o, "connected_s", (uint64_t)p->connected_s);
     set(o, "heard_s", (uint64_t)p->heard_s);
@@ -126,13 +169,10 @@ static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, 
     json_object_set_new(o, "penalty", json_real(p->penalty));
     set(o, "paused_until_s", (uint64_t)p->paused_until_s);
     set(o, "over_quota", p->over_quota);
+    json_object_set_new(o, "left", json_boolean(p->left));
     json_object_set_new(o, "trust", json_real(member == NULL ? 0 : member->trust_micro / 1e6));
-    if (p->link && !p->connected && now_s - d->started_s > 30)
-        warn(warnings, "no connection to %s at %s%s%s", p->name, p->endpoint, p->problem[0] != '\0' ? ": " : "", p->problem);
-    else if (p->link && p->connected && p->heard_s != 0 && now_s - p->heard_s > PEER_QUIET_WARN_S)
-        warn(warnings, "%s is connected but silent for %" PRId64 " s", p->name, now_s - p->heard_s);
-    if (p->record_expires_s < now_s + RECORD_WARN_S)
-        warn(warnings, "the record of %s %s: its operator must renew it and send the new card", p->name, p->record_expires_s < now_s ? "has expired" : "expires soon");
+    warn_of_link(d, p, warnings);
+    warn_of_record(p, warnings);
     return o;
 }
 
@@ -201,8 +241,9 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "reports", reports_json(d, warnings));
     mesh_json(d, o, warnings);
     json_object_set_new(o, "zones", zones_json(d, warnings));
-    if (d->record.not_after_s < daemon_now_s() + RECORD_WARN_S)
-        warn(warnings, "this member's own record expires soon and the root key is not here to sign a new one");
+    json_object_set_new(o, "left", json_boolean(record_is_farewell(&d->record)));
+    json_object_set_new(o, "root_offline", json_boolean(!identity_has_root(d->identity)));
+    warn_of_own_record(d, warnings);
     json_object_set_new(o, "healthy", json_boolean(json_array_size(warnings) == 0));
     json_object_set_new(o, "warnings", warnings);
     return o;

@@ -282,8 +282,13 @@ static void do_pending(struct store_thread *t)
     case INPUT_SETTLED:
         begin_epoch(t, (uint32_t)in->number);
         break;
-    case INPUT_SERIAL:
+    case INPUT_SIGNER:
+        identity_destroy(&t->identity);
+        t->identity = (struct identity *)(void *)in->memory;
         t->record_serial = in->number;
+        t->tell_more = true;
+        break;
+    case INPUT_WAKE:
         break;
     default:
         hand_over_changes(t);        /* their zone numbers are those of the policy before */
@@ -307,7 +312,7 @@ static void do_tell(struct store_thread *t, int64_t now_ms)
     struct told_batch told[TELL_BATCHES_MAX];
     size_t n = 0;
 
-    if (!t->settled || now_ms < t->tell_at_ms || (!t->tell_more && store_thread_now_s() < t->tell_wake_s))
+    if (!t->settled || t->record_serial == 0 || now_ms < t->tell_at_ms || (!t->tell_more && store_thread_now_s() < t->tell_wake_s))
         return;
     int rc = store_tell(t->store, t->identity, t->record_serial, &limits, store_thread_now_s(), told, &n, &t->tell_more, &t->tell_wake_s);
     note_disk(t, rc, STORE_TROUBLE_TELL);
@@ -341,7 +346,7 @@ static int sleep_ms(const struct store_thread *t)
     if (other < t->fold_at_ms - now_ms)
         other = t->fold_at_ms - now_ms;
     wait = other < wait ? other : wait;
-    if (t->settled) {
+    if (t->settled && t->record_serial != 0) {
         other = t->tell_more ? 0 : until_ms(t->tell_wake_s);
         if (other < t->tell_at_ms - now_ms)
             other = t->tell_at_ms - now_ms;

@@ -42,7 +42,6 @@ int store_thread_open(const struct store_thread_options *o, const struct store_t
     if (t == NULL)
         return rc;
     t->handlers = *h;
-    t->identity = o->identity;
     t->record_serial = o->record_serial;
     t->database = strdup(o->database);
     t->nonce_path = strdup(o->nonce_path);
@@ -54,7 +53,9 @@ int store_thread_open(const struct store_thread_options *o, const struct store_t
     t->tell_wake_s = t->fold_wake_s = INT64_MAX;
     if (t->database == NULL || t->nonce_path == NULL || t->reports == NULL || t->others == NULL || t->stop_fd < 0)
         goto out;
-    rc = store_open(t->database, true, &t->store, why);
+    rc = identity_copy(o->identity, &t->identity);
+    if (rc == 0)
+        rc = store_open(t->database, true, &t->store, why);
     if (rc == 0 && (rc = store_set_policy(t->store, o->policy, store_thread_now_s())) != 0)
         snprintf(why, STORE_WHY_MAX, "cannot take the policy into the database: %s", strerror(-rc));
     if (rc == 0) {
@@ -68,7 +69,7 @@ out:
 
 static void ask_to_stop(struct store_thread *t)
 {
-    struct other_input wake = { .kind = INPUT_SERIAL, .number = t->record_serial };
+    struct other_input wake = { .kind = INPUT_WAKE };
 
     atomic_store(&t->stopping, true);
     eventfd_write(t->stop_fd, 1);
@@ -106,9 +107,12 @@ static void drop_other(void *item)
 {
     struct other_input *in = item;
     struct policy *policy = (struct policy *)(void *)in->memory;
+    struct identity *id = (struct identity *)(void *)in->memory;
 
     if (in->kind == INPUT_POLICY)
         policy_destroy(&policy);
+    else if (in->kind == INPUT_SIGNER)
+        identity_destroy(&id);
     else
         free(in->memory);
 }
@@ -122,6 +126,7 @@ void store_thread_destroy(struct store_thread **t)
     mailbox_destroy(&(*t)->others, drop_other);
     if ((*t)->stop_fd >= 0)
         close((*t)->stop_fd);
+    identity_destroy(&(*t)->identity);
     free((*t)->turn);
     free((*t)->turn_tickets);
     free((*t)->database);
@@ -183,9 +188,16 @@ void store_thread_settled(struct store_thread *t, uint32_t above)
     put_other(t, &(struct other_input){ .kind = INPUT_SETTLED, .number = above });
 }
 
-void store_thread_serial(struct store_thread *t, uint64_t record_serial)
+int store_thread_signer(struct store_thread *t, const struct identity *id, uint64_t record_serial)
 {
-    put_other(t, &(struct other_input){ .kind = INPUT_SERIAL, .number = record_serial });
+    struct identity *copy = NULL;
+    int rc = identity_copy(id, &copy);
+
+    if (rc == 0)
+        rc = put_other(t, &(struct other_input){ .kind = INPUT_SIGNER, .memory = (uint8_t *)copy, .number = record_serial });
+    if (rc != 0)
+        identity_destroy(&copy);
+    return rc;
 }
 
 int store_thread_policy(struct store_thread *t, const struct policy *p, void *token)

@@ -42,8 +42,8 @@ struct store_thread_options {
     const char *database;
     const char *nonce_path;                  /* of store_begin_epoch() */
     const struct policy *policy;             /* copied */
-    const struct identity *identity;         /* borrowed for the thread's life */
-    uint64_t record_serial;
+    const struct identity *identity;         /* copied */
+    uint64_t record_serial;                  /* as store_thread_signer() */
     unsigned queue_max;
 };
 
@@ -62,8 +62,8 @@ int store_thread_record(struct store_thread *t, const uint8_t root[KEY_BYTES], u
 int store_thread_introductions(struct store_thread *t, const uint8_t introducer[KEY_BYTES], struct bytes frame);
 /* Neighbours were asked for our own log: batches may be told from now on. */
 void store_thread_settled(struct store_thread *t, uint32_t above);
-/* The own record has a new serial. */
-void store_thread_serial(struct store_thread *t, uint64_t record_serial);
+/* Own batches are signed with these keys (copied) and name this record from now on; 0: no record is valid, nothing is told. 0, -EAGAIN, -ENOMEM. */
+int store_thread_signer(struct store_thread *t, const struct identity *id, uint64_t record_serial);
 /* Works; each ends with the `worked` handler. The policy is copied. */
 int store_thread_policy(struct store_thread *t, const struct policy *p, void *token);
 int store_thread_purge(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token);

@@ -9,7 +9,7 @@
 #include "node/mailbox.h"
 #include "node/store_thread.h"
 
-enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_INTRODUCTIONS, INPUT_SETTLED, INPUT_SERIAL, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION };
+enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_INTRODUCTIONS, INPUT_SETTLED, INPUT_SIGNER, INPUT_WAKE, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION };
 
 struct report_input {
     struct report_ticket ticket;
@@ -29,7 +29,7 @@ struct other_input {
 struct store_thread {
     struct store *store;
     struct store_thread_handlers handlers;
-    const struct identity *identity;
+    struct identity *identity;       /* signs own batches */
     char *database, *nonce_path;
     uint64_t record_serial;
     struct mailbox *reports, *others;

@@ -63,6 +63,23 @@ int identity_generate(struct identity **out)
     return 0;
 }
 
+/* The keys themselves are counted and shared. */
+int identity_copy(const struct identity *id, struct identity **out)
+{
+    struct identity *copy = malloc(sizeof *copy);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    *copy = *id;
+    EVP_PKEY_up_ref(copy->root);
+    EVP_PKEY_up_ref(copy->operational);
+    EVP_PKEY_up_ref(copy->curve);
+    if (copy->curve_before != NULL)
+        EVP_PKEY_up_ref(copy->curve_before);
+    *out = copy;
+    return 0;
+}
+
 int identity_forget_root(struct identity *id)
 {
     EVP_PKEY *public_half = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, id->root_public, KEY_BYTES);

@@ -26,6 +26,7 @@ int identity_load(const char *path, struct identity **out);
 int identity_save(const struct identity *id, const char *path);
 /* The same in place of the file that is there: readers see the old one or the new one, whole. */
 int identity_replace(const struct identity *id, const char *path);
+int identity_copy(const struct identity *id, struct identity **out);      /* for another thread. 0, -ENOMEM */
 void identity_destroy(struct identity **id);                     /* takes NULL; clears the secrets */
 
 /* Drops the private half of the root key: what is saved after this goes to the node while the whole file stays offline. 0, -ENOMEM. */

@@ -10,7 +10,7 @@
 #include "proto/bytes.h"
 #include "proto/identity.h"
 
-enum { RECORD_FRAME_MAX = 2048, CARD_MAX = 3072, FINGERPRINT_MAX = 32 };
+enum { RECORD_FRAME_MAX = 2048, CARD_MAX = 3072, FINGERPRINT_MAX = 32, RECORD_LIFE_S = 90 * 86400 };
 
 struct record {
     uint8_t root[KEY_BYTES];

@@ -7,7 +7,6 @@
 #include "proto/durable.h"
 #include "proto/record.h"
 
-static const int64_t LIFE_S = 90 * 86400LL;
 static const int64_t RENEW_S = 45 * 86400LL;
 
 struct sealed {
@@ -162,7 +161,7 @@ int record_current(const char *path, const struct identity *id, const struct rec
     }
     if (now_s <= 0)
         return -EINVAL;
-    rc = sign(id, want, st.serial, LIFE_S, now_s, &fresh);
+    rc = sign(id, want, st.serial, RECORD_LIFE_S, now_s, &fresh);
     if (rc == 0)
         rc = record_put_card(path, (struct bytes){ fresh.frame, fresh.len });
     return rc == 0 ? hand_out(&fresh, out, frame, len) : rc;

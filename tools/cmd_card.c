@@ -26,12 +26,15 @@ static int current_card(const struct home *h, struct record *r, char card[CARD_M
     size_t len = sizeof frame;
     config_record(h->config, h->identity, &want);
     int rc = record_current(h->config->card, h->identity, &want, now_unix_s(), r, frame, &len);
+    if (rc == 0 && r->not_after_s <= now_unix_s())
+        say_warning("this card is over: %s", record_is_farewell(r) ? "this member has left; hearsay rotate brings it back"
+                                                                   : "bring the root key and say hearsay rotate --root FILE");
     if (rc == 0)
         rc = card_encode((struct bytes){ frame, len }, card, CARD_MAX);
     if (rc == 0)
         return 0;
     if (rc == -ENOKEY)
-        say_error("a new record is needed and the root key is not in %s: bring it here, or sign where it is", h->config->identity);
+        say_error("there is no record of these keys, and the root key is not in %s: bring it and say hearsay rotate --root FILE", h->config->identity);
     else
         say_error("%s: %s", h->config->card, strerror(-rc));
     return STATUS_USAGE;

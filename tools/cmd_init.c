@@ -12,6 +12,7 @@
 #include "node/config.h"
 #include "proto/identity.h"
 #include "proto/name.h"
+#include "proto/record.h"
 #include "store/store.h"
 #include "tools/args.h"
 #include "tools/command.h"
@@ -25,17 +26,20 @@ struct making {
     const char *dir;
     bool dir_made;
     char name[NAME_MAX_BYTES + 1];
-    char paths[4][PATH_MAX];            /* in the order of `files` */
+    bool offline_root;
+    char paths[5][PATH_MAX];            /* in the order of `files` */
     unsigned made;                      /* bit per file */
     struct init_values values;
 };
 
-enum file { FILE_IDENTITY, FILE_CONFIG, FILE_PEERS, FILE_DATABASE, FILES };
-static const struct { const char *name, *what; } files[FILES] = {
-    [FILE_IDENTITY] = { "identity.pem", "the keys; keep a copy in a safe place, show it to nobody" },
-    [FILE_CONFIG] = { "hearsay.conf", "what the node does; read it once" },
-    [FILE_PEERS] = { "peers.conf", "whom it trusts; `hearsay peer` edits it" },
-    [FILE_DATABASE] = { "hearsay.db", "what it knows" }
+/* The record that is signed for an offline root key needs the configuration: so that one is made first. */
+enum file { FILE_CONFIG, FILE_PEERS, FILE_ROOT, FILE_IDENTITY, FILE_DATABASE, FILES };
+static const struct { const char *name, *key, *what; } files[FILES] = {
+    [FILE_ROOT] = { "root.pem", "root", "the root key: MOVE IT OFF THIS MACHINE, with a copy; who has it is this member" },
+    [FILE_IDENTITY] = { "identity.pem", "identity", "the keys; keep a copy in a safe place, show it to nobody" },
+    [FILE_CONFIG] = { "hearsay.conf", "configuration", "what the node does; read it once" },
+    [FILE_PEERS] = { "peers.conf", "peers", "whom it trusts; `hearsay peer` edits it" },
+    [FILE_DATABASE] = { "hearsay.db", "database", "what it knows" }
 };
 
 /* The host's full name, or "" when it has none with a dot in it. */
@@ -104,7 +108,7 @@ static int prepare_dir(struct making *m)
             say_error("%s: the path is too long", m->dir);
             return STATUS_USAGE;
         }
-        if (lstat(m->paths[i], &st) == 0) {
+        if ((i != FILE_ROOT || m->offline_root) && lstat(m->paths[i], &st) == 0) {
             say_error("%s is there already: init overwrites nothing; choose another directory, or move the old node away", m->paths[i]);
             return STATUS_USAGE;
         }
@@ -130,12 +134,35 @@ static int write_file(const char *path, int (*fill)(FILE *, const struct init_va
     return rc;
 }
 
-static int make_identity(const char *path)
+/* With the root key offline nothing can be signed later: the first record goes into the key file at once. */
+static int sign_record(const struct making *m, struct identity *id)
+{
+    struct config *c = NULL;
+    struct record want, r;
+    char why[CONFIG_WHY_MAX];
+    int rc = config_load(m->paths[FILE_CONFIG], &c, why);
+    if (rc != 0)
+        return rc;
+    config_record(c, id, &want);
+    rc = record_renew(c->card, id, &want, RECORD_LIFE_S, now_unix_s(), &r);
+    config_free(&c);
+    return rc;
+}
+
+static int make_identity(struct making *m)
 {
     struct identity *id = NULL;
     int rc = identity_generate(&id);
+    if (rc == 0 && m->offline_root) {
+        rc = sign_record(m, id);
+        if (rc == 0)
+            rc = identity_save_root(id, m->paths[FILE_ROOT]);
+        m->made |= rc == 0 ? 1u << FILE_ROOT : 0;
+        if (rc == 0)
+            rc = identity_forget_root(id);
+    }
     if (rc == 0)
-        rc = identity_save(id, path);
+        rc = identity_save(id, m->paths[FILE_IDENTITY]);
     identity_destroy(&id);
     return rc;
 }
@@ -153,8 +180,10 @@ static int make_database(const char *path)
 
 static int make_file(struct making *m, enum file i)
 {
+    if (i == FILE_ROOT)
+        return 0;                               /* with the identity */
     m->made |= 1u << i;
-    int rc = i == FILE_IDENTITY ? make_identity(m->paths[i])
+    int rc = i == FILE_IDENTITY ? make_identity(m)
            : i == FILE_CONFIG   ? write_file(m->paths[i], init_write_config, &m->values)
            : i == FILE_PEERS    ? write_file(m->paths[i], init_write_peers, &m->values)
                                 : make_database(m->paths[i]);
@@ -217,9 +246,11 @@ static void note_made(const struct making *m, json_t *result)
     json_object_set_new(result, "report_port", json_integer(m->values.report_port));
     json_object_set_new(result, "publish_port", json_integer(m->values.publish_port));
     json_object_set_new(result, "repair_port", json_integer(m->values.repair_port));
-    json_object_set_new(result, "files", json_pack("{s:o, s:o, s:o, s:o}", "identity", say_json_text(m->paths[FILE_IDENTITY]), "configuration",
-                                                   say_json_text(m->paths[FILE_CONFIG]), "peers", say_json_text(m->paths[FILE_PEERS]), "database",
-                                                   say_json_text(m->paths[FILE_DATABASE])));
+    json_t *made = json_object();
+    for (int i = 0; i < FILES; i++)
+        if ((m->made & 1u << i) != 0)
+            json_object_set_new(made, files[i].key, say_json_text(m->paths[i]));
+    json_object_set_new(result, "files", made);
 }
 
 static void say_made(const struct making *m)
@@ -227,9 +258,13 @@ static void say_made(const struct making *m)
     const char *conf = m->paths[FILE_CONFIG];
     printf("Made the node %s:\n", m->name);
     for (int i = 0; i < FILES; i++)
-        printf("  %s  %s\n", m->paths[i], files[i].what);
-    printf("Next:\n"
-           "  hearsayd -c %s\n      starts it; reports come in at 127.0.0.1:%u and %s/run/report.sock\n"
+        if ((m->made & 1u << i) != 0)
+            printf("  %s  %s\n", m->paths[i], files[i].what);
+    printf("Next:\n");
+    if (m->offline_root)
+        printf("  mv %s /some/medium/\n      keeps the root key offline; once in 90 days, better 45, bring it back:\n"
+               "  hearsay -c %s rotate --root /some/medium/root.pem\n", m->paths[FILE_ROOT], conf);
+    printf("  hearsayd -c %s\n      starts it; reports come in at 127.0.0.1:%u and %s/run/report.sock\n"
            "  hearsay -c %s card\n      prints its card: what another member needs to trust it\n"
            "  hearsay -c %s peer add CARD\n      trusts another member\n",
            conf, m->values.report_port, m->dir, conf, conf);
@@ -237,12 +272,12 @@ static void say_made(const struct making *m)
 
 int cmd_init(struct call *call)
 {
+    static struct making m;
     const char *name = NULL, *federation = NULL, *advertise = NULL, *port = NULL;
     const struct arg_option options[] = {
         { .name = "--name", .value = &name }, { .name = "--federation", .value = &federation },
-        { .name = "--advertise", .value = &advertise }, { .name = "--port", .value = &port }
+        { .name = "--advertise", .value = &advertise }, { .name = "--port", .value = &port }, { .name = "--offline-root", .flag = &m.offline_root }
     };
-    static struct making m;
     int rc = args_take(call, options, sizeof options / sizeof *options, 0, 1);
     if (rc == 0)
         rc = choose_name(call, name, m.name);

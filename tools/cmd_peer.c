@@ -104,6 +104,14 @@ static int open_card(const char *card, struct record *r)
     return STATUS_USAGE;
 }
 
+static const struct config_peer *peer_of_root(const struct config *c, const uint8_t root[KEY_BYTES])
+{
+    for (size_t i = 0; i < c->peers_n; i++)
+        if (memcmp(c->peers[i].record.root, root, KEY_BYTES) == 0)
+            return &c->peers[i];
+    return NULL;
+}
+
 static int check_newcomer(const struct home *h, const struct record *r)
 {
     char when[TIME_TEXT_MAX];
@@ -112,6 +120,9 @@ static int check_newcomer(const struct home *h, const struct record *r)
         return STATUS_USAGE;
     }
     const struct policy_member *m = policy_member(h->config->policy, r->root);
+    const struct config_peer *known = peer_of_root(h->config, r->root);
+    if (known != NULL && known->record.serial < r->serial)
+        return 0;                               /* its newer card */
     if (m != NULL) {
         say_error("this key is trusted already, as %s: change that with `hearsay peer trust %s W`", m->name, m->name);
         return STATUS_NO;
@@ -142,6 +153,20 @@ static void say_added(const struct call *call, const struct record *r, const cha
              r->name, trust, fingerprint);
 }
 
+/* A member whose keys are known gave a newer card: it takes the place of the old one, and trust stays. */
+static int renew_card(struct call *call, const struct home *h, const struct config_peer *known, const struct record *r)
+{
+    char when[TIME_TEXT_MAX];
+    int done = peers_file_card(h->config->peers_file, known->name, call->argv[0]);
+    if (done != 0)
+        return edit_failed(h, done, known->name);
+    note_edit(call, known->name, NULL);
+    if (call->json)
+        json_object_set_new(call->result, "renewed", json_true());
+    say_text(call, "%s has a newer card now, valid until %s; trust in it stays as it is.\n", known->name, time_text(r->not_after_s, when));
+    return finish_edit(call, h, known->name, true);
+}
+
 static int peer_add(struct call *call)
 {
     const char *trust = trust_default;
@@ -158,7 +183,9 @@ static int peer_add(struct call *call)
         rc = home_open(call, HOME_KEYS, &h);
     if (rc == 0)
         rc = check_newcomer(&h, &r);
-    if (rc == 0) {
+    if (rc == 0 && peer_of_root(h.config, r.root) != NULL) {
+        rc = renew_card(call, &h, peer_of_root(h.config, r.root), &r);
+    } else if (rc == 0) {
         int done = peers_file_add(h.config->peers_file, r.name, call->argv[0], trust, !no_link);
         if (done != 0) {
             rc = edit_failed(&h, done, r.name);

@@ -76,7 +76,8 @@ static void say_numbers(const json_t *s)
     char a[NUMBER_TEXT_MAX], b[NUMBER_TEXT_MAX], c[NUMBER_TEXT_MAX], d[NUMBER_TEXT_MAX], when[TIME_TEXT_MAX];
     const json_t *rates = json_object_get(s, "rates");
     double reports = json_number_value(json_object_get(rates, "reports_1m"));
-    printf("  identity   %s, record valid until %s\n", text_at(s, "fingerprint"), time_text(number_at(s, "record_expires_s"), when));
+    printf("  identity   %s, %s %s%s\n", text_at(s, "fingerprint"), json_is_true(json_object_get(s, "left")) ? "left on" : "record valid until",
+           time_text(number_at(s, "record_expires_s"), when), json_is_true(json_object_get(s, "root_offline")) ? ", root key offline" : "");
     printf("  reports    %.1f a second in the last minute; %s stored, %s failed, %s bad lines, %s connections now\n", reports,
            count_at(s, "reports.stored", a), count_at(s, "reports.failed", b), count_at(s, "reports.errors", c), count_at(s, "reports.connections_now", d));
     printf("  knows      %s subjects, %s opinions, %s own; lists %s\n", count_at(s, "counts.subjects", a), count_at(s, "counts.opinions", b),
@@ -86,6 +87,15 @@ static void say_numbers(const json_t *s)
     printf("  mesh       told %lld/%lld; %s in, %s out; refused connections %s%s\n", (long long)number_at(s, "epoch"), (long long)number_at(s, "seq"),
            bytes_at(s, "mesh.bytes_in", a), bytes_at(s, "mesh.bytes_out", b), count_at(s, "mesh.zap_denied", c),
            json_is_true(json_object_get(s, "settled")) || json_array_size(json_object_get(s, "peers")) == 0 ? "" : "; still asking what is known of us");
+}
+
+static const char *link_word(const json_t *p, bool wanted)
+{
+    if (json_is_true(json_object_get(p, "left")))
+        return "left";
+    if (number_at(p, "paused_until_s") > 0)
+        return "paused";
+    return json_is_true(json_object_get(p, "connected")) ? "up" : wanted ? "DOWN" : "none";
 }
 
 static void say_peers(const json_t *s, int64_t now_s)
@@ -104,7 +114,7 @@ static void say_peers(const json_t *s, int64_t now_s)
         bool wanted = json_is_true(json_object_get(p, "link"));
         table_cell(t, "%s", text_at(p, "name"));
         table_cell(t, "%.2f", json_number_value(json_object_get(p, "trust")));
-        table_cell(t, "%s", number_at(p, "paused_until_s") > 0 ? "paused" : json_is_true(json_object_get(p, "connected")) ? "up" : wanted ? "DOWN" : "none");
+        table_cell(t, "%s", link_word(p, wanted));
         table_cell(t, "%s", ago_text(number_at(p, "heard_s"), now_s, when));
         table_cell(t, "%s", number_at(p, "heard_s") > 0 ? count_at(p, "behind", n) : "-");     /* unheard, nobody knows how far it is */
         table_cell(t, "%s", count_at(p, "batches", n));

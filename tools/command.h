@@ -38,6 +38,8 @@ struct command {
 
 int cmd_init(struct call *call);
 int cmd_card(struct call *call);
+int cmd_rotate(struct call *call);
+int cmd_leave(struct call *call);
 int cmd_peer(struct call *call);
 int cmd_report(struct call *call);
 int cmd_check(struct call *call);

@@ -4,16 +4,27 @@
 
 static const struct command commands[] = {
     { .name = "init", .run = cmd_init,
-      .usage = "[--name NAME] [--federation NAME] [--advertise HOST] [--port N] [--json] [DIR]",
+      .usage = "[--name NAME] [--federation NAME] [--advertise HOST] [--port N] [--offline-root] [--json] [DIR]",
       .summary = "Makes a node: keys, a commented configuration, an empty database",
       .help = "DIR is the present directory unless said; nothing in it is overwritten.\n\n"
               "  --name NAME        what the members call the node, such as mx.a.example; by default the full name of the host\n"
               "  --federation NAME  the coalition; all its members say the same; \"hearsay\" by default\n"
               "  --advertise HOST   the host name or address where other members reach it; by default NAME\n"
-              "  --port N           reports come in at N on loopback, members connect to N+1 and N+2; by default 4440\n" },
+              "  --port N           reports come in at N on loopback, members connect to N+1 and N+2; by default 4440\n"
+              "  --offline-root     puts the root key into a file of its own, root.pem, to be moved off this machine; `hearsay rotate` asks for it\n" },
     { .name = "card", .run = cmd_card, .usage = "[--json]",
       .summary = "Prints this member's card, which another member needs to trust it",
       .help = "One line of public text: name, keys and addresses, signed. Send it by any way; compare the fingerprint by another.\n" },
+    { .name = "rotate", .run = cmd_rotate, .usage = "[--root FILE] [--keys] [--not-after TIME] [--json]",
+      .summary = "Signs a new record of this member, also with new keys; the others follow by themselves",
+      .help = "  --root FILE       the root key, when it is kept offline; by default the one in the key file, or root.pem beside it\n"
+              "  --keys            makes new operational and CURVE keys; the old ones end when the other members know the new\n"
+              "  --not-after TIME  how long it is valid, such as 90d, which is the default\n\n"
+              "A node that has the root key renews its record by itself, 45 days before its end. With the root key offline, status warns from 30 days before.\n" },
+    { .name = "leave", .run = cmd_leave, .usage = "[--root FILE] [--json]",
+      .summary = "Leaves the coalition: signs a farewell, so that what this member said fades away",
+      .help = "  --root FILE  the root key, when it is kept offline\n\n"
+              "The others take nothing new of this member; what it said decays. The node goes on for its own reporters. `hearsay rotate` comes back.\n" },
     { .name = "peer", .run = cmd_peer,
       .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--json]\nremove NAME [--purge] [--json]",
       .summary = "Says whom this node trusts: edits peers.conf and tells the node",

@@ -257,7 +257,7 @@ class Stream:
 class Node:
     """One member: a directory made by `hearsay init`, a configuration of the test's, a daemon."""
 
-    def __init__(self, lab, name, zones="", extra="", mesh=True, user=None, federation="street"):
+    def __init__(self, lab, name, zones="", extra="", mesh=True, user=None, federation="street", init=()):
         self.lab, self.name, self.user, self.federation = lab, name, user, federation
         self.dir = lab.dir / name
         self.conf = self.dir / "hearsay.conf"
@@ -266,7 +266,7 @@ class Node:
         self.publish, self.repair = lab.port(), lab.port()
         self.zones, self.extra, self.mesh = zones, extra, mesh
         self.process, self.starts = None, 0
-        done = self.hearsay("init", "--name", name, str(self.dir), conf=False)
+        done = self.hearsay("init", "--name", name, *init, str(self.dir), conf=False)
         assert done.returncode == 0, done.stderr
         self.dir.chmod(0o755)
         self.write_conf()

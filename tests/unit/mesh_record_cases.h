@@ -127,6 +127,61 @@ static void a_record_that_does_not_verify_is_blamed(void **state)
     assert_int_equal(count_actions(MESH_DO_BLAME), 1);
 }
 
+/* As if the batch came a moment after it was signed. */
+static bool is_taken(struct plan p)
+{
+    size_t f = sign(p);
+    hear(1, f);
+    bool taken = action(MESH_DO_STORE) != NULL;
+    if (taken)
+        stored(f, true);
+    return taken;
+}
+
+static void a_key_that_was_rotated_away_signs_nothing_more(void **state)
+{
+    (void)state;
+    struct person p = people[3], other = people[2];
+    skew_s = 1000;
+    assert_true(is_taken((struct plan){ .author = 3, .seq = 1, .time_s = NOW_S + 1000 }));
+    p.record.serial = (uint64_t)NOW_S + 100;
+    memcpy(p.record.operational, other.record.operational, KEY_BYTES);
+    seal(&p);
+    assert_int_equal(mesh_member_key(mesh, &p.record, (struct bytes){ p.frame, p.frame_len }), 0);
+    assert_true(is_taken((struct plan){ .author = 3, .seq = 2, .time_s = NOW_S + 100 }));
+    assert_true(is_taken((struct plan){ .author = 3, .seq = 3, .time_s = NOW_S + 100 + MESH_SKEW_S }));
+    assert_false(is_taken((struct plan){ .author = 3, .seq = 4, .time_s = NOW_S + 101 + MESH_SKEW_S }));
+    assert_null(action(MESH_DO_BLAME));
+}
+
+static void a_renewed_record_with_the_same_keys_ends_nothing(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    p.record.serial = (uint64_t)NOW_S - 86400;
+    seal(&p);
+    assert_int_equal(mesh_member_key(mesh, &p.record, (struct bytes){ p.frame, p.frame_len }), 0);
+    assert_true(is_taken((struct plan){ .author = 3, .seq = 1 }));
+}
+
+static void nothing_new_is_taken_of_who_has_left(void **state)
+{
+    (void)state;
+    struct person p = people[3];
+    p.record.serial = (uint64_t)NOW_S;
+    p.record.not_after_s = NOW_S;
+    seal(&p);
+    skew_s = 1000;
+    assert_int_equal(mesh_member_key(mesh, &p.record, (struct bytes){ p.frame, p.frame_len }), 0);
+    assert_true(is_taken((struct plan){ .author = 3, .seq = 1, .time_s = NOW_S }));
+    assert_false(is_taken((struct plan){ .author = 3, .seq = 2, .time_s = NOW_S + 1 + MESH_SKEW_S }));
+    p.record.serial++;
+    p.record.not_after_s = NOW_S + 86400;
+    seal(&p);
+    assert_int_equal(mesh_member_key(mesh, &p.record, (struct bytes){ p.frame, p.frame_len }), 0);
+    assert_true(is_taken((struct plan){ .author = 3, .seq = 3, .time_s = NOW_S + 1 + MESH_SKEW_S }));       /* it is back */
+}
+
 static void known_records_are_served_lowest_first(void **state)
 {
     (void)state;

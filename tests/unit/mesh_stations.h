@@ -37,7 +37,7 @@ struct station {
     uint8_t previous[HASH_BYTES];
     pthread_mutex_t lock;              /* guards the store handle and what follows */
     pthread_cond_t changed;
-    unsigned stored, records, settled, lists;
+    unsigned stored, records, settled, lists, keys;
 };
 
 static struct station stations[STATIONS];
@@ -100,6 +100,16 @@ static inline void on_settled(void *ctx, uint32_t above)
     (void)above;
     pthread_mutex_lock(&s->lock);
     s->settled++;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static inline void on_keys_in_use(void *ctx)
+{
+    struct station *s = ctx;
+
+    pthread_mutex_lock(&s->lock);
+    s->keys++;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }
@@ -172,7 +182,8 @@ static inline void knows(struct station *s, const struct station *other, bool li
 
 static inline void start(struct station *s)
 {
-    const struct mesh_net_handlers h = { .ctx = s, .store = on_store, .record = on_record, .introductions = on_introductions, .settled = on_settled };
+    const struct mesh_net_handlers h = { .ctx = s, .store = on_store, .record = on_record, .introductions = on_introductions,
+                                         .settled = on_settled, .keys_in_use = on_keys_in_use };
     char why[CONFIG_WHY_MAX];
 
     if (mesh_net_start(&s->config, s->id, (struct bytes){ s->frame, s->frame_len }, &h, &s->net, why) != 0)
@@ -277,6 +288,18 @@ static inline void wait_for_stored(struct station *s, unsigned n)
     pthread_mutex_unlock(&s->lock);
     if (rc != 0)
         fail_msg("%s has %u batches, want %u", s->record.name, read_count(s, &s->stored), n);
+}
+
+static inline void wait_for_key_in_use(struct station *s)
+{
+    const struct timespec moment = { .tv_nsec = 20000000 };
+
+    for (int i = 0; i < WAIT_S * 50; i++) {
+        if (read_count(s, &s->keys) > 0)
+            return;
+        nanosleep(&moment, NULL);
+    }
+    fail_msg("%s: the new key never came into use", s->record.name);
 }
 
 typedef bool (*state_test)(const struct mesh_net_state *state);

@@ -141,10 +141,39 @@ static void a_renewed_own_record_is_in_force_without_a_restart(void **state)
     wait_for_stored(b, 2);
     a->record.serial = 3;
     seal_record(a);
-    assert_int_equal(mesh_net_record(a->net, (struct bytes){ a->frame, a->frame_len }), 0);
+    assert_int_equal(mesh_net_identity(a->net, a->id, (struct bytes){ a->frame, a->frame_len }), 0);
     tell(a);
     wait_for_stored(b, 3);
     assert_int_equal(read_count(b, &b->records), 2);
+}
+
+/* The old key is known to nobody any more when it is over: neither as a client's nor as the server's. */
+static void a_new_curve_key_is_taken_over_while_all_run(void **state)
+{
+    (void)state;
+    line();
+    start(a);
+    start(b);
+    start(c);
+    wait_for_state(a, is_connected, "connected");
+    wait_for_state(c, is_connected, "connected");
+    assert_int_equal(identity_new_keys(b->id), 0);
+    memcpy(b->record.operational, identity_operational(b->id), KEY_BYTES);
+    memcpy(b->record.curve, identity_curve(b->id), KEY_BYTES);
+    b->record.serial = (uint64_t)time(NULL);
+    seal_record(b);
+    pthread_mutex_lock(&b->lock);
+    assert_int_equal(store_add_record(b->store, b->record.root, b->record.serial, (struct bytes){ b->frame, b->frame_len }), 0);
+    pthread_mutex_unlock(&b->lock);
+    assert_int_equal(mesh_net_identity(b->net, b->id, (struct bytes){ b->frame, b->frame_len }), 0);
+    wait_for_key_in_use(b);
+    wait_for_state(a, is_connected, "connected");
+    wait_for_state(c, is_connected, "connected");
+    tell(b);
+    wait_for_stored(a, 1);
+    wait_for_stored(c, 1);
+    tell(a);                           /* and over the rotated one */
+    wait_for_stored(c, 2);
 }
 
 static void a_link_works_over_ipv6(void **state)
@@ -411,6 +440,7 @@ int main(void)
         CLAIM(a_purged_member_is_fetched_anew),
         CLAIM(a_new_record_travels_and_its_batches_are_taken),
         CLAIM(a_renewed_own_record_is_in_force_without_a_restart),
+        CLAIM(a_new_curve_key_is_taken_over_while_all_run),
         CLAIM(a_link_works_over_ipv6),
         CLAIM(only_exact_topics_are_taken),
         CLAIM(a_tampered_frame_is_refused_and_blamed_on_who_sent_it),
