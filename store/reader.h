@@ -91,6 +91,18 @@ struct why {
 int reader_why(struct reader *r, const struct subject *s, int64_t now_s, struct why *out);
 void why_clear(struct why *w);
 
+/* ---- what if */
+struct supposed {
+    int zone, category;                     /* policy indices */
+    struct subject subject;
+    bool listed;                            /* true: the listing would begin, false: it would end */
+    int64_t score_milli;                    /* that it would have */
+    unsigned groups;
+};
+/* Compares what is listed with what this reader's policy asks for, which need not be the one in force: which listings its trust, thresholds and quorums would
+ * begin or end. In key order, one read transaction over all keys. The callback returns non-zero to stop, which is then returned. */
+int reader_what_if(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct supposed *s), void *ctx);
+
 /* ---- exceptions: what the operator decided by hand */
 /* Newest first: all that was ever decided, or with `holding` what is in force at now_s. The callback returns non-zero to stop, which is then returned. */
 int reader_each_exception(struct reader *r, bool holding, int64_t now_s, int (*each)(void *ctx, const struct exception *e), void *ctx);

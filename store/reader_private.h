@@ -33,6 +33,9 @@ int reader_record(struct reader *r, int64_t member, struct record *rec, uint8_t 
 /* Fills r->voices with what is said of the subject in a category of the policy. */
 int reader_voices(struct reader *r, const struct subject *s, int category);
 
+/* All that is introduced, as trust_table() takes it; the caller's to free(). Within a transaction. */
+int reader_links(struct reader *r, struct trust_link **out, size_t *n);
+
 /* Loads the exceptions in force; within a transaction. */
 int reader_exceptions_at(struct reader *r, int64_t now_s);
 /* Whether the writer has checked all listings against the exceptions in force at now_s. */

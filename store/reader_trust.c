@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/introductions.h"
@@ -47,6 +48,32 @@ static bool link_from(const struct query *q, struct trust_link *l)
     l->share_milli = (uint32_t)column_int(q, 2);
     l->expires_s = column_int(q, 3);
     return true;
+}
+
+int reader_links(struct reader *r, struct trust_link **out, size_t *n)
+{
+    size_t room = 0;
+    int rc = 0;
+    struct query q = query(&r->db, SQL_INTRODUCTION_EACH);
+    *out = NULL;
+    *n = 0;
+    while (rc == 0 && query_row(&q)) {
+        if (*n == room) {
+            room = room * 2 + 64;
+            struct trust_link *grown = realloc(*out, room * sizeof *grown);
+            rc = grown != NULL ? 0 : -ENOMEM;
+            *out = grown != NULL ? grown : *out;
+        }
+        if (rc == 0 && link_from(&q, &(*out)[*n]))
+            ++*n;
+    }
+    int ended = query_end(&q);
+    rc = rc != 0 ? rc : ended;
+    if (rc != 0) {
+        free(*out);
+        *out = NULL;
+    }
+    return rc;
 }
 
 int reader_introductions(struct reader *r, int (*each)(void *ctx, const struct trust_link *l, struct bytes record), void *ctx)

@@ -9,13 +9,14 @@
 #include "tools/home.h"
 #include "tools/peer.h"
 #include "tools/say.h"
+#include "tools/what_if.h"
 
 enum { RELOAD_TIMEOUT_MS = 20000, PURGE_TIMEOUT_MS = 600000 };
 /* One new friend alone reaches neither the default threshold nor the default quorum: a mistake in a card does no harm. */
 static const char trust_default[] = "0.5";
 
 /* A decimal from 0 to 1, as peers.conf will hold it. */
-static int check_trust(const struct call *call, const char *text)
+int check_trust(const struct call *call, const char *text)
 {
     size_t digits = strspn(text, "0123456789");
     const char *fraction = text + digits;
@@ -198,26 +199,39 @@ static int peer_add(struct call *call)
     return rc;
 }
 
+static int change_trust(const struct call *call, const struct home *h, const char *name, const char *trust)
+{
+    const struct config_peer *p = home_peer(h->config, name);
+    int rc = peers_file_trust(h->config->peers_file, p != NULL ? p->name : name, trust);
+    if (rc != 0)
+        return edit_failed(h, rc, name);
+    note_edit(call, name, trust);
+    say_text(call, "Trusts %s with %s.\n", name, trust);
+    return finish_edit(call, h, name, true);
+}
+
+static int suppose_trust(const struct call *call, const struct home *h, const char *name, const char *trust)
+{
+    struct policy *supposed = policy_copy(h->config->policy);
+    int rc = supposed != NULL ? what_if_trust(call, h, supposed, name, trust) : STATUS_NO;
+    if (rc == 0)
+        rc = what_if_show(call, h, supposed);
+    policy_destroy(&supposed);
+    return rc;
+}
+
 static int peer_trust(struct call *call)
 {
+    bool dry = false;
+    const struct arg_option options[] = { { .name = "--dry-run", .flag = &dry } };
     struct home h = { 0 };
-    int rc = args_take(call, NULL, 0, 2, 2);
+    int rc = args_take(call, options, 1, 2, 2);
     if (rc == 0)
         rc = check_trust(call, call->argv[1]);
     if (rc == 0)
         rc = home_open(call, HOME_CONFIG, &h);
-    if (rc == 0) {
-        const char *name = call->argv[0], *trust = call->argv[1];
-        const struct config_peer *p = home_peer(h.config, name);
-        int done = peers_file_trust(h.config->peers_file, p != NULL ? p->name : name, trust);
-        if (done != 0) {
-            rc = edit_failed(&h, done, name);
-        } else {
-            note_edit(call, name, trust);
-            say_text(call, "Trusts %s with %s.\n", name, trust);
-            rc = finish_edit(call, &h, name, true);
-        }
-    }
+    if (rc == 0)
+        rc = (dry ? suppose_trust : change_trust)(call, &h, call->argv[0], call->argv[1]);
     home_close(&h);
     return rc;
 }

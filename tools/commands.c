@@ -26,13 +26,14 @@ static const struct command commands[] = {
       .help = "  --root FILE  the root key, when it is kept offline\n\n"
               "The others take nothing new of this member; what it said decays. The node goes on for its own reporters. `hearsay rotate` comes back.\n" },
     { .name = "peer", .run = cmd_peer,
-      .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--json]\nremove NAME [--purge] [--json]",
+      .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--dry-run] [--json]\nremove NAME [--purge] [--json]",
       .summary = "Says whom this node trusts: edits peers.conf and tells the node",
       .help = "  add CARD         trusts the member of this card; 0.5 unless --trust says otherwise\n"
               "    --trust W      from 0 (heard, never believed) to 1 (as good as a person can be)\n"
               "    --no-link      makes no connection; its words come by way of others\n"
               "  list             names, trust, fingerprints, links\n"
               "  trust NAME W     believes it more or less\n"
+              "    --dry-run      changes nothing, and shows which listings it would begin or end, like `hearsay what-if`\n"
               "  remove NAME      trusts it no more; what it said no longer counts\n"
               "    --purge        deletes all that it said and scores anew what leaned on it\n" },
     { .name = "report", .run = cmd_report,
@@ -58,6 +59,13 @@ static const struct command commands[] = {
     { .name = "status", .run = cmd_status, .usage = "[--json]",
       .summary = "Shows how the node is: peers, rates, counts, zones, warnings",
       .help = "Exit status 0 when all is well, 1 with warnings, 3 when the node is not there.\n" },
+    { .name = "what-if", .run = cmd_what_if, .usage = "trust NAME W | threshold ZONE X | quorum ZONE N ... [--json]",
+      .summary = "Shows which listings another trust, threshold or quorum would begin or end",
+      .help = "Several changes may be named in a row; nothing is changed. Works with the node down, too.\n"
+              "  trust NAME W       believes this peer so much, from 0 to 1\n"
+              "  threshold ZONE X   lists from this score on\n"
+              "  quorum ZONE N      wants so many groups, 0 for the automatic number\n\n"
+              "Each line begins with + (would be listed) or - (would not be). Exit status 0 when something would change, 1 when nothing would.\n" },
     { .name = "delist", .run = cmd_delist,
       .usage = "SUBJECT [--for TIME] [--why TEXT] [--json]\n--lift SUBJECT [--why TEXT] [--json]\n--list [--all] [--json]",
       .summary = "Takes a subject off all lists of this node for a time, whoever says what",

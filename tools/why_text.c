@@ -1,8 +1,8 @@
-#include "tools/except.h"
 #include "tools/why_text.h"
 
 #include <string.h>
 
+#include "tools/except.h"
 #include "tools/say.h"
 
 static const char *zone_name(const struct why_answer *a, int zone)

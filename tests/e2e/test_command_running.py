@@ -339,3 +339,24 @@ def test_lifting_lists_again_and_stays_on_record(node):
 def test_delist_used_wrongly_says_so(node, args):
     done = node.hearsay("delist", *args)
     assert done.returncode == USAGE and done.stderr
+
+
+# ---- what if
+
+def test_what_if_shows_what_would_begin_and_end_and_changes_nothing(node):
+    node.hearsay("report", "black", "192.0.2.70", "malware")
+    listed(node, "192.0.2.70")
+    done = node.hearsay("what-if", "threshold", BL, "3")
+    assert done.returncode == DONE, done.stderr
+    assert any(line.split()[:3] == ["-", "192.0.2.70", BL] for line in done.stdout.splitlines())
+    assert node.hearsay("check", "192.0.2.70").stdout == "black\n"
+    rows = node.json("what-if", "threshold", BL, "3", "quorum", BL, "1")
+    assert "192.0.2.70" in [row["subject"] for row in rows["end"]] and rows["begin_n"] == 0 and rows["end_n"] == len(rows["end"])
+    same = node.hearsay("what-if", "threshold", BL, "1.0")
+    assert (same.returncode, same.stdout) == (NO, "0 would begin, 0 would end; nothing was changed\n")
+
+
+@pytest.mark.parametrize("args", [[], ["trust", "mx.z.example", "1"], ["threshold", BL, "much"], ["quorum", BL, "-1"], ["threshold", BL], ["age", BL, "1"]])
+def test_what_if_used_wrongly_says_so(node, args):
+    done = node.hearsay("what-if", *args)
+    assert done.returncode == USAGE and done.stderr

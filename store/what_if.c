@@ -1,0 +1,85 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/reader_private.h"
+
+struct supposing {
+    struct reader *r;
+    int64_t now_s;
+    int (*each)(void *ctx, const struct supposed *s);
+    void *ctx;
+};
+
+/* Introductions were reckoned with the trust in force; another trust gives others. */
+static int reckon_trust(struct reader *r, int64_t now_s)
+{
+    struct trust_link *links = NULL;
+    struct trusted *table = NULL;
+    size_t links_n = 0, table_n = 0, direct = r->policy->members_n + 1;
+    int64_t next_s;
+    int rc = reader_links(r, &links, &links_n);
+    if (rc == 0)
+        rc = trust_table(r->policy, links, links_n, direct < MEMBERS_MAX ? MEMBERS_MAX - direct : 0, now_s, &table, &table_n, &next_s);
+    if (rc == 0)
+        names_set_trusted(&r->names, r->policy, table, table_n);
+    free(links);
+    return rc;
+}
+
+static int suppose_zone(struct supposing *a, const struct supposed *key, const struct score *score, int zone, bool never)
+{
+    struct reader *r = a->r;
+    const struct policy_zone *z = &r->policy->zones[zone];
+    bool was = voices_row(&r->voices, r->names.zone_ids[zone]) != NULL;
+    bool lists = !never && score_lists(z, score, r->names.groups_n, was);
+    if (lists == was)
+        return 0;
+    struct supposed s = *key;
+    s.zone = zone;
+    s.listed = lists;
+    s.score_milli = score->micro / 1000;
+    s.groups = z->white ? score->groups_white : score->groups;
+    return a->each(a->ctx, &s);
+}
+
+static int suppose_key(struct supposing *a, const struct topic *t)
+{
+    struct reader *r = a->r;
+    struct supposed key = { .category = names_category_policy(&r->names, t->category) };
+    if (key.category < 0)
+        return 0;
+    int rc = subject_from_key(t->key, t->len, &key.subject) == 0 ? 0 : -EBADMSG;
+    if (rc == 0)
+        rc = voices_load(&r->voices, &r->db, &r->names, r->policy, t);
+    if (rc != 0)
+        return rc;
+    struct score score = voices_score(&r->voices, r->policy, key.category, a->now_s);
+    bool never = reader_never_lists(r, &key.subject);
+    for (size_t zone = 0; rc == 0 && zone < r->policy->zones_n; zone++)
+        rc = suppose_zone(a, &key, &score, (int)zone, never);
+    return rc;
+}
+
+static int suppose_all(struct supposing *a)
+{
+    int rc = reckon_trust(a->r, a->now_s);
+    if (rc == 0)
+        rc = reader_exceptions_at(a->r, a->now_s);
+    if (rc != 0)
+        return rc;
+    struct query q = query(&a->r->db, SQL_KEYS_ALL);
+    while (rc == 0 && query_row(&q)) {
+        struct bytes key = column_bytes(&q, 0);
+        struct topic t = { key.at, (uint8_t)key.len, (uint16_t)column_int(&q, 1) };
+        rc = key.len <= SUBJECT_KEY_MAX ? suppose_key(a, &t) : -EBADMSG;
+    }
+    int ended = query_end(&q);
+    return rc != 0 ? rc : ended;
+}
+
+int reader_what_if(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct supposed *s), void *ctx)
+{
+    struct supposing a = { .r = r, .now_s = now_s, .each = each, .ctx = ctx };
+    int rc = reader_begin(r);
+    return rc == 0 ? reader_end(r, suppose_all(&a)) : rc;
+}

@@ -1,0 +1,121 @@
+/* What a change of trust, threshold or quorum would begin or end. */
+#include "store_world.h"
+
+struct seen {
+    size_t begin, end;
+    char subject[SUBJECT_TEXT_MAX];
+    int64_t score_milli;
+};
+
+static int see(void *ctx, const struct supposed *s)
+{
+    struct seen *seen = ctx;
+    if (s->zone != 0)
+        return 0;
+    *(s->listed ? &seen->begin : &seen->end) += 1;
+    subject_text(&s->subject, seen->subject);
+    seen->score_milli = s->score_milli;
+    return 0;
+}
+
+static struct seen suppose(struct world *w, void (*change)(struct policy *p), int64_t now_s)
+{
+    struct seen seen = { 0 };
+    struct reader *r = world_reader(w);
+    struct policy *p = policy_copy(w->policy);
+    assert_non_null(p);
+    change(p);
+    assert_int_equal(reader_set_policy(r, p), 0);
+    assert_int_equal(reader_what_if(r, now_s, see, &seen), 0);
+    policy_destroy(&p);
+    reader_close(&r);
+    return seen;
+}
+
+static void nothing(struct policy *p) { (void)p; }
+static void distrust_the_first(struct policy *p) { p->members[0].trust_micro = 100000; }
+static void lower_threshold(struct policy *p) { p->zones[0].threshold_micro = 100000; }
+static void two_groups(struct policy *p) { p->zones[0].quorum = 3; }
+
+/* 192.0.2.7 is listed by member 1 alone; of 192.0.2.9 member 2 says too little. */
+static void two_voices(struct world *w)
+{
+    world_create(w);
+    world_hear(w, 1, 1, (struct saying){ "192.0.2.7", WORLD_SAY, 8, 0, T0 });
+    world_hear(w, 2, 1, (struct saying){ "192.0.2.9", WORLD_SAY, 3, 0, T0 });
+    assert_int_equal(world_check(w, "192.0.2.7"), VERDICT_BLACK);
+    assert_int_equal(world_check(w, "192.0.2.9"), VERDICT_UNKNOWN);
+}
+
+static void the_policy_in_force_changes_nothing(void **state)
+{
+    struct world w;
+    (void)state;
+    two_voices(&w);
+    struct seen seen = suppose(&w, nothing, T0);
+    assert_int_equal(seen.begin + seen.end, 0);
+    world_destroy(&w);
+}
+
+static void less_trust_ends_what_leans_on_it(void **state)
+{
+    struct world w;
+    (void)state;
+    two_voices(&w);
+    struct seen seen = suppose(&w, distrust_the_first, T0);
+    assert_int_equal(seen.begin, 0);
+    assert_int_equal(seen.end, 1);
+    assert_string_equal(seen.subject, "192.0.2.7");
+    assert_in_range(seen.score_milli, 90, 100);
+    world_destroy(&w);
+}
+
+static void a_lower_threshold_begins_what_was_too_weak(void **state)
+{
+    struct world w;
+    (void)state;
+    two_voices(&w);
+    struct seen seen = suppose(&w, lower_threshold, T0);
+    assert_int_equal(seen.begin, 1);
+    assert_int_equal(seen.end, 0);
+    assert_string_equal(seen.subject, "192.0.2.9");
+    world_destroy(&w);
+}
+
+static void what_is_listed_has_the_advantage_of_hysteresis(void **state)
+{
+    struct world w;
+    (void)state;
+    world_create(&w);
+    world_hear(&w, 1, 1, (struct saying){ "192.0.2.7", WORLD_SAY, 8, 0, T0 });
+    world_hear(&w, 2, 1, (struct saying){ "192.0.2.7", WORLD_SAY, 8, 0, T0 });
+    struct seen seen = suppose(&w, two_groups, T0);    /* three to begin, but two to stay */
+    assert_int_equal(seen.end, 0);
+    world_destroy(&w);
+}
+
+static void a_subject_excepted_by_hand_would_not_be_listed(void **state)
+{
+    struct world w;
+    struct exception e = { .kind = EXCEPTION_PROTECT, .time_s = T0, .who = "postmaster" };
+    (void)state;
+    two_voices(&w);
+    e.subject = world_subject("192.0.2.9");
+    assert_int_equal(store_add_exception(w.store, &e, T0), 0);
+    world_fold(&w, T0);
+    struct seen seen = suppose(&w, lower_threshold, T0);
+    assert_int_equal(seen.begin, 0);
+    world_destroy(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_policy_in_force_changes_nothing),
+        cmocka_unit_test(less_trust_ends_what_leans_on_it),
+        cmocka_unit_test(a_lower_threshold_begins_what_was_too_weak),
+        cmocka_unit_test(what_is_listed_has_the_advantage_of_hysteresis),
+        cmocka_unit_test(a_subject_excepted_by_hand_would_not_be_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,137 @@
+/* `hearsay what-if`: which listings a change of trust, threshold or quorum would begin or end, before it is made. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/args.h"
+#include "tools/say.h"
+#include "tools/what_if.h"
+
+enum { JSON_ROWS_MAX = 100000 };            /* of each kind; the numbers are exact beyond */
+
+struct shower {
+    const struct policy *policy;
+    json_t *rows[2];                        /* that would end, begin; NULL without --json */
+    uint64_t n[2];
+};
+
+static int show_one(void *ctx, const struct supposed *s)
+{
+    struct shower *to = ctx;
+    char subject[SUBJECT_TEXT_MAX], score[NUMBER_TEXT_MAX];
+    const char *zone = to->policy->zones[s->zone].name, *category = to->policy->categories[s->category].name;
+    if (zone[0] == '\0')
+        return 0;                           /* the default white zone answers `check` and is no zone of its own */
+    to->n[s->listed]++;
+    subject_text(&s->subject, subject);
+    if (to->rows[0] == NULL)
+        printf("%c %-40s %s %s %s %u\n", s->listed ? '+' : '-', subject, zone, category, thousandths_text(s->score_milli, score), s->groups);
+    else if (to->n[s->listed] <= JSON_ROWS_MAX)
+        json_array_append_new(to->rows[s->listed], json_pack("{s:s, s:s, s:s, s:I, s:I}", "subject", subject, "zone", zone, "category", category,
+                                                             "score_milli", (json_int_t)s->score_milli, "groups", (json_int_t)s->groups));
+    return ferror(stdout) ? -EIO : 0;
+}
+
+static int say_numbers(const struct call *call, struct shower *to)
+{
+    char begin[NUMBER_TEXT_MAX], end[NUMBER_TEXT_MAX];
+    if (call->json) {
+        json_object_set(call->result, "begin", to->rows[true]);
+        json_object_set(call->result, "end", to->rows[false]);
+        json_object_set_new(call->result, "begin_n", json_integer((json_int_t)to->n[true]));
+        json_object_set_new(call->result, "end_n", json_integer((json_int_t)to->n[false]));
+    } else {
+        printf("%s would begin, %s would end; nothing was changed\n", count_text(to->n[true], begin), count_text(to->n[false], end));
+    }
+    return to->n[true] + to->n[false] > 0 ? STATUS_DONE : STATUS_NO;
+}
+
+int what_if_show(const struct call *call, const struct home *h, const struct policy *supposed)
+{
+    struct shower to = { .policy = supposed, .rows = { call->json ? json_array() : NULL, call->json ? json_array() : NULL } };
+    struct reader *r = NULL;
+    int rc = home_reader(h, &r);
+    if (rc == 0) {
+        int done = reader_set_policy(r, supposed);
+        if (done == 0)
+            done = reader_what_if(r, now_unix_s(), show_one, &to);
+        if (done != 0)
+            say_error("%s: %s", h->config->database, home_database_text(done));
+        rc = done != 0 ? STATUS_NO : say_numbers(call, &to);
+    }
+    json_decref(to.rows[0]);
+    json_decref(to.rows[1]);
+    reader_close(&r);
+    return rc;
+}
+
+int what_if_trust(const struct call *call, const struct home *h, struct policy *supposed, const char *name, const char *trust)
+{
+    const struct config_peer *peer = home_peer(h->config, name);
+    int rc = check_trust(call, trust);
+    if (rc != 0)
+        return rc;
+    if (peer == NULL) {
+        say_error("there is no peer %s: see `hearsay peer list`", name);
+        return STATUS_USAGE;
+    }
+    for (size_t i = 0; i < supposed->members_n; i++)
+        if (memcmp(supposed->members[i].root, peer->record.root, KEY_BYTES) == 0)
+            supposed->members[i].trust_micro = (uint32_t)(strtod(trust, NULL) * MICRO + 0.5);
+    return 0;
+}
+
+static int suppose_threshold(const struct call *call, struct policy_zone *z, const char *text)
+{
+    char *end;
+    double threshold = strtod(text, &end);
+    if (*text < '0' || *text > '9' || *end != '\0' || threshold < 0.001 || threshold > 1000)
+        return args_wrong(call, "threshold %s: a number from 0.001 to 1000", text);
+    z->threshold_micro = (int64_t)(threshold * MICRO + 0.5);
+    return 0;
+}
+
+static int suppose_quorum(const struct call *call, struct policy_zone *z, const char *text)
+{
+    char *end;
+    unsigned long quorum = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || quorum > 1000)
+        return args_wrong(call, "quorum %s: a number from 0 to 1000", text);
+    z->quorum = (unsigned)quorum;
+    return 0;
+}
+
+/* One change: what, of whom, how much. */
+static int suppose(const struct call *call, const struct home *h, struct policy *p, char *const words[3])
+{
+    int zone, rc;
+    if (strcmp(words[0], "trust") == 0)
+        return what_if_trust(call, h, p, words[1], words[2]);
+    bool threshold = strcmp(words[0], "threshold") == 0;
+    if (!threshold && strcmp(words[0], "quorum") != 0)
+        return args_wrong(call, "%s: trust, threshold or quorum was expected", words[0]);
+    rc = home_zone(h, words[1], &zone);
+    return rc != 0 ? rc : (threshold ? suppose_threshold : suppose_quorum)(call, &p->zones[zone], words[2]);
+}
+
+int cmd_what_if(struct call *call)
+{
+    struct home h = { 0 };
+    struct policy *supposed = NULL;
+    int rc = args_take(call, NULL, 0, 3, 3 * 64);
+    if (rc == 0 && call->argc % 3 != 0)
+        rc = args_wrong(call, "three words were expected for each change");
+    if (rc == 0)
+        rc = home_open(call, HOME_CONFIG, &h);
+    if (rc == 0 && (supposed = policy_copy(h.config->policy)) == NULL) {
+        say_error("out of memory");
+        rc = STATUS_NO;
+    }
+    for (int i = 0; rc == 0 && i < call->argc; i += 3)
+        rc = suppose(call, &h, supposed, call->argv + i);
+    if (rc == 0)
+        rc = what_if_show(call, &h, supposed);
+    policy_destroy(&supposed);
+    home_close(&h);
+    return rc;
+}
