@@ -1,0 +1,497 @@
+"""A second implementation of proto/PROTOCOL.md, second half: a member that joins over CURVE, verifies, publishes and repairs.
+
+Written from that document alone, as second_words.py is. It has no thread: whoever uses it gives it turns.
+
+    with SecondMember("p.example", b"street", ports) as p:
+        link = p.add(card)              # its card is p.card
+        p.until(lambda: link.up, "connected")
+        p.publish([Word(subject_address("192.0.2.7"), b"malware", 5, 0)])
+"""
+import time
+from collections import Counter, defaultdict
+
+import zmq
+from zmq.utils import z85
+from zmq.utils.monitor import parse_monitor_message
+
+import second_words as w
+from second_words import Fault, batch_hash, pb
+
+HAVE_S, FULL_S, FETCH_S, WANT_S, PUT_OFF_MAX, FETCHES_MAX = 5, 30, 10, 5, 256, 8
+ZAP_DOMAIN = b"hearsay"
+
+
+class Link:
+    """The connection to one neighbour: what it has, what it was asked, what it was blamed for."""
+
+    def __init__(self, member, root, record):
+        self.root, self.record, self.up, self.heard_s = root, record, False, 0
+        self.sub, self.dealer = member.socket(zmq.SUB), member.socket(zmq.DEALER)
+        self.sub.sndhwm, self.sub.rcvhwm = 0, 1000
+        self.dealer.immediate = 1
+        self.monitor = self.dealer.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+        self.holds, self.fetches, self.rests, self.empty = {}, {}, {}, Counter()
+        self.told, self.have_s, self.full_s = {}, 0, 0
+        self.blamed, self.refused = Counter(), 0
+        for socket, endpoint in ((self.sub, record.publish), (self.dealer, record.repair)):
+            socket.curve_secretkey, socket.curve_publickey = member.curve_secret, member.curve_public
+            socket.curve_serverkey = z85.encode(record.curve)
+            socket.connect(endpoint)
+
+    def close(self):
+        self.dealer.disable_monitor()
+        self.monitor.close(0)
+        self.sub.close()
+        self.dealer.close()
+
+
+class SecondMember:
+    """State is that of the document: records, frames by number, registers, floors."""
+
+    def __init__(self, name, federation, ports, identity=None, serial=1, now=time.time):
+        self.who, self.name, self.federation, self.now = identity or w.Identity(), name, federation, now
+        self.publish_at, self.repair_at = (f"tcp://127.0.0.1:{port}" for port in ports)
+        self.curve_secret = z85.encode(w.raw_secret(self.who.curve_key))
+        self.curve_public = z85.encode(w.raw_public(self.who.curve_key))
+        self.records = defaultdict(dict)            # root: {serial: Record}; a member is known when it is here
+        self.log = defaultdict(lambda: defaultdict(dict))       # root: {(epoch, seq): {hash: Batch}}, live ones
+        self.seen = defaultdict(set)                # root: numbers that need not be fetched again
+        self.hashes, self.floor = set(), defaultdict(lambda: (0, 0))
+        self.registers = {}                         # (root, subject, category): (order, black, white, time)
+        self.forks, self.counts, self.put_off, self.wanted_s = set(), Counter(), [], {}
+        self.links, self.epoch, self.seq, self.previous, self.next_id = {}, 0, 0, b"", 1
+        self.refuses = set()                        # members that may not connect for the moment
+        self.context, self.poller = zmq.Context(), zmq.Poller()
+        self.zap = self.context.socket(zmq.REP)
+        self.zap.linger = 0
+        self.zap.bind("inproc://zeromq.zap.01")
+        self.xpub, self.router = self._server(zmq.XPUB, self.publish_at), self._server(zmq.ROUTER, self.repair_at)
+        for socket in (self.zap, self.xpub, self.router):
+            self.poller.register(socket, zmq.POLLIN)
+        self.new_record(serial)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def close(self):
+        for link in self.links.values():
+            link.close()
+        for socket in (self.xpub, self.router, self.zap):
+            socket.close()
+        self.context.term()
+
+    def socket(self, kind):
+        made = self.context.socket(kind)
+        made.linger = 0
+        return made
+
+    def _server(self, kind, endpoint):
+        made = self.socket(kind)
+        if kind == zmq.XPUB:
+            made.setsockopt(zmq.XPUB_MANUAL, 1)
+            made.sndhwm = 256
+        else:
+            made.router_mandatory = 1
+        made.curve_server = True
+        made.curve_secretkey = self.curve_secret
+        made.zap_domain = ZAP_DOMAIN
+        made.maxmsgsize = w.MESSAGE_MAX
+        made.bind(endpoint)
+        return made
+
+    # -- who is known
+
+    @property
+    def root(self):
+        return self.who.root
+
+    @property
+    def card(self):
+        return w.card_of(self.newest(self.root))
+
+    def newest(self, root):
+        return self.records[root][max(self.records[root])]
+
+    def new_record(self, serial, **keys):
+        """Signs a record of its own; keys: operational=..."""
+        for key, secret in keys.items():
+            setattr(self.who, f"{key}_key", secret)
+        record = w.make_record(self.who, self.name, self.publish_at, self.repair_at, serial, int(self.now()) + 90 * 86400)
+        self.records[self.root][serial] = record
+        return record
+
+    def know(self, card):
+        """Takes up a member without a link to it."""
+        record = w.open_card(card)
+        self.records[record.root].setdefault(record.serial, record)
+        for link in self.links.values():
+            if link.root != self.root:
+                link.sub.subscribe(b"B" + record.root)
+        return record.root
+
+    def add(self, card):
+        root = self.know(card)
+        link = self.links[root] = Link(self, root, self.newest(root))
+        for other in self.records:
+            if other != self.root:
+                link.sub.subscribe(b"B" + other)
+        for socket in (link.sub, link.dealer, link.monitor):
+            self.poller.register(socket, zmq.POLLIN)
+        return link
+
+    # -- turns
+
+    def until(self, true, what, seconds=15):
+        """Goes on until true() holds."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}; {dict(self.counts)}"
+            self.turn()
+
+    def run(self, seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.turn()
+
+    def turn(self, wait_s=0.02):
+        ready = dict(self.poller.poll(int(wait_s * 1000)))
+        if self.zap in ready:
+            self._answer_zap()
+        if self.xpub in ready:
+            self._subscriptions()
+        if self.router in ready:
+            self._asked()
+        for link in list(self.links.values()):
+            if link.monitor in ready:
+                self._monitored(link)
+            for parts in self._all(link.sub) if link.sub in ready else ():
+                link.heard_s = time.monotonic()
+                if len(parts) == 2:
+                    self.take(parts[1], link)
+            for parts in self._all(link.dealer) if link.dealer in ready else ():
+                link.heard_s = time.monotonic()
+                if len(parts) == 1:
+                    self._answered(link, parts[0])
+            self._tick(link)
+
+    @staticmethod
+    def _all(socket, copy=True):
+        for _ in range(256):
+            try:
+                yield socket.recv_multipart(zmq.DONTWAIT, copy=copy)
+            except zmq.Again:
+                return
+
+    def _monitored(self, link):
+        for parts in self._all(link.monitor):
+            event = parse_monitor_message(parts)["event"]
+            link.up = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            if link.up:
+                link.told, link.full_s, link.have_s = {}, 0, 0
+                link.fetches.clear()
+                link.rests.clear()
+            link.refused += event == zmq.EVENT_HANDSHAKE_FAILED_AUTH
+
+    # -- who may connect
+
+    def _answer_zap(self):
+        _, request, domain, _, _, mechanism, *key = self.zap.recv_multipart()
+        root = next((r for r in self.records if key and self.newest(r).curve == key[0] and r not in self.refuses), None)
+        good = domain == ZAP_DOMAIN and mechanism == b"CURVE" and root is not None
+        self.counts["admitted" if good else "denied"] += 1
+        self.zap.send_multipart([b"1.0", request, b"200" if good else b"400", b"OK" if good else b"not a member", root.hex().encode() if good else b"", b""])
+
+    def _subscriptions(self):
+        for parts in self._all(self.xpub):
+            wish = parts[0]
+            if len(wish) == 34 and wish[1:2] == b"B" and wish[2:] in self.records:
+                self.xpub.setsockopt(zmq.SUBSCRIBE if wish[0] == 1 else zmq.UNSUBSCRIBE, wish[1:])
+                self.counts["subscribed"] += wish[0] == 1
+
+    # -- have-vectors
+
+    def _logs(self):
+        for root, records in self.records.items():
+            epochs = {epoch for epoch, _ in self.log[root]}
+            for epoch in epochs:
+                numbers = [seq for e, seq in self.log[root] if e == epoch]
+                head = 0
+                for key in self.log[root][epoch, max(numbers)]:
+                    head ^= int.from_bytes(key[:8], "big")
+                yield (root, epoch), pb.LogHave(origin=root, epoch=epoch, floor=min(numbers), head=max(numbers), head_hash=head.to_bytes(8, "big"),
+                                                record_serial=max(records))
+            if not epochs:
+                yield (root, 0), pb.LogHave(origin=root, record_serial=max(records))
+
+    def have(self, link, full, answer_wanted):
+        """The messages for one neighbour: all logs, or what changed since the last."""
+        logs = {key: log for key, log in self._logs() if full or link.told.get(key) != log}
+        link.told.update(logs)
+        rows = sorted(logs.values(), key=lambda log: log.origin != link.root)       # its own log first
+        parts = [rows[i:i + w.LOGS_MAX] for i in range(0, len(rows), w.LOGS_MAX)] or [[]]
+        return [w.message(have=pb.Have(full=full, answer_wanted=answer_wanted and part is parts[-1], logs=part)) for part in parts]
+
+    def _tick(self, link):
+        if not link.up:
+            return
+        now = time.monotonic()
+        full = now - link.full_s >= FULL_S
+        if full or now - link.have_s >= HAVE_S:
+            link.have_s, link.full_s = now, now if full else link.full_s
+            for part in self.have(link, full, full):
+                self._send(link, part)
+        for key, (at_s, _) in list(link.fetches.items()):
+            if now - at_s > FETCH_S:
+                del link.fetches[key]
+        self._fetch(link, now)
+
+    @staticmethod
+    def _send(link, data):
+        try:
+            link.dealer.send(data, zmq.DONTWAIT)
+        except zmq.Again:
+            pass
+
+    def _heard_have(self, link, body):
+        self.counts["haves"] += 1
+        for log in body.logs:
+            if log.origin not in self.records:
+                continue
+            if log.record_serial > max(self.records[log.origin]):
+                self._want_record(link, log.origin)
+            if log.head:
+                link.holds[log.origin, log.epoch] = (log.floor, log.head, log.head_hash)
+                link.rests.pop((log.origin, log.epoch), None)
+
+    def _want_record(self, link, origin):
+        if time.monotonic() - self.wanted_s.get(origin, -WANT_S) >= WANT_S:
+            self.wanted_s[origin] = time.monotonic()
+            self._send(link, w.message(record_want=pb.RecordWant(origin=origin, serial_above=max(self.records[origin]) if self.records[origin] else 0)))
+
+    # -- fetching
+
+    def _missing(self, origin, epoch, floor, head, head_hash):
+        """The highest range of numbers that is wanted, as (from, to); None when nothing is."""
+        log, seen = self.log[origin], self.seen[origin]
+        lowest = max([floor, 1] + ([self.floor[origin][1]] if self.floor[origin][0] == epoch else []))
+        if epoch < self.floor[origin][0] or not self._epoch_is_sane(epoch):
+            return None
+        both = log.get((epoch, head), {})
+        if len(both) == 1 and head_hash != next(iter(both))[:8] and max(seq for e, seq in log if e == epoch) == head:
+            return head, head
+        top = head
+        while top >= lowest and (epoch, top) in seen:
+            top -= 1
+        if top < lowest:
+            return None
+        bottom = top
+        while bottom > lowest and top - bottom + 1 < w.FETCH_WIDTH_MAX and (epoch, bottom - 1) not in seen:
+            bottom -= 1
+        return bottom, top
+
+    def _fetch(self, link, now):
+        asked = {origin for other in self.links.values() for _, (origin, _) in other.fetches.values()}
+        for (origin, epoch), held in link.holds.items():
+            if origin in asked or len(link.fetches) >= FETCHES_MAX or link.rests.get((origin, epoch), 0) > now:
+                continue
+            span = self._missing(origin, epoch, *held)
+            if span is None:
+                continue
+            request = pb.Fetch(id=self.next_id, origin=origin, epoch=epoch, to=span[1])
+            setattr(request, "from", span[0])
+            link.fetches[self.next_id] = (now, (origin, epoch))
+            asked.add(origin)
+            self.next_id += 1
+            self.counts["fetches"] += 1
+            self._send(link, w.message(fetch=request))
+
+    def _fetched(self, link, body):
+        key = link.fetches[body.id][1] if body.id in link.fetches else None
+        if key is not None:
+            link.fetches[body.id] = (time.monotonic(), key)
+        if body.frame:
+            self.counts["fetched"] += 1
+            if self.take(body.frame, link) and key:
+                link.empty[key] = 0
+        if body.last and key is not None:
+            del link.fetches[body.id]
+            link.empty[key] += 1
+            if link.empty[key] >= 2:            # asked once more, then not for a while
+                link.rests[key] = time.monotonic() + 30
+
+    def _answered(self, link, data):
+        try:
+            kind, body = w.open_message(data)
+            w.must(kind not in ("fetch", "record_want"), "a request among the answers")
+        except Fault as fault:
+            link.blamed[fault.verdict] += 1
+            return
+        if kind == "have":
+            self._heard_have(link, body)
+        elif kind == "fetched":
+            self._fetched(link, body)
+        elif kind == "records":
+            self._take_records(link, body)
+
+    def _take_records(self, link, body):
+        for frame in body.frames:
+            try:
+                record = w.open_record(frame)
+            except Fault as fault:
+                link.blamed[fault.verdict] += 1
+                continue
+            taken = any(self.newest(root).curve == record.curve for root in self.records if root != record.root)
+            if record.root in self.records and record.serial not in self.records[record.root] and not taken:
+                self.records[record.root][record.serial] = record
+                self.counts["records"] += 1
+        waiting, self.put_off = self.put_off, []
+        for frame, from_link in waiting:
+            self.take(frame, from_link)
+
+    # -- being asked
+
+    def _asked(self):
+        for parts in self._all(self.router, copy=False):
+            if len(parts) != 2:
+                continue
+            routing, data = (part.bytes for part in parts)
+            link = self.links.get(bytes.fromhex(parts[1].get("User-Id")))       # as the ZAP handler named it
+            try:
+                kind, body = w.open_message(data)
+                w.must(kind not in ("fetched", "records"), "an answer among the requests")
+            except Fault as fault:
+                self.counts[f"asked {fault.verdict}"] += 1
+                continue
+            self.counts[f"asked {kind}"] += 1
+            if kind == "have" and link is not None:
+                self._heard_have(link, body)
+            for answer in self._answers(kind, body):
+                try:
+                    self.router.send_multipart([routing, answer], zmq.DONTWAIT)
+                except zmq.ZMQError:
+                    break
+
+    def _answers(self, kind, body):
+        if kind == "have" and body.answer_wanted:
+            return [w.message(have=pb.Have(full=True, logs=[log for _, log in self._logs()][:w.LOGS_MAX]))]
+        if kind == "fetch":
+            return self._serve(body)
+        if kind == "record_want" and body.origin in self.records:
+            newer = [r.frame for serial, r in sorted(self.records[body.origin].items()) if serial > body.serial_above]
+            return [w.message(records=pb.Records(frames=newer[:w.RECORDS_MAX]))]
+        return []
+
+    def _serve(self, body):
+        low, high = getattr(body, "from"), body.to
+        frames = [batch.frame for (epoch, seq), both in sorted(self.log[body.origin].items(), reverse=True)
+                  if epoch == body.epoch and low <= seq <= high for batch in both.values()] if body.origin in self.records else []
+        self.counts["served"] += len(frames)
+        return [w.message(fetched=pb.Fetched(id=body.id, frame=frame)) for frame in frames] + [w.message(fetched=pb.Fetched(id=body.id, last=True))]
+
+    # -- what a receiver checks, in the document's order
+
+    def _epoch_is_sane(self, epoch):
+        return epoch <= (int(self.now()) - w.EPOCH_ZERO_S) // 60 + 1440
+
+    def take(self, frame, link=None):
+        """True when the frame is new and merged."""
+        verdict = self._judge(frame, link)
+        self.counts[verdict] += 1
+        if verdict in ("malformed", "rejected") and link is not None:
+            link.blamed[verdict] += 1
+        return verdict == "merged"
+
+    def _judge(self, frame, link):
+        try:
+            body = w.name_batch(frame)                                      # 1
+        except Fault as fault:
+            return fault.verdict
+        number, key = (body.epoch, body.seq), batch_hash(frame)
+        if body.origin not in self.records:                                 # 2
+            return "unknown"
+        if key in self.hashes:                                              # 3
+            return "repeated"
+        if number < self.floor[body.origin] or body.time_s < self.now() - w.DAYS_30:
+            return "dead"
+        if not self._epoch_is_sane(body.epoch):
+            return "too far ahead"
+        record = self.records[body.origin].get(body.record_serial)          # 4
+        if record is None:
+            if link is not None and len(self.put_off) < PUT_OFF_MAX:
+                self.put_off.append((frame, link))
+                self._want_record(link, body.origin)
+            return "put off"
+        if not w.signed_by(frame, record.operational):
+            return "rejected"
+        self.seen[body.origin].add(number)
+        if body.time_s > record.not_after_s + 300:
+            return "refused"
+        try:
+            batch = w.check_batch(frame, body, self.federation)             # 5
+        except Fault as fault:
+            return fault.verdict
+        return self._merge(batch)
+
+    def _merge(self, batch):
+        both = self.log[batch.origin][batch.epoch, batch.seq]
+        if len(both) >= 2:
+            return "third of a number"
+        both[batch.hash] = batch
+        if len(both) == 2:
+            self.forks.add((batch.origin, batch.epoch, batch.seq))
+        self.hashes.add(batch.hash)
+        for word, time_s in batch.words:
+            register = (batch.origin, word.subject, word.category)
+            if register not in self.registers or self.registers[register][0] < batch.order:
+                self.registers[register] = (batch.order, word.black, word.white, time_s)
+        newest = max((b for pair in self.log[batch.origin].values() for b in pair.values()), key=lambda b: b.order)
+        if newest.floor > self.floor[batch.origin]:
+            self.floor[batch.origin] = newest.floor
+            for number in [n for n in self.log[batch.origin] if n < newest.floor]:
+                del self.log[batch.origin][number]
+            for key in [k for k, v in self.registers.items() if k[0] == batch.origin and v[0] < newest.floor]:
+                del self.registers[key]
+        self.xpub.send_multipart([b"B" + batch.origin, batch.frame])        # stored; now relayed
+        return "merged"
+
+    # -- its own words
+
+    def settle(self, seconds=3):
+        """Before anything is told: what do the neighbours know of us? Then the epoch."""
+        deadline = time.monotonic() + seconds
+
+        def done():
+            known = [link for link in self.links.values() if self.counts["haves"]]
+            return known and all(self._missing(self.root, epoch, *held) is None
+                                 for link in known for (origin, epoch), held in link.holds.items() if origin == self.root)
+        while self.links and time.monotonic() < deadline and not done():
+            self.turn()
+        known = [epoch for link in self.links.values() for origin, epoch in link.holds if origin == self.root]
+        known += [epoch for epoch, _ in self.log[self.root]] + [self.epoch]
+        self.epoch, self.seq = max(max(known) + 1, (int(self.now()) - w.EPOCH_ZERO_S) // 60), 0
+        own = [b for pair in self.log[self.root].values() for b in pair.values()]
+        self.previous = max(own, key=lambda b: b.order).hash if own else b""
+
+    def compose(self, words, **more):
+        """The next batch's frame, not yet its own."""
+        more.setdefault("time_s", int(self.now()))
+        more.setdefault("floor", min([*self.log[self.root], (self.epoch, self.seq + 1)]))
+        more.setdefault("record_serial", max(self.records[self.root]))
+        return w.make_batch(self.who, more.pop("federation", self.federation), more.pop("epoch", self.epoch), more.pop("seq", self.seq + 1), words,
+                            previous=more.pop("previous", self.previous), **more)
+
+    def publish(self, words, **more):
+        """Signs, keeps, then sends. The batch."""
+        if self.epoch == 0:
+            self.settle()
+        frame = self.compose(words, **more)
+        assert self.take(frame), f"an own batch that is no good: {dict(self.counts)}"
+        self.seq, self.previous = self.seq + 1, batch_hash(frame)
+        return frame
+
+    def send(self, frame, topic=None):
+        """To all subscribers, without a look at it: for those who mean ill."""
+        self.xpub.send_multipart([topic or b"B" + self.root, frame])
