@@ -242,14 +242,14 @@ class SecondMember:
         if full or now - link.have_s >= HAVE_S:
             link.have_s, link.full_s = now, now if full else link.full_s
             for part in self.have(link, full, full):
-                self._send(link, part)
+                self.send_to(link, part)
         for key, (at_s, _) in list(link.fetches.items()):
             if now - at_s > FETCH_S:
                 del link.fetches[key]
         self._fetch(link, now)
 
     @staticmethod
-    def _send(link, data):
+    def send_to(link, data):
         try:
             link.dealer.send(data, zmq.DONTWAIT)
         except zmq.Again:
@@ -269,7 +269,7 @@ class SecondMember:
     def _want_record(self, link, origin):
         if time.monotonic() - self.wanted_s.get(origin, -WANT_S) >= WANT_S:
             self.wanted_s[origin] = time.monotonic()
-            self._send(link, w.message(record_want=pb.RecordWant(origin=origin, serial_above=max(self.records[origin]) if self.records[origin] else 0)))
+            self.send_to(link, w.message(record_want=pb.RecordWant(origin=origin, serial_above=max(self.records[origin]) if self.records[origin] else 0)))
 
     # -- fetching
 
@@ -306,7 +306,7 @@ class SecondMember:
             asked.add(origin)
             self.next_id += 1
             self.counts["fetches"] += 1
-            self._send(link, w.message(fetch=request))
+            self.send_to(link, w.message(fetch=request))
 
     def _fetched(self, link, body):
         key = link.fetches[body.id][1] if body.id in link.fetches else None

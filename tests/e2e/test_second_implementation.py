@@ -292,23 +292,34 @@ ILL = {
 }
 
 
-@pytest.fixture(scope="module")
+FAULTS_MAX = 7           # of one villain: a few more, and its link is paused
+
+
+def new_villain(street, number):
+    v = second(street.a.lab, f"v{number}.example")
+    street.a.lab.at_end(v.close)
+    street.a.hearsay("peer", "add", v.card, "--trust", 1, check=True)
+    v.link, v.mark, v.faults = v.add(street.a.card()), 0, 0
+    v.until(lambda: v.link.up and v.counts["subscribed"] and v.counts["haves"], "connected")
+    v.settle()
+    return v
+
+
+@pytest.fixture
 def villain(street):
-    """A member with a key that A trusts, and who is up to no good."""
-    with second(street.a.lab, "v.example") as v:
-        street.a.hearsay("peer", "add", v.card, "--trust", 1, check=True)
-        link = v.add(street.a.card())
-        v.until(lambda: link.up and v.counts["subscribed"] and v.counts["haves"], "connected")
-        v.settle()
-        v.link = link
-        yield v
+    """A member with a key that A trusts, and who is up to no good. When it has done too much, another one comes in its place."""
+    villains = vars(street).setdefault("villains", [])
+    if not villains or villains[-1].faults >= FAULTS_MAX:
+        villains.append(new_villain(street, len(villains)))
+    return villains[-1]
 
 
 def after(street, v):
     """What A's `status` says of it once A has taken all that was sent so far: a good batch is the last."""
-    v.mark = getattr(v, "mark", 0) + 1
-    v.publish([bad(f"203.0.112.{v.mark}")])
-    v.until(lambda: lists(street.a, f"203.0.112.{v.mark}"), f"the good batch {v.mark}", 20)
+    v.mark += 1
+    addr = f"203.{len(street.villains)}.112.{v.mark}"
+    v.publish([bad(addr)])
+    v.until(lambda: lists(street.a, addr), f"the good batch {v.mark}", 20)
     wait_until(lambda: peer(street.a, v.name)["head"] == v.seq, "in status")
     return peer(street.a, v.name)
 
@@ -321,6 +332,7 @@ def test_a_takes_no_harm_from(street, villain, ill):
     now = after(street, villain)
     assert not lists(street.a, "192.0.2.100"), "nothing is merged"
     assert now["bad"] - before["bad"] == blamed
+    villain.faults += blamed
 
 
 def test_a_batch_that_comes_again_changes_nothing(street, villain):
@@ -360,13 +372,14 @@ MESSAGES = {
 def test_a_judges_a_message_as_the_document_says(street, villain, what):
     data, blamed = MESSAGES[what]
     before = after(street, villain)
-    villain.link.dealer.send(data)
-    villain.link.dealer.send(w.message(fetch=pb.Fetch(id=900000, origin=b"\x09" * 32, epoch=1, **{"from": 1, "to": 1})))
+    villain.send_to(villain.link, data)
+    villain.send_to(villain.link, w.message(fetch=pb.Fetch(id=900000, origin=b"\x09" * 32, epoch=1, **{"from": 1, "to": 1})))
     got, keep = [], villain._fetched
     villain._fetched = lambda link, body: got.append(body.id) if body.id == 900000 else keep(link, body)
     villain.until(lambda: got, "the question after it is answered")
     villain._fetched = keep
     assert after(street, villain)["bad"] - before["bad"] == blamed
+    villain.faults += blamed
 
 
 def test_a_serves_ranges_as_the_document_says(street, villain):
@@ -376,12 +389,25 @@ def test_a_serves_ranges_as_the_document_says(street, villain):
     try:
         for request in (pb.Fetch(id=900001, origin=street.a_root, epoch=max(e for e, _ in street.p.log[street.a_root]), **{"from": 1, "to": 64}),
                         pb.Fetch(id=900002, origin=b"\x09" * 32, epoch=1, **{"from": 1, "to": 64})):
-            v.link.dealer.send(w.message(fetch=request))
+            v.send_to(v.link, w.message(fetch=request))
         v.until(lambda: {900001, 900002} <= {i for i, _, last in got if last}, "both are answered to the end")
     finally:
         v._fetched = keep
     numbers = [w.name_batch(frame).seq for i, frame, _ in got if i == 900001 and frame]
     assert numbers and numbers == sorted(numbers, reverse=True) and not [1 for i, frame, _ in got if i == 900002 and frame]
+
+
+def test_who_goes_on_so_is_shut_out_and_nobody_else(street):
+    v = new_villain(street, 99)
+    for _ in range(12):
+        v.send(forged(v))
+    v.until(lambda: not v.link.up and "cut off" in peer(street.a, v.name)["problem"], "its connection is cut")
+    v.until(lambda: v.link.refused, "and its key refused")
+    assert not v.link.up
+    assert peer(street.b, "p.example")["bad"] == 0 and not peer(street.a)["bad"]
+    assert street.a.ask("black 192.0.2.120 malware") == "ok"
+    street.p.until(lambda: told(street.p, street.a_root, "192.0.2.120"), "the others go on")
+    assert (v.root, subject_address("192.0.2.100"), b"malware") not in street.p.registers
 
 
 def test_a_is_well_after_all_that(street):
