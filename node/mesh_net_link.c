@@ -105,7 +105,7 @@ void link_heard(struct mesh_net *n, struct net_peer *p)
     if (l->state != LINK_UP)
         return;
     l->backoff_ms = 0;
-    if (l->sub_up)
+    if (l->sub_up && !guard_is_cut(n, p))        /* what had come before the cut does not excuse it */
         p->problem[0] = '\0';
 }
 

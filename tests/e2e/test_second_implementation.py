@@ -401,7 +401,7 @@ def test_who_goes_on_so_is_shut_out_and_nobody_else(street):
     v = new_villain(street, 99)
     for _ in range(12):
         v.send(forged(v))
-    v.until(lambda: not v.link.up and "cut off" in peer(street.a, v.name)["problem"], "its connection is cut")
+    v.until(lambda: not v.link.up and "cut off" in peer(street.a, v.name)["problem"], "its connection is cut, and status says why")
     v.until(lambda: v.link.refused, "and its key refused")
     assert not v.link.up
     assert peer(street.b, "p.example")["bad"] == 0 and not peer(street.a)["bad"]
