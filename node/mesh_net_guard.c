@@ -19,15 +19,12 @@ static int64_t next_pause(const struct mesh_net *n, const struct net_peer *p)
  * so that nobody is told of it in the midst of a step. */
 void guard_pause(struct mesh_net *n, struct net_peer *p, int64_t ms, const char *text)
 {
-    char problem[MESH_TEXT_MAX];
-
     if (guard_is_cut(n, p))
         return;
     p->cut_until_ms = n->now_ms + ms;
     p->routing.len = 0;
     log_warning("mesh: %s %s: cut off for %lld s", p->given.name, text, (long long)ms / 1000);
-    snprintf(problem, sizeof problem, "cut off for a while: it %.90s", text);
-    net_problem(p, problem);
+    snprintf(p->cut_problem, sizeof p->cut_problem, "cut off for a while: it %.90s", text);
     p->link.renew = p->wanted;
     n->rebind_publish = true;
     n->rebind_repair = true;

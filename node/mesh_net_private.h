@@ -111,6 +111,7 @@ struct net_peer {
     uint64_t batches, bad;
     int64_t bad_logged_ms, record_logged_ms;
     char problem[MESH_TEXT_MAX];
+    char cut_problem[MESH_TEXT_MAX];   /* why it was last cut off */
 };
 
 enum net_input_kind { NET_STORED, NET_OWN, NET_IDENTITY, NET_PEERS, NET_TRUST, NET_INTRODUCTIONS, NET_PURGED, NET_STOP };

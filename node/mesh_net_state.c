@@ -34,7 +34,8 @@ static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct
     out->record_expires_s = p->record.not_after_s;
     out->record_serial = p->record.serial;
     out->left = record_is_farewell(&p->record);
-    memcpy(out->problem, p->problem, sizeof out->problem);
+    /* Why it is cut off is what the operator must know, whatever happens to the connection meanwhile. */
+    memcpy(out->problem, guard_is_cut(n, p) ? p->cut_problem : p->problem, sizeof out->problem);
     out->paused_until_s = cut_ms > 0 ? n->now_s + cut_ms / 1000 : 0;
     if (mesh_conduct(n->mesh, p->record.root, &conduct) == 0) {
         out->penalty = (double)conduct.penalty_milli / 1000;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <zmq.h>
 
 #include "node/log.h"
 #include "node/mesh_net.h"
@@ -304,7 +305,8 @@ static inline void wait_for_key_in_use(struct station *s)
 
 typedef bool (*state_test)(const struct mesh_net_state *state);
 
-static inline void wait_for_state(struct station *s, state_test test, const char *what)
+/* `subscriber`, if not NULL: after a handshake that failed it sends its subscriptions again only when it is called into. */
+static inline void wait_for_state_with(struct station *s, state_test test, const char *what, void *subscriber)
 {
     const struct timespec moment = { .tv_nsec = 20000000 };
 
@@ -316,9 +318,19 @@ static inline void wait_for_state(struct station *s, state_test test, const char
         free(state.peers);
         if (is)
             return;
+        if (subscriber != NULL) {
+            int events;
+            size_t size = sizeof events;
+            assert_int_equal(zmq_getsockopt(subscriber, ZMQ_EVENTS, &events, &size), 0);
+        }
         nanosleep(&moment, NULL);
     }
     fail_msg("%s: never %s", s->record.name, what);
+}
+
+static inline void wait_for_state(struct station *s, state_test test, const char *what)
+{
+    wait_for_state_with(s, test, what, NULL);
 }
 
 /* The first neighbour with a link; all zero when there is none. */

@@ -367,7 +367,7 @@ static void subscriptions_that_nobody_sends_cut_a_member_off(void **state)
         wish[1] = (uint8_t)i;
         assert_int_equal(zmq_send(sub, wish, sizeof wish, 0), sizeof wish);
     }
-    wait_for_state(b, has_cut_one, "cutting off");
+    wait_for_state_with(b, has_cut_one, "cutting off", sub);
     c_still_gets_through();
     zmq_close(sub);
     rogue_close(&rogue);
