@@ -69,15 +69,10 @@ struct config_zone {                           /* beside the policy_zone of the 
     int64_t expire_s;                          /* $TIMESTAMP: how long the file outlives its node; "1h" */
 };
 
-/* The Exim toolbox: sections grey, tarpit, bounces, spf, srs, verdict, note. `share` false: evidence of it is never told to other members. */
+/* The Exim toolbox: sections spf, srs, verdict and note; what the store must know of grey, tarpit, bounces and spf is in the policy. `share` false: evidence of it is never
+ * told to other members. */
 enum { CONFIG_SECRETS_MAX = 8, CONFIG_SECRET_MAX = 255, CONFIG_NOTES_MAX = 64, CONFIG_RESOLVER_MAX = 63 };
-struct config_grey { int64_t retry_s, window_s, white_s; bool share; };
-struct config_tarpit { int64_t keep_s; uint32_t weight_milli; bool share; };
-struct config_bounces { int64_t keep_s; bool share; };
 struct config_spf {
-    int64_t keep_s;
-    uint32_t weight_milli;
-    bool share;
     char resolver[CONFIG_RESOLVER_MAX + 1];    /* empty: those of /etc/resolv.conf */
     int64_t timeout_ms;
     unsigned workers, queue;
@@ -99,9 +94,6 @@ struct config_note {
     bool share;
 };
 struct config_tools {
-    struct config_grey grey;
-    struct config_tarpit tarpit;
-    struct config_bounces bounces;
     struct config_spf spf;
     struct config_srs srs;
     struct config_verdict verdict;

@@ -34,28 +34,32 @@ static bool share_of(cfg_t *sec, const char *section)
     return number_of(sec, section, "share") != 0;
 }
 
-static void take_grey(struct config_grey *g, cfg_t *sec)
+static void take_grey(struct policy_grey *g, cfg_t *sec)
 {
-    *g = (struct config_grey){
+    *g = (struct policy_grey){
         .retry_s = seconds_of(sec, "grey", "retry"), .window_s = seconds_of(sec, "grey", "window"), .white_s = seconds_of(sec, "grey", "white"),
         .share = share_of(sec, "grey"),
     };
 }
 
-static void take_tarpit(struct config_tarpit *t, cfg_t *sec)
+static void take_tarpit(struct policy_tarpit *t, cfg_t *sec)
 {
-    *t = (struct config_tarpit){.keep_s = seconds_of(sec, "tarpit", "keep"), .weight_milli = weight_of(sec, "tarpit"), .share = share_of(sec, "tarpit")};
+    *t = (struct policy_tarpit){.keep_s = seconds_of(sec, "tarpit", "keep"), .weight_milli = weight_of(sec, "tarpit"), .share = share_of(sec, "tarpit")};
 }
 
-static void take_bounces(struct config_bounces *b, cfg_t *sec)
+static void take_bounces(struct policy_bounces *b, cfg_t *sec)
 {
-    *b = (struct config_bounces){.keep_s = seconds_of(sec, "bounces", "keep"), .share = share_of(sec, "bounces")};
+    *b = (struct policy_bounces){.keep_s = seconds_of(sec, "bounces", "keep"), .share = share_of(sec, "bounces")};
 }
 
-static void take_spf(struct config_spf *s, cfg_t *sec)
+static void take_spf(struct policy_spf *s, cfg_t *sec)
 {
-    *s = (struct config_spf){.keep_s = seconds_of(sec, "spf", "keep"), .weight_milli = weight_of(sec, "spf"), .share = share_of(sec, "spf"),
-        .timeout_ms = number_of(sec, "spf", "timeout"), .workers = (unsigned)number_of(sec, "spf", "workers"), .queue = (unsigned)number_of(sec, "spf", "queue")};
+    *s = (struct policy_spf){.keep_s = seconds_of(sec, "spf", "keep"), .weight_milli = weight_of(sec, "spf"), .share = share_of(sec, "spf")};
+}
+
+static void take_spfcheck(struct config_spf *s, cfg_t *sec)
+{
+    *s = (struct config_spf){.timeout_ms = number_of(sec, "spf", "timeout"), .workers = (unsigned)number_of(sec, "spf", "workers"), .queue = (unsigned)number_of(sec, "spf", "queue")};
 }
 
 static void take_srs(struct config_srs *s, cfg_t *sec)
@@ -68,16 +72,17 @@ static void take_srs(struct config_srs *s, cfg_t *sec)
 
 void tool_defaults(struct config *c)
 {
-    take_grey(&c->tools.grey, NULL);
-    take_tarpit(&c->tools.tarpit, NULL);
-    take_bounces(&c->tools.bounces, NULL);
-    take_spf(&c->tools.spf, NULL);
+    take_grey(&c->policy->tools.grey, NULL);
+    take_tarpit(&c->policy->tools.tarpit, NULL);
+    take_bounces(&c->policy->tools.bounces, NULL);
+    take_spf(&c->policy->tools.spf, NULL);
+    take_spfcheck(&c->tools.spf, NULL);
     take_srs(&c->tools.srs, NULL);
 }
 
 static int read_grey(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
-    struct config_grey *g = &l->c->tools.grey;
+    struct policy_grey *g = &l->c->policy->tools.grey;
     take_grey(g, sec);
     if (g->retry_s >= g->window_s)
         return load_error(l, at->filename, at->line, "grey: retry is not shorter than window; expected a client to have time to try again");
@@ -107,7 +112,8 @@ static int read_spf(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
     struct config_spf *s = &l->c->tools.spf;
     const char *resolver = option_text(sec, "resolver");
-    take_spf(s, sec);
+    take_spf(&l->c->policy->tools.spf, sec);
+    take_spfcheck(s, sec);
     if (resolver != NULL && !is_resolver(resolver))
         return load_error(l, at->filename, at->line, "spf: resolver is \"%s\"; expected an address and a port such as \"127.0.0.1:53\" or \"[::1]:53\"", resolver);
     snprintf(s->resolver, sizeof s->resolver, "%s", resolver != NULL ? resolver : "");
@@ -159,7 +165,7 @@ static int read_note(struct config_load *l, cfg_t *at, cfg_t *sec)
 
 int tool_section_read(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
-    struct config_tools *t = &l->c->tools;
+    struct policy_tools *t = &l->c->policy->tools;
     if (strcmp(sec->name, "grey") == 0)
         return read_grey(l, at, sec);
     if (strcmp(sec->name, "srs") == 0)

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/tool_private.h"
+
 enum {
     SWEEP_ROWS = 4096,
     SLICE_MIN = 256                /* rows that a pass goes on by, however busy the fold */
@@ -242,7 +244,11 @@ int fold_sweep(struct fold *f)
     bool done = false;
     if (f->more || f->now_s < s->swept_s + FOLD_SWEEP_EVERY_S)
         return 0;
-    int rc = sweep_slice(f, &done);
+    int rc = tool_sweep(s, SWEEP_ROWS / 4, f->now_s, &f->more);
+    f->more |= s->journal_n > 0;               /* what was abandoned may be evidence */
+    if (rc != 0 || f->more)
+        return rc;
+    rc = sweep_slice(f, &done);
     if (rc == 0 && !done)
         f->more = true;
     if (rc != 0 || !done)

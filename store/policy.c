@@ -28,6 +28,12 @@ struct policy *policy_create(void)
     p->categories_n = sizeof rfc7073 / sizeof *rfc7073;
     p->ttl_s = 30 * DAY_S;
     p->hold_s = DAY_S;
+    p->tools = (struct policy_tools){
+        .grey = { .retry_s = 300, .window_s = 2 * DAY_S, .white_s = 35 * DAY_S, .share = true },
+        .tarpit = { .keep_s = 4 * 3600, .weight_milli = 1000, .share = true },
+        .bounces = { .keep_s = DAY_S },
+        .spf = { .keep_s = 600, .weight_milli = 1000, .share = true },
+    };
     return p;
 }
 

@@ -33,6 +33,18 @@ struct policy_member {
     uint32_t trust_micro;         /* 0 to 1000000; 0 is "heard, not believed" */
 };
 
+/* The Exim toolbox (store/tool.h). `share` false: what the tool learns counts here and is never told. A weight of 0: it is no evidence at all. */
+struct policy_grey { int64_t retry_s, window_s, white_s; bool share; };
+struct policy_tarpit { int64_t keep_s; uint32_t weight_milli; bool share; };
+struct policy_bounces { int64_t keep_s; bool share; };
+struct policy_spf { int64_t keep_s; uint32_t weight_milli; bool share; };
+struct policy_tools {
+    struct policy_grey grey;
+    struct policy_tarpit tarpit;
+    struct policy_bounces bounces;
+    struct policy_spf spf;
+};
+
 struct policy {
     char federation[FEDERATION_MAX_BYTES + 1];
     uint8_t self[KEY_BYTES];                  /* own root key */
@@ -45,6 +57,7 @@ struct policy {
     struct protect *protect;
     int64_t ttl_s;                            /* evidence and opinions older than this are gone; 30 days */
     int64_t hold_s;                           /* hold-down of a retraction; 24 hours */
+    struct policy_tools tools;
 };
 
 /* The five categories of RFC 7073, no zone, no member. NULL when memory is out. */

@@ -73,6 +73,23 @@ static const char *const steps[DB_SCHEMA] = {
     /* Derived: who has trust by them, as the last reckoning gave it. sponsor: the root of the group. */
     "CREATE TABLE trusted(root BLOB PRIMARY KEY, sponsor BLOB NOT NULL, introducer BLOB NOT NULL, tau_micro INTEGER NOT NULL,"
     " hops INTEGER NOT NULL, expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    /* The Exim toolbox (store/tool.h). Each row dies at expires_s. events: store/tool_window.h. Texts are bytes, as clients write them. */
+    "CREATE TABLE tool_tarpit(subject BLOB PRIMARY KEY, events BLOB NOT NULL, expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX tool_tarpit_expires ON tool_tarpit(expires_s);"
+    "CREATE TABLE tool_bounce(user BLOB PRIMARY KEY, events BLOB NOT NULL, expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX tool_bounce_expires ON tool_bounce(expires_s);"
+    /* network: /24 or /64; client: the address that was seen first. passed_s 0: not let through yet. */
+    "CREATE TABLE tool_grey(network BLOB NOT NULL, sender BLOB NOT NULL, rcpt BLOB NOT NULL, client BLOB NOT NULL,"
+    " first_s INTEGER NOT NULL, passed_s INTEGER NOT NULL, last_s INTEGER NOT NULL, expires_s INTEGER NOT NULL,"
+    " PRIMARY KEY(network, sender, rcpt)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX tool_grey_expires ON tool_grey(expires_s);"
+    /* How many triplets of a network were let through, and how many never came back. */
+    "CREATE TABLE tool_client(network BLOB PRIMARY KEY, passed INTEGER NOT NULL, abandoned INTEGER NOT NULL, last_s INTEGER NOT NULL,"
+    " expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX tool_client_expires ON tool_client(expires_s);"
+    /* Which domains passed SPF from an address. */
+    "CREATE TABLE tool_spf(subject BLOB NOT NULL, domain BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY(subject, domain)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX tool_spf_expires ON tool_spf(expires_s);"
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

@@ -153,6 +153,39 @@ const char *const sql_text[SQL_N] = {
     [SQL_TRUSTED_EACH] = "SELECT root, sponsor, introducer, tau_micro, hops, expires_s FROM trusted ORDER BY root",
     [SQL_TRUSTED_CLEAR] = "DELETE FROM trusted",
     [SQL_TRUSTED_ADD] = "INSERT INTO trusted(root, sponsor, introducer, tau_micro, hops, expires_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    /* ..._OLD: those that die first, and not after ?1. */
+    [SQL_TARPIT_GET] = "SELECT events FROM tool_tarpit WHERE subject = ?1",
+    [SQL_TARPIT_PUT] = "INSERT INTO tool_tarpit(subject, events, expires_s) VALUES(?1, ?2, ?3)"
+                       " ON CONFLICT(subject) DO UPDATE SET events = ?2, expires_s = ?3",
+    [SQL_TARPIT_DROP] = "DELETE FROM tool_tarpit WHERE subject = ?1",
+    [SQL_TARPIT_DROP_OLD] = "DELETE FROM tool_tarpit WHERE subject IN (SELECT subject FROM tool_tarpit WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
+    [SQL_TARPIT_EACH] = "SELECT subject, events, expires_s FROM tool_tarpit WHERE expires_s > ?1 ORDER BY subject",
+    [SQL_BOUNCE_GET] = "SELECT events FROM tool_bounce WHERE user = ?1",
+    [SQL_BOUNCE_PUT] = "INSERT INTO tool_bounce(user, events, expires_s) VALUES(?1, ?2, ?3)"
+                       " ON CONFLICT(user) DO UPDATE SET events = ?2, expires_s = ?3",
+    [SQL_BOUNCE_DROP] = "DELETE FROM tool_bounce WHERE user = ?1",
+    [SQL_BOUNCE_DROP_OLD] = "DELETE FROM tool_bounce WHERE user IN (SELECT user FROM tool_bounce WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
+    [SQL_BOUNCE_EACH] = "SELECT user, events, expires_s FROM tool_bounce WHERE expires_s > ?1 ORDER BY user",
+    [SQL_GREY_GET] = "SELECT first_s, passed_s, expires_s FROM tool_grey WHERE network = ?1 AND sender = ?2 AND rcpt = ?3",
+    [SQL_GREY_PUT] = "INSERT INTO tool_grey(network, sender, rcpt, client, first_s, passed_s, last_s, expires_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                     " ON CONFLICT(network, sender, rcpt) DO UPDATE SET client = ?4, first_s = ?5, passed_s = ?6, last_s = ?7, expires_s = ?8",
+    [SQL_GREY_DROP] = "DELETE FROM tool_grey WHERE network = ?1 AND sender = ?2 AND rcpt = ?3",
+    [SQL_GREY_OLD] = "SELECT network, sender, rcpt, client, passed_s FROM tool_grey WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2",
+    [SQL_GREY_DROP_NETWORK] = "DELETE FROM tool_grey WHERE network = ?1",
+    [SQL_GREY_EACH] = "SELECT network, sender, rcpt, client, first_s, passed_s, last_s, expires_s FROM tool_grey WHERE expires_s > ?1"
+                      " ORDER BY network, sender, rcpt",
+    [SQL_CLIENT_GET] = "SELECT passed, abandoned, expires_s FROM tool_client WHERE network = ?1",
+    [SQL_CLIENT_PUT] = "INSERT INTO tool_client(network, passed, abandoned, last_s, expires_s) VALUES(?1, ?2, ?3, ?4, ?5)"
+                       " ON CONFLICT(network) DO UPDATE SET passed = ?2, abandoned = ?3, last_s = ?4, expires_s = ?5",
+    [SQL_CLIENT_DROP] = "DELETE FROM tool_client WHERE network = ?1",
+    [SQL_CLIENT_DROP_OLD] = "DELETE FROM tool_client WHERE network IN (SELECT network FROM tool_client WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
+    [SQL_CLIENT_EACH] = "SELECT network, passed, abandoned, last_s, expires_s FROM tool_client WHERE expires_s > ?1 ORDER BY network",
+    [SQL_SPF_OF_SUBJECT] = "SELECT domain, expires_s FROM tool_spf WHERE subject = ?1 AND expires_s > ?2 ORDER BY expires_s LIMIT ?3",
+    [SQL_SPF_PUT] = "INSERT INTO tool_spf(subject, domain, expires_s) VALUES(?1, ?2, ?3) ON CONFLICT(subject, domain) DO UPDATE SET expires_s = ?3",
+    [SQL_SPF_DROP] = "DELETE FROM tool_spf WHERE subject = ?1 AND domain = ?2",
+    [SQL_SPF_DROP_SUBJECT] = "DELETE FROM tool_spf WHERE subject = ?1",
+    [SQL_SPF_DROP_OLD] = "DELETE FROM tool_spf WHERE (subject, domain) IN (SELECT subject, domain FROM tool_spf WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
+    [SQL_SPF_EACH] = "SELECT subject, domain, expires_s FROM tool_spf WHERE expires_s > ?1 ORDER BY subject, domain",
 
     [SQL_INTEGRITY] = "PRAGMA integrity_check(20)",
     [SQL_OPINION_GET] = "SELECT epoch, seq, hash, time_s, black, white FROM opinion"

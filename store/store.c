@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/store_private.h"
+#include "store/tool_private.h"
 
 /* Somebody else moves the WAL back into the file, by store_checkpoint(); if nobody does, the writer must, or the disk fills. */
 enum { WAL_BYTES_MAX = 256 << 20 };
@@ -16,7 +17,8 @@ enum { WAL_BYTES_MAX = 256 << 20 };
 const char *const meta_counts[COUNT_N] = {
     [COUNT_JOURNAL] = "journal_n", [COUNT_BATCHES] = "batches_n", [COUNT_BATCH_BYTES] = "batch_bytes",
     [COUNT_EVIDENCE] = "evidence_n", [COUNT_OPINIONS] = "opinions_n", [COUNT_LISTINGS] = "listings_n",
-    [COUNT_SUBJECTS] = "subjects_n", [COUNT_TOLD] = "told_n", [COUNT_LOG_WEIGHT] = "log_weight",
+    [COUNT_SUBJECTS] = "subjects_n", [COUNT_TARPIT] = "tarpit_n", [COUNT_BOUNCES] = "bounces_n", [COUNT_GREY] = "grey_n", [COUNT_CLIENTS] = "grey_clients_n",
+    [COUNT_SPF] = "spf_n", [COUNT_TOLD] = "told_n", [COUNT_LOG_WEIGHT] = "log_weight",
 };
 
 static int take_lock(const char *path, int *fd, char *why)
@@ -81,6 +83,8 @@ int store_reload(struct store *s)
         rc = meta_number(&s->db, META_PREFIXES, &s->prefixes);
     if (rc == 0 && s->policy != NULL)
         rc = names_load(&s->names, &s->db, s->policy);
+    if (rc == 0)
+        rc = tool_load_counts(s);
     s->rescan = rescan != 0;
     s->floors_raised = true;
     s->trust_stale = true;

@@ -8,6 +8,7 @@
 #include "store/names.h"
 #include "store/run.h"
 #include "store/store.h"
+#include "store/tool.h"
 #include "store/voices.h"
 
 /* Names in meta. */
@@ -31,7 +32,7 @@
 
 /* Rows of a table, kept by the writer so that nobody has to count them: META_COUNTS gives their names in meta. */
 enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_SUBJECTS,
-                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_N };
+                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_TARPIT, COUNT_BOUNCES, COUNT_GREY, COUNT_CLIENTS, COUNT_SPF, COUNT_N };
 extern const char *const meta_counts[COUNT_N];
 enum { SUBJECTS_EXACT_MAX = 20000 };        /* rows up to which subjects are counted when asked; beyond, the last pass's number is given */
 
@@ -52,6 +53,8 @@ struct store {
     size_t journal_n, batches_n;            /* not folded yet */
     int64_t counted[COUNT_N];               /* what this transaction adds */
     struct run journal, opinions;           /* what of it is read ahead */
+    int64_t tool_rows[TOOL_TABLES];         /* as they are now */
+    int64_t tool_rows_max;
     int64_t prefixes;                       /* as in meta */
     struct exceptions exceptions;           /* in force */
     bool exceptions_known;                  /* false: to be read again, and listings to be checked against them */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/store_private.h"
+#include "store/tool_private.h"
 
 /* ---- own reports */
 
@@ -12,7 +13,7 @@ static int journal_category(const struct store *s, const struct store_report *r)
     return (size_t)r->category < s->policy->categories_n ? s->names.category_ids[r->category] : -1;
 }
 
-static int add_report(struct store *s, const struct store_report *r, int64_t now_s)
+int store_put_report(struct store *s, const struct store_report *r, int64_t now_s)
 {
     int category = journal_category(s, r);
     if (category < 0 || r->subject.len == 0 || r->verb > REQUEST_RETRACT)
@@ -26,18 +27,21 @@ static int add_report(struct store *s, const struct store_report *r, int64_t now
     query_int(&q, now_s);
     query_int(&q, r->weight_milli);
     query_int(&q, r->kept);
-    return query_run(&q);
+    int rc = query_run(&q);
+    s->counted[COUNT_JOURNAL] += rc == 0;
+    s->journal_n += rc == 0;
+    return rc;
 }
 
 int store_add_reports(struct store *s, const struct store_report *reports, size_t n, int64_t now_s)
 {
+    size_t journal_n = s->journal_n;
     int rc = db_begin(&s->db);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = add_report(s, &reports[i], now_s);
-    s->counted[COUNT_JOURNAL] = (int64_t)n;
+        rc = store_put_report(s, &reports[i], now_s);
     rc = store_end(s, rc);
-    if (rc == 0)
-        s->journal_n += n;
+    if (rc != 0)
+        s->journal_n = journal_n;
     return rc;
 }
 

@@ -52,6 +52,7 @@ static void the_defaults_in_the_sample_are_the_defaults(void **state)
     assert_memory_equal(as_it_stands->zones, uncommented->zones, sizeof uncommented->zones);
     assert_memory_equal(as_it_stands->policy->zones, uncommented->policy->zones, sizeof uncommented->policy->zones);
     assert_memory_equal(&as_it_stands->tools, &uncommented->tools, sizeof uncommented->tools);
+    assert_memory_equal(&as_it_stands->policy->tools, &uncommented->policy->tools, sizeof uncommented->policy->tools);
     assert_memory_equal(as_it_stands->policy->categories, uncommented->policy->categories, sizeof uncommented->policy->categories);
     assert_string_equal(as_it_stands->database, uncommented->database);
     assert_string_equal(as_it_stands->federation, uncommented->federation);

@@ -1,0 +1,34 @@
+/* store/tool_private.h: private. What the tools share; all within a transaction of the writer. */
+#ifndef HEARSAY_STORE_TOOL_PRIVATE_H
+#define HEARSAY_STORE_TOOL_PRIVATE_H
+
+#include "store/store_private.h"
+#include "store/tool.h"
+#include "store/tool_window.h"
+
+/* A row comes or goes: keeps the counts. tool_room() takes out the row that would die first if the table is full; before a new one is put. */
+int tool_room(struct store *s, enum tool_table t);
+void tool_counted(struct store *s, enum tool_table t, int64_t rows);
+
+int tool_load_counts(struct store *s);
+
+/* So many events of this weight against the subject, into the journal. Nothing for weight 0, and for what is never listed. */
+int tool_evidence(struct store *s, const struct subject *subject, int category, uint32_t weight_milli, bool kept, uint32_t count, int64_t now_s);
+int tool_category(const struct store *s, const char *name);      /* index into the policy's; the first if there is none of that name */
+
+int tool_tarpit(struct store *s, struct tool_op *op, int64_t now_s);
+int tool_bounce(struct store *s, struct tool_op *op, int64_t now_s);
+int tool_grey(struct store *s, struct tool_op *op, int64_t now_s);
+int tool_spf(struct store *s, struct tool_op *op, int64_t now_s);
+/* What is reported of an address is said of the domains that passed SPF from it, too. */
+int tool_spf_share(struct store *s, const struct store_report *r, int64_t now_s);
+
+/* truth.c */
+int store_put_report(struct store *s, const struct store_report *r, int64_t now_s);
+
+/* Takes out rows that are past their end, up to rows_max of each table; *more: there are others. Abandoned triplets may be evidence. */
+int tool_sweep(struct store *s, size_t rows_max, int64_t now_s, bool *more);
+int tool_grey_drop_first(struct store *s);
+int tool_grey_sweep(struct store *s, size_t rows_max, int64_t now_s, bool *more);
+
+#endif

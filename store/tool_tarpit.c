@@ -1,0 +1,75 @@
+/* Offences of an address, and bounces of a user: both are events in a window. */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/tool_private.h"
+
+enum { HOUR_S = 3600 };
+
+static int load(struct store *s, enum sql get, struct bytes key, struct window *w, bool *is_new)
+{
+    struct query q = query(&s->db, get);
+    query_blob(&q, key.at, key.len);
+    *is_new = !query_row(&q);
+    w->n = 0;
+    /* Damaged, it would be so for good; it counts from now on. */
+    if (!*is_new && window_read(column_bytes(&q, 0), w) != 0)
+        w->n = 0;
+    return query_end(&q);
+}
+
+static int put(struct store *s, enum tool_table t, enum sql put_row, struct bytes key, const struct window *w, int64_t keep_s, bool is_new)
+{
+    uint8_t events[WINDOW_BYTES_MAX];
+    int rc = is_new ? tool_room(s, t) : 0;
+    if (rc != 0)
+        return rc;
+    struct query q = query(&s->db, put_row);
+    query_blob(&q, key.at, key.len);
+    query_blob(&q, events, window_write(w, events));
+    query_int(&q, w->places[w->n - 1].time_s + keep_s);
+    rc = query_run(&q);
+    if (rc == 0 && is_new)
+        tool_counted(s, t, 1);
+    return rc;
+}
+
+int tool_tarpit(struct store *s, struct tool_op *op, int64_t now_s)
+{
+    const struct policy_tarpit *p = &s->policy->tools.tarpit;
+    struct bytes key = { op->subject.key, op->subject.len };
+    struct window w;
+    bool is_new;
+    snprintf(op->answer, sizeof op->answer, "0");
+    if (op->reputation == TOOL_GOOD || store_never_lists(s, &op->subject))
+        return 0;
+    int rc = load(s, SQL_TARPIT_GET, key, &w, &is_new);
+    if (rc != 0)
+        return rc;
+    window_add(&w, 1, p->keep_s, now_s);
+    rc = put(s, TOOL_TABLE_TARPIT, SQL_TARPIT_PUT, key, &w, p->keep_s, is_new);
+    if (rc == 0)
+        rc = tool_evidence(s, &op->subject, tool_category(s, "invalid-recipients"), p->weight_milli, !p->share, 1, now_s);
+    snprintf(op->answer, sizeof op->answer, "%llu", (unsigned long long)window_count(&w, p->keep_s, now_s));
+    return rc;
+}
+
+int tool_bounce(struct store *s, struct tool_op *op, int64_t now_s)
+{
+    const struct policy_bounces *p = &s->policy->tools.bounces;
+    struct bytes key = { (const uint8_t *)op->user, strlen(op->user) };
+    struct window w;
+    bool is_new;
+    int rc = load(s, SQL_BOUNCE_GET, key, &w, &is_new);
+    if (rc != 0)
+        return rc;
+    uint64_t before = window_count(&w, HOUR_S, now_s);
+    window_add(&w, op->count, p->keep_s, now_s);
+    uint64_t after = before + op->count;
+    rc = put(s, TOOL_TABLE_BOUNCES, SQL_BOUNCE_PUT, key, &w, p->keep_s, is_new);
+    if (rc == 0 && op->domain.len > 0)
+        rc = tool_evidence(s, &op->domain, tool_category(s, "invalid-recipients"), BOUNCE_MILLI, !p->share,
+                           (uint32_t)(after / BOUNCE_STEP - before / BOUNCE_STEP), now_s);
+    snprintf(op->answer, sizeof op->answer, "ok");
+    return rc;
+}
