@@ -210,6 +210,9 @@ void commands_worked(struct daemon *d, const struct result *r)
     case STORE_WORK_REBUILD:
         control_answer(r->token, work_answer(r));
         break;
+    case STORE_WORK_CLEAR:
+        control_answer(r->token, r->rc == 0 ? json_pack("{s:b,s:I}", "ok", 1, "cleared", (json_int_t)r->n) : commands_error(strerror(-r->rc)));
+        break;
     case STORE_WORK_EXCEPTION:
         control_answer(r->token, r->rc == -EOVERFLOW ? commands_error("too many subjects are delisted or protected one by one: protect a network, or lift some") :
                                                        work_answer(r));

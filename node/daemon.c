@@ -42,16 +42,16 @@ static void put_results(struct daemon *d, const struct result *r, size_t n)
 }
 
 /* Many at a time: the main thread then wakes once for them, not for each. */
-static void on_reported(void *ctx, const struct report_ticket *tickets, size_t n, int rc)
+static void on_reported(void *ctx, const struct reported *those, size_t n, int rc)
 {
     struct result run[RESULTS_PER_PUT];
 
     while (n > 0) {
         size_t m = n < RESULTS_PER_PUT ? n : RESULTS_PER_PUT;
         for (size_t i = 0; i < m; i++)
-            run[i] = (struct result){ .kind = RESULT_REPORT, .ticket = tickets[i], .rc = rc };
+            run[i] = (struct result){ .kind = RESULT_REPORT, .ticket = those[i].ticket, .tool = those[i].tool, .rc = rc };
         put_results(ctx, run, m);
-        tickets += m;
+        those += m;
         n -= m;
     }
 }
@@ -163,7 +163,7 @@ static void on_keys_in_use(void *ctx)
 
 /* ---- what reporters ask; on the main thread */
 
-static const char *storage_error(int rc)
+const char *daemon_storage_error(int rc)
 {
     return rc == -ENOSPC ? "error: disk full, not stored" : rc == -EAGAIN ? "error: shutting down, not stored" : "error: storage failed, not stored";
 }
@@ -182,7 +182,7 @@ static int report_change(void *ctx, const struct request *rq, struct report_tick
         return -EINVAL;
     }
     if (d->stopping) {
-        snprintf(answer, REPORT_ANSWER_MAX, "%s", storage_error(-EAGAIN));
+        snprintf(answer, REPORT_ANSWER_MAX, "%s", daemon_storage_error(-EAGAIN));
         return -EINVAL;
     }
     if (d->reports_waiting >= d->config->limits.queue || store_thread_report(d->store, ticket, &r) != 0) {
@@ -285,7 +285,10 @@ static void take_results(uv_poll_t *handle, int status, int events)
     for (size_t i = 0; i < n; i++) {
         if (r[i].kind == RESULT_REPORT) {
             d->reports_waiting--;
-            report_server_answer(d->reports, r[i].ticket, r[i].rc == 0 ? "ok" : storage_error(r[i].rc));
+            if (r[i].tool != NULL)
+                tools_done(d, &r[i]);
+            else
+                report_server_answer(d->reports, r[i].ticket, r[i].rc == 0 ? "ok" : daemon_storage_error(r[i].rc));
         } else if (r[i].kind == RESULT_INTRODUCTIONS) {
             introduce_refresh(d);
         } else if (r[i].kind == RESULT_KEYS) {
@@ -490,6 +493,11 @@ static void end_loop(struct daemon *d)
     uv_loop_close(&d->loop);
 }
 
+static void drop_result(void *item)
+{
+    free(((struct result *)item)->tool);
+}
+
 /* The reverse of start_parts(), also of a start that got stuck half way. */
 static void stop_parts(struct daemon *d)
 {
@@ -506,7 +514,7 @@ static void stop_parts(struct daemon *d)
     report_server_destroy(&d->reports);
     store_thread_destroy(&d->store);
     reader_close(&d->reader);
-    mailbox_destroy(&d->results, NULL);
+    mailbox_destroy(&d->results, drop_result);
     identity_destroy(&d->identity);
     config_free(&d->next);
     config_free(&d->config);

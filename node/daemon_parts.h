@@ -64,6 +64,7 @@ struct daemon {
 struct result {
     enum { RESULT_REPORT, RESULT_WORK, RESULT_INTRODUCTIONS, RESULT_KEYS } kind;
     struct report_ticket ticket;
+    struct tool_op *tool;                /* of a RESULT_REPORT; NULL: a report. Owned */
     enum store_work work;
     void *token;
     int rc;
@@ -72,6 +73,8 @@ struct result {
 
 int64_t daemon_now_s(void);
 int64_t daemon_now_ms(void);
+/* "error: ..." for what the store thread did not store. */
+const char *daemon_storage_error(int rc);
 
 /* renew.c. Own record for this configuration: kept, or signed anew. `why`: CONFIG_WHY_MAX. */
 int daemon_make_record(struct daemon *d, const struct config *c, char *why);

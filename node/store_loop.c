@@ -113,19 +113,19 @@ static bool is_light(const struct store_thread *t, size_t n)
 
 static int make_room(struct store_thread *t, size_t n)
 {
-    struct store_report *reports;
-    struct report_ticket *tickets;
+    struct store_event *events;
+    struct reported *those;
 
     if (n <= t->turn_room)
         return 0;
-    reports = realloc(t->turn, n * sizeof *reports);
-    if (reports == NULL)
+    events = realloc(t->turn, n * sizeof *events);
+    if (events == NULL)
         return -ENOMEM;
-    t->turn = reports;
-    tickets = realloc(t->turn_tickets, n * sizeof *tickets);
-    if (tickets == NULL)
+    t->turn = events;
+    those = realloc(t->turn_those, n * sizeof *those);
+    if (those == NULL)
         return -ENOMEM;
-    t->turn_tickets = tickets;
+    t->turn_those = those;
     t->turn_room = n;
     return 0;
 }
@@ -135,11 +135,11 @@ static void answer_reports(struct store_thread *t, const struct report_input *in
     for (size_t i = 0; i < n;) {
         size_t run = n - i < t->turn_room ? n - i : t->turn_room;
         for (size_t j = 0; j < run; j++)
-            t->turn_tickets[j] = in[i + j].ticket;
+            t->turn_those[j] = (struct reported){ .ticket = in[i + j].ticket, .tool = in[i + j].event.tool };
         if (run == 0)                /* no memory for a single one */
-            t->handlers.reported(t->handlers.ctx, &in[i].ticket, run = 1, rc);
+            t->handlers.reported(t->handlers.ctx, &(struct reported){ .ticket = in[i].ticket, .tool = in[i].event.tool }, run = 1, rc);
         else
-            t->handlers.reported(t->handlers.ctx, t->turn_tickets, run, rc);
+            t->handlers.reported(t->handlers.ctx, t->turn_those, run, rc);
         i += run;
     }
 }
@@ -154,9 +154,9 @@ static bool do_reports(struct store_thread *t)
         return false;
     rc = make_room(t, n);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        t->turn[i] = in[i].report;
+        t->turn[i] = in[i].event;
     if (rc == 0)
-        rc = store_add_reports(t->store, t->turn, n, store_thread_now_s());
+        rc = store_add_events(t->store, t->turn, n, store_thread_now_s());
     note_disk(t, rc, STORE_TROUBLE_REPORTS);
     atomic_fetch_add(rc == 0 ? &t->stored : &t->failed, n);
     atomic_fetch_add(&t->commits, 1);
@@ -228,6 +228,11 @@ static void do_work(struct store_thread *t, struct other_input *in)
         t->handlers.worked(t->handlers.ctx, STORE_WORK_EXCEPTION, in->token, rc, 0);
         if (rc == -EOVERFLOW)
             return;
+        break;
+    case INPUT_CLEAR:
+        rc = store_tool_clear(t->store, (const struct tool_clearing *)(const void *)in->memory, &n);
+        free(in->memory);
+        t->handlers.worked(t->handlers.ctx, STORE_WORK_CLEAR, in->token, rc, n);
         break;
     default:
         rc = store_rebuild(t->store, store_thread_now_s());

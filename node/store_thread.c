@@ -103,6 +103,11 @@ void store_thread_stop(struct store_thread *t)
     store_close(&t->store);
 }
 
+static void drop_report(void *item)
+{
+    free(((struct report_input *)item)->event.tool);
+}
+
 static void drop_other(void *item)
 {
     struct other_input *in = item;
@@ -122,13 +127,13 @@ void store_thread_destroy(struct store_thread **t)
     if (*t == NULL)
         return;
     store_close(&(*t)->store);
-    mailbox_destroy(&(*t)->reports, NULL);
+    mailbox_destroy(&(*t)->reports, drop_report);
     mailbox_destroy(&(*t)->others, drop_other);
     if ((*t)->stop_fd >= 0)
         close((*t)->stop_fd);
     identity_destroy(&(*t)->identity);
     free((*t)->turn);
-    free((*t)->turn_tickets);
+    free((*t)->turn_those);
     free((*t)->database);
     free((*t)->nonce_path);
     free(*t);
@@ -137,7 +142,14 @@ void store_thread_destroy(struct store_thread **t)
 
 int store_thread_report(struct store_thread *t, struct report_ticket ticket, const struct store_report *r)
 {
-    struct report_input in = { .ticket = ticket, .report = *r };
+    struct report_input in = { .ticket = ticket, .event.report = *r };
+
+    return atomic_load(&t->stopping) ? -EAGAIN : mailbox_put(t->reports, &in);
+}
+
+int store_thread_tool(struct store_thread *t, struct report_ticket ticket, struct tool_op *op)
+{
+    struct report_input in = { .ticket = ticket, .event.tool = op };
 
     return atomic_load(&t->stopping) ? -EAGAIN : mailbox_put(t->reports, &in);
 }
@@ -224,6 +236,20 @@ int store_thread_purge(struct store_thread *t, const uint8_t root[KEY_BYTES], vo
 int store_thread_rebuild(struct store_thread *t, void *token)
 {
     return put_other(t, &(struct other_input){ .kind = INPUT_REBUILD, .token = token });
+}
+
+int store_thread_clear(struct store_thread *t, const struct tool_clearing *c, void *token)
+{
+    struct tool_clearing *copy = malloc(sizeof *copy);
+    struct other_input in = { .kind = INPUT_CLEAR, .token = token, .memory = (uint8_t *)copy };
+
+    if (copy == NULL)
+        return -ENOMEM;
+    *copy = *c;
+    int rc = put_other(t, &in);
+    if (rc != 0)
+        free(copy);
+    return rc;
 }
 
 int store_thread_exception(struct store_thread *t, const struct exception *e, void *token)

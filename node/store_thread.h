@@ -11,6 +11,7 @@
 #include "node/report_server.h"
 #include "proto/identity.h"
 #include "store/store.h"
+#include "store/tool.h"
 
 struct store_thread;
 
@@ -19,13 +20,19 @@ enum store_trouble { STORE_TROUBLE_REPORTS, STORE_TROUBLE_BATCHES, STORE_TROUBLE
 /* "reports are not stored, and answered with an error"; a constant. */
 const char *store_trouble_text(enum store_trouble kind);
 
-enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD, STORE_WORK_EXCEPTION };
+enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD, STORE_WORK_EXCEPTION, STORE_WORK_CLEAR };
+
+/* A report, or an operation of the toolbox, and whom to answer. */
+struct reported {
+    struct report_ticket ticket;
+    struct tool_op *tool;                    /* NULL: a report. The handler's to free() */
+};
 
 /* All are called on the store thread and must not block. */
 struct store_thread_handlers {
     void *ctx;
-    /* These reports are on disk (rc 0), or none of them was stored. */
-    void (*reported)(void *ctx, const struct report_ticket *tickets, size_t n, int rc);
+    /* These are on disk (rc 0), or none of them was stored. */
+    void (*reported)(void *ctx, const struct reported *those, size_t n, int rc);
     void (*batch_stored)(void *ctx, const struct batch_name *name, int rc, bool fresh);
     /* An own batch to publish; frame is the handler's to free(). */
     void (*own)(void *ctx, const struct batch_name *name, uint8_t *frame, size_t len);
@@ -34,7 +41,7 @@ struct store_thread_handlers {
     /* Other members have trust by introductions than before, or another part of it. */
     void (*trusted)(void *ctx);
     void (*changes)(void *ctx, const struct listing_change *changes, size_t n);
-    /* A work asked for below is done. `n`: batches forgotten by a purge. */
+    /* A work asked for below is done. `n`: batches forgotten by a purge, rows taken out of a tool's state. */
     void (*worked)(void *ctx, enum store_work work, void *token, int rc, uint64_t n);
 };
 
@@ -56,6 +63,8 @@ void store_thread_destroy(struct store_thread **t);     /* stopped before; takes
 
 /* From any thread. 0, or -EAGAIN: too much waits. */
 int store_thread_report(struct store_thread *t, struct report_ticket ticket, const struct store_report *r);
+/* The same for the toolbox; takes `op` when it returns 0. */
+int store_thread_tool(struct store_thread *t, struct report_ticket ticket, struct tool_op *op);
 /* Takes `frame` when it returns 0. */
 int store_thread_batch(struct store_thread *t, const struct store_batch *name, uint8_t *frame);
 int store_thread_record(struct store_thread *t, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
@@ -67,6 +76,7 @@ int store_thread_signer(struct store_thread *t, const struct identity *id, uint6
 /* Works; each ends with the `worked` handler. The policy is copied. */
 int store_thread_policy(struct store_thread *t, const struct policy *p, void *token);
 int store_thread_purge(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token);
+int store_thread_clear(struct store_thread *t, const struct tool_clearing *c, void *token);     /* copied */
 int store_thread_rebuild(struct store_thread *t, void *token);
 int store_thread_exception(struct store_thread *t, const struct exception *e, void *token);     /* copied */
 

@@ -9,17 +9,17 @@
 #include "node/mailbox.h"
 #include "node/store_thread.h"
 
-enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_INTRODUCTIONS, INPUT_SETTLED, INPUT_SIGNER, INPUT_WAKE, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION };
+enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_INTRODUCTIONS, INPUT_SETTLED, INPUT_SIGNER, INPUT_WAKE, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION, INPUT_CLEAR };
 
 struct report_input {
     struct report_ticket ticket;
-    struct store_report report;
+    struct store_event event;
 };
 
 struct other_input {
     enum input_kind kind;
     void *token;
-    uint8_t *memory;                 /* frame, or a struct policy or exception; owned */
+    uint8_t *memory;                 /* frame, or a struct policy, exception or tool_clearing; owned */
     size_t len;
     struct store_batch batch;
     uint8_t root[KEY_BYTES];
@@ -35,8 +35,8 @@ struct store_thread {
     struct mailbox *reports, *others;
     struct other_input *pending;     /* taken from `others` and not done yet */
     size_t pending_n, pending_at;
-    struct store_report *turn;       /* the reports of one turn, and whom to answer */
-    struct report_ticket *turn_tickets;
+    struct store_event *turn;        /* the reports of one turn, and whom to answer */
+    struct reported *turn_those;
     size_t turn_room;
     bool settled, fold_more, tell_more;
     size_t fold_rows;                /* of a slice while reports keep coming */

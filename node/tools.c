@@ -7,18 +7,18 @@
 
 /* One row a verb. */
 static tool_handler *const handlers[TOOL_VERBS] = {
-    [TOOL_TARPIT] = NULL,
-    [TOOL_COUNT] = NULL,
-    [TOOL_GREY] = NULL,
-    [TOOL_BOUNCE] = NULL,
-    [TOOL_BOUNCES] = NULL,
-    [TOOL_SPF] = NULL,
+    [TOOL_TARPIT] = tools_tarpit,
+    [TOOL_COUNT] = tools_count,
+    [TOOL_GREY] = tools_grey,
+    [TOOL_BOUNCE] = tools_bounce,
+    [TOOL_BOUNCES] = tools_bounces,
+    [TOOL_SPF] = tools_spf,
     [TOOL_SPFCHECK] = tools_spfcheck,
     [TOOL_SRS_FORWARD] = tools_srs_forward,
     [TOOL_SRS_REVERSE] = tools_srs_reverse,
     [TOOL_VERDICT] = NULL,
     [TOOL_VERDICT_TAG] = NULL,
-    [TOOL_NOTE] = NULL,
+    [TOOL_NOTE] = tools_note,
 };
 
 int tools_failed(enum tool_verb verb, const char *reason, char answer[REPORT_ANSWER_MAX])

@@ -18,6 +18,10 @@ typedef int tool_handler(struct daemon *d, const struct tool_request *rq, struct
 /* The report server's `tool` handler; ctx is the daemon. */
 int tools_request(void *ctx, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX]);
 
+struct result;
+/* What the store thread did for a tool: answers it. */
+void tools_done(struct daemon *d, const struct result *r);
+
 /* Writes the answer that lets mail through, or with none such "error: REASON", and returns REPORT_ANSWERED. */
 int tools_failed(enum tool_verb verb, const char *reason, char answer[REPORT_ANSWER_MAX]);
 

@@ -1,0 +1,161 @@
+/* Tools whose state is in the store: an operation is made ready here, with what the reader knows of the client, and done by the store thread. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/daemon_parts.h"
+#include "node/log.h"
+#include "node/tools_parts.h"
+#include "store/reader_tools.h"
+#include "store/tool_fold.h"
+
+static int say(char answer[REPORT_ANSWER_MAX], const char *text)
+{
+    snprintf(answer, REPORT_ANSWER_MAX, "%s", text);
+    return REPORT_ANSWERED;
+}
+
+/* What daemon_storage_error() says, without the "error: " that tools_failed() puts in front. */
+static int storage_failed(enum tool_verb verb, int rc, char answer[REPORT_ANSWER_MAX])
+{
+    return tools_failed(verb, daemon_storage_error(rc) + strlen("error: "), answer);
+}
+
+static int database_failed(enum tool_verb verb, int rc, char answer[REPORT_ANSWER_MAX])
+{
+    char reason[128];
+
+    snprintf(reason, sizeof reason, "the database cannot be read: %s", strerror(-rc));
+    return tools_failed(verb, reason, answer);
+}
+
+static int hand_over(struct daemon *d, enum tool_verb verb, struct report_ticket ticket, const struct tool_op *from, char answer[REPORT_ANSWER_MAX])
+{
+    struct tool_op *op;
+
+    if (d->stopping)
+        return storage_failed(verb, -EAGAIN, answer);
+    op = tool_op_create(from);
+    if (op == NULL)
+        return storage_failed(verb, -ENOMEM, answer);
+    if (d->reports_waiting >= d->config->limits.queue || store_thread_tool(d->store, ticket, op) != 0) {
+        free(op);
+        d->reports_paused = true;
+        return -EAGAIN;
+    }
+    d->reports_waiting++;
+    return 0;
+}
+
+void tools_done(struct daemon *d, const struct result *r)
+{
+    char answer[REPORT_ANSWER_MAX];
+
+    if (r->rc != 0)
+        storage_failed(r->tool->verb, r->rc, answer);
+    report_server_answer(d->reports, r->ticket, r->rc == 0 ? tool_op_answer(r->tool) : answer);
+    free(r->tool);
+}
+
+/* ---- each verb */
+
+int tools_tarpit(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    struct tool_op op = { .verb = TOOL_TARPIT, .subject = rq->subject };
+    int rc = reader_reputation(d->reader, &rq->subject, &op.reputation);
+
+    if (rc != 0)
+        return database_failed(rq->verb, rc, answer);
+    if (op.reputation == TOOL_GOOD)
+        return say(answer, "0");
+    return hand_over(d, rq->verb, ticket, &op, answer);
+}
+
+int tools_count(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    uint64_t n = 0;
+    int rc = reader_tarpit_count(d->reader, &rq->subject, daemon_now_s(), &n);
+
+    (void)ticket;
+    if (rc != 0)
+        return database_failed(rq->verb, rc, answer);
+    snprintf(answer, REPORT_ANSWER_MAX, "%llu", (unsigned long long)n);
+    return REPORT_ANSWERED;
+}
+
+int tools_grey(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    char sender[TOOL_FOLDED_MAX], rcpt[TOOL_FOLDED_MAX];
+    struct tool_op op = { .verb = TOOL_GREY, .subject = rq->subject, .sender = fold_sender(rq->sender, sender), .rcpt = fold_address(rq->rcpt, rcpt) };
+    int rc = reader_reputation(d->reader, &rq->subject, &op.reputation);
+
+    if (rc != 0)
+        return database_failed(rq->verb, rc, answer);
+    if (op.reputation == TOOL_GOOD)
+        return say(answer, "false");
+    fold_client(&rq->client, &op.network);
+    return hand_over(d, rq->verb, ticket, &op, answer);
+}
+
+int tools_bounce(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    char user[TOOL_FOLDED_MAX];
+    struct tool_op op = { .verb = TOOL_BOUNCE, .count = rq->count, .user = fold_address(rq->user, user) };
+
+    if (strchr(rq->user, '@') == NULL || !fold_domain(rq->user, &op.domain))
+        op.domain.len = 0;
+    return hand_over(d, rq->verb, ticket, &op, answer);
+}
+
+int tools_bounces(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    char user[TOOL_FOLDED_MAX];
+    uint64_t hour = 0, day = 0;
+    int rc = reader_bounces(d->reader, fold_address(rq->user, user), daemon_now_s(), &hour, &day);
+
+    (void)ticket;
+    if (rc != 0)
+        return database_failed(rq->verb, rc, answer);
+    snprintf(answer, REPORT_ANSWER_MAX, "%llu:%llu", (unsigned long long)hour, (unsigned long long)day);
+    return REPORT_ANSWERED;
+}
+
+int tools_spf(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    const struct policy *p = d->config->policy;
+    struct tool_op op = { .verb = TOOL_SPF, .subject = rq->subject, .spf = rq->spf };
+    bool teaches = rq->spf == SPF_FAIL ? p->tools.spf.weight_milli > 0 : rq->spf == SPF_PASS && p->tools.spf.keep_s > 0 && fold_domain(rq->domain, &op.domain);
+
+    if (!teaches || protect_covers(p->protect, &rq->subject))
+        return say(answer, "ok");
+    return hand_over(d, rq->verb, ticket, &op, answer);
+}
+
+static const struct config_note *find_note(const struct config *c, const char *kind)
+{
+    for (size_t i = 0; i < c->tools.notes_n; i++)
+        if (strcmp(c->tools.notes[i].kind, kind) == 0)
+            return &c->tools.notes[i];
+    return NULL;
+}
+
+int tools_note(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
+{
+    const struct config_note *n = find_note(d->config, rq->kind);
+    char client[NETWORK_TEXT_MAX], reason[CATEGORY_MAX_BYTES + 64];
+
+    if (n == NULL) {
+        snprintf(reason, sizeof reason, "unknown kind \"%s\"; the configuration has no note section for it", rq->kind);
+        return tools_failed(rq->verb, reason, answer);
+    }
+    if (protect_covers(d->config->policy->protect, &rq->subject))
+        return tools_failed(rq->verb, "protected", answer);
+    const struct tool_op op = {
+        .verb = TOOL_NOTE, .subject = rq->subject, .category = n->category_index, .weight_milli = n->weight_milli, .kept = !n->share, .say = "ok",
+    };
+    int rc = n->weight_milli == 0 ? say(answer, "ok") : hand_over(d, rq->verb, ticket, &op, answer);
+    if (rc != -EAGAIN)               /* then it comes again */
+        log_info("note: %s from %s%s%s", n->kind, network_text(&rq->client, client), rq->note != NULL ? ": " : "", rq->note != NULL ? rq->note : "");
+    return rc;
+}
