@@ -85,7 +85,7 @@ struct config_srs {
     uint32_t weight_milli;
     bool share;
 };
-struct config_verdict { char profiles[CONFIG_PATH_MAX], rules[CONFIG_PATH_MAX]; };   /* empty: not said */
+struct config_verdict { char profiles[CONFIG_PATH_MAX], rules[CONFIG_PATH_MAX]; bool table; };   /* empty: not said. table: profiles is a SQLite file */
 struct config_note {
     char kind[CATEGORY_MAX_BYTES + 1];
     char category[CATEGORY_MAX_BYTES + 1];     /* as the file says it; empty: not said */

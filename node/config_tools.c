@@ -142,7 +142,16 @@ static int take_file(struct config_load *l, cfg_t *at, cfg_t *sec, const char *n
 static int read_verdict(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
     struct config_verdict *v = &l->c->tools.verdict;
-    int rc = take_file(l, at, sec, "profiles", v->profiles);
+    static const char sqlite[] = "sqlite:";
+    const char *profiles = option_is_set(sec, "profiles") ? option_text(sec, "profiles") : "";
+    int rc = 0;
+    v->table = strncmp(profiles, sqlite, strlen(sqlite)) == 0;
+    if (v->table)
+        profiles += strlen(sqlite);
+    if (v->table && profiles[0] == '\0')
+        return load_error(l, at->filename, at->line, "verdict: profiles is \"sqlite:\"; expected a file behind it");
+    if (profiles[0] != '\0' && config_path(l->c, profiles, v->profiles) != 0)
+        rc = load_error(l, at->filename, at->line, "verdict: the path of profiles is too long");
     return rc == 0 ? take_file(l, at, sec, "rules", v->rules) : rc;
 }
 

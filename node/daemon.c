@@ -469,6 +469,8 @@ static int start_parts(struct daemon *d, char *why)
     if (rc == 0)
         rc = tools_spf_start(d);
     if (rc == 0)
+        rc = tools_verdict_start(d, why);
+    if (rc == 0)
         rc = report_server_start(&d->loop, d->config, &h, &d->reports, why);
     if (rc == 0)
         rc = control_start(&d->loop, d->config->control, commands_handle, d, &d->control, why);
@@ -511,11 +513,13 @@ static void stop_parts(struct daemon *d)
     if (d->loop_made)
         end_loop(d);
     spf_pool_destroy(&d->spf);
+    verdict_files_close(&d->verdicts);
     report_server_destroy(&d->reports);
     store_thread_destroy(&d->store);
     reader_close(&d->reader);
     mailbox_destroy(&d->results, drop_result);
     identity_destroy(&d->identity);
+    verdict_rules_destroy(&d->next_rules);
     config_free(&d->next);
     config_free(&d->config);
 }

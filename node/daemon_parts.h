@@ -12,6 +12,7 @@
 #include "node/report_server.h"
 #include "node/spf_pool.h"
 #include "node/store_thread.h"
+#include "node/verdict_files.h"
 #include "node/zone_thread.h"
 #include "proto/identity.h"
 #include "proto/record.h"
@@ -25,6 +26,7 @@ struct daemon {
     struct config *config;
     bool reload_again;                   /* a SIGHUP came while a reload was under way */
     struct config *next;                 /* while a reload is under way: not in force yet; read by the store thread's handler */
+    struct verdict_rules *next_rules;    /* of `next` */
     struct identity *identity;
     struct record record;                /* this member's own */
     uint8_t record_frame[RECORD_FRAME_MAX];
@@ -46,6 +48,7 @@ struct daemon {
     _Atomic(uint64_t) settled_above;     /* one more than what the mesh said when it had settled; 0: nothing to pass on */
     struct report_server *reports;
     struct spf_pool *spf;                /* for spfcheck */
+    struct verdict_files *verdicts;      /* rules and profiles */
     struct control *control;
     struct reader *reader;               /* for check, score, info, status */
 

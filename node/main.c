@@ -11,6 +11,7 @@
 #include "node/config.h"
 #include "node/daemon.h"
 #include "node/log.h"
+#include "node/verdict_files.h"
 #include "proto/identity.h"
 #include "store/db.h"
 
@@ -129,16 +130,28 @@ static void warn_of_zone(const char *file)
         fprintf(stderr, "hearsayd: warning: %s cannot be written: %s: %s\n", file, dir, strerror(errno));
 }
 
+static int check_rules(const struct config *c)
+{
+    char why[CONFIG_WHY_MAX] = "", warning[CONFIG_WHY_MAX] = "";
+    int rc = verdict_files_check(c, why, warning);
+
+    if (rc != 0)
+        fprintf(stderr, "hearsayd: %s\n", why);
+    if (warning[0] != '\0')
+        fprintf(stderr, "hearsayd: warning: %s\n", warning);
+    return rc;
+}
+
 /* 0 or an exit status. The lengths of socket paths were checked with the configuration. */
 static int check(const struct config *c)
 {
-    int wrong_identity = check_identity(c), wrong_database = check_database(c);      /* both are said */
+    int wrong_identity = check_identity(c), wrong_database = check_database(c), wrong_rules = check_rules(c);      /* all are said */
 
     for (size_t i = 0; i < c->policy->zones_n; i++) {
         if (c->policy->zones[i].name[0] != '\0')
             warn_of_zone(c->zones[i].file);
     }
-    return wrong_identity != 0 || wrong_database != 0 ? EXIT_BAD_CONFIG : 0;
+    return wrong_identity != 0 || wrong_database != 0 || wrong_rules != 0 ? EXIT_BAD_CONFIG : 0;
 }
 
 static int test_and_say(const char *path, const struct config *c)

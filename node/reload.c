@@ -14,6 +14,7 @@ static void refuse(struct daemon *d, struct control_request *rq, const char *why
 {
     log_error("reload: %s; the configuration before stays in force", why);
     config_free(&d->next);
+    verdict_rules_destroy(&d->next_rules);
     if (rq != NULL)
         control_answer(rq, commands_error(why));
 }
@@ -40,6 +41,11 @@ void reload_begin(struct daemon *d, struct control_request *rq)
     }
     log_info("reload: reading %s", d->config->file);
     rc = config_load(d->config->file, &d->next, why);
+    if (rc != 0) {
+        refuse(d, rq, why);
+        return;
+    }
+    rc = verdict_rules_load(d->next, &d->next_rules, why);
     if (rc != 0) {
         refuse(d, rq, why);
         return;
@@ -85,6 +91,8 @@ static void put_in_force(struct daemon *d, struct control_request *rq, int rc)
     d->next = NULL;
     log_set_level(d->config->log_level);
     tools_spf_reload(d);
+    verdict_files_reload(d->verdicts, d->config, d->next_rules);
+    d->next_rules = NULL;
     introduce_refresh(d);
     if (rc != 0) {
         log_error("reload: not all of it is in force: %s", why[0] != '\0' ? why : strerror(-rc));

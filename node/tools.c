@@ -16,8 +16,8 @@ static tool_handler *const handlers[TOOL_VERBS] = {
     [TOOL_SPFCHECK] = tools_spfcheck,
     [TOOL_SRS_FORWARD] = tools_srs_forward,
     [TOOL_SRS_REVERSE] = tools_srs_reverse,
-    [TOOL_VERDICT] = NULL,
-    [TOOL_VERDICT_TAG] = NULL,
+    [TOOL_VERDICT] = tools_verdict,
+    [TOOL_VERDICT_TAG] = tools_verdict,
     [TOOL_NOTE] = tools_note,
 };
 

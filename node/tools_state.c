@@ -30,7 +30,7 @@ static int database_failed(enum tool_verb verb, int rc, char answer[REPORT_ANSWE
     return tools_failed(verb, reason, answer);
 }
 
-static int hand_over(struct daemon *d, enum tool_verb verb, struct report_ticket ticket, const struct tool_op *from, char answer[REPORT_ANSWER_MAX])
+int tools_hand_over(struct daemon *d, enum tool_verb verb, struct report_ticket ticket, const struct tool_op *from, char answer[REPORT_ANSWER_MAX])
 {
     struct tool_op *op;
 
@@ -48,13 +48,23 @@ static int hand_over(struct daemon *d, enum tool_verb verb, struct report_ticket
     return 0;
 }
 
+static void tools_answer(const struct tool_op *op, char answer[REPORT_ANSWER_MAX])
+{
+    if (op->verdict != NULL)
+        tools_verdict_text(op->verb, op->verdict_key, op->verdict, op->verdict_time_s, answer);
+    else
+        say(answer, tool_op_answer(op));
+}
+
 void tools_done(struct daemon *d, const struct result *r)
 {
     char answer[REPORT_ANSWER_MAX];
 
     if (r->rc != 0)
         storage_failed(r->tool->verb, r->rc, answer);
-    report_server_answer(d->reports, r->ticket, r->rc == 0 ? tool_op_answer(r->tool) : answer);
+    else
+        tools_answer(r->tool, answer);
+    report_server_answer(d->reports, r->ticket, answer);
     free(r->tool);
 }
 
@@ -69,7 +79,7 @@ int tools_tarpit(struct daemon *d, const struct tool_request *rq, struct report_
         return database_failed(rq->verb, rc, answer);
     if (op.reputation == TOOL_GOOD)
         return say(answer, "0");
-    return hand_over(d, rq->verb, ticket, &op, answer);
+    return tools_hand_over(d, rq->verb, ticket, &op, answer);
 }
 
 int tools_count(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
@@ -95,7 +105,7 @@ int tools_grey(struct daemon *d, const struct tool_request *rq, struct report_ti
     if (op.reputation == TOOL_GOOD)
         return say(answer, "false");
     fold_client(&rq->client, &op.network);
-    return hand_over(d, rq->verb, ticket, &op, answer);
+    return tools_hand_over(d, rq->verb, ticket, &op, answer);
 }
 
 int tools_bounce(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
@@ -105,7 +115,7 @@ int tools_bounce(struct daemon *d, const struct tool_request *rq, struct report_
 
     if (strchr(rq->user, '@') == NULL || !fold_domain(rq->user, &op.domain))
         op.domain.len = 0;
-    return hand_over(d, rq->verb, ticket, &op, answer);
+    return tools_hand_over(d, rq->verb, ticket, &op, answer);
 }
 
 int tools_bounces(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
@@ -129,7 +139,7 @@ int tools_spf(struct daemon *d, const struct tool_request *rq, struct report_tic
 
     if (!teaches || protect_covers(p->protect, &rq->subject))
         return say(answer, "ok");
-    return hand_over(d, rq->verb, ticket, &op, answer);
+    return tools_hand_over(d, rq->verb, ticket, &op, answer);
 }
 
 static const struct config_note *find_note(const struct config *c, const char *kind)
@@ -154,7 +164,7 @@ int tools_note(struct daemon *d, const struct tool_request *rq, struct report_ti
     const struct tool_op op = {
         .verb = TOOL_NOTE, .subject = rq->subject, .category = n->category_index, .weight_milli = n->weight_milli, .kept = !n->share, .say = "ok",
     };
-    int rc = n->weight_milli == 0 ? say(answer, "ok") : hand_over(d, rq->verb, ticket, &op, answer);
+    int rc = n->weight_milli == 0 ? say(answer, "ok") : tools_hand_over(d, rq->verb, ticket, &op, answer);
     if (rc != -EAGAIN)               /* then it comes again */
         log_info("note: %s from %s%s%s", n->kind, network_text(&rq->client, client), rq->note != NULL ? ": " : "", rq->note != NULL ? rq->note : "");
     return rc;

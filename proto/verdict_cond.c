@@ -36,6 +36,7 @@ struct cond {
     struct value values[COND_NODES_MAX];
     int values_n;
     unsigned needs;
+    uint64_t categories;
     char text[2 * COND_TEXT_MAX];
     size_t text_len;
 };
@@ -304,6 +305,7 @@ static int read_category(struct parsing *p, struct node *n)
     if (bit == 0)
         return expected(p, words_of(OP_CATEGORY));
     n->category = __builtin_ctzll(bit);
+    p->c->categories |= bit;
     advance(p);
     return take(p, ")") ? 0 : expected(p, "a closing bracket");
 }
@@ -410,6 +412,11 @@ void cond_destroy(struct cond **c)
 unsigned cond_needs(const struct cond *c)
 {
     return c->needs;
+}
+
+uint64_t cond_categories(const struct cond *c)
+{
+    return c->categories;
 }
 
 /* ---- what it says of a message */

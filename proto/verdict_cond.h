@@ -59,6 +59,7 @@ int cond_parse(const char *text, size_t len, cond_category *category, void *ctx,
 void cond_destroy(struct cond **c);              /* takes NULL */
 
 unsigned cond_needs(const struct cond *c);       /* bits of cond_need */
+uint64_t cond_categories(const struct cond *c);  /* bits: of these category_milli is asked for */
 /* True if it is certain. */
 bool cond_holds(const struct cond *c, const struct cond_facts *f);
 

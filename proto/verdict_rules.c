@@ -24,6 +24,7 @@ struct verdict_rules {
     char profiles[RULE_PROFILES_MAX][PROFILE_NAME_MAX + 1];
     size_t profiles_n;
     unsigned needs;
+    uint64_t categories;
 };
 
 static const char *const actions[] = { [VERDICT_DELIVER] = "deliver", [VERDICT_ALTERNATE] = "alternate", [VERDICT_DROP] = "drop" };
@@ -352,8 +353,10 @@ int verdict_rules_parse(const char *text, size_t len, cond_category *category, v
         return rc;
     }
     qsort(r->rules, r->rules_n, sizeof *r->rules, by_number);
-    for (size_t i = 0; i < r->rules_n; i++)
+    for (size_t i = 0; i < r->rules_n; i++) {
         r->needs |= r->rules[i].when != NULL ? cond_needs(r->rules[i].when) : 0;
+        r->categories |= r->rules[i].when != NULL ? cond_categories(r->rules[i].when) : 0;
+    }
     *out = r;
     return 0;
 }
@@ -375,6 +378,11 @@ size_t verdict_rules_count(const struct verdict_rules *r)
 unsigned verdict_rules_needs(const struct verdict_rules *r)
 {
     return r->needs;
+}
+
+uint64_t verdict_rules_categories(const struct verdict_rules *r)
+{
+    return r->categories;
 }
 
 /* ---- the verdict */

@@ -41,6 +41,7 @@ void verdict_rules_destroy(struct verdict_rules **r);    /* takes NULL */
 
 size_t verdict_rules_count(const struct verdict_rules *r);
 unsigned verdict_rules_needs(const struct verdict_rules *r);       /* bits of cond_need, of all rules */
+uint64_t verdict_rules_categories(const struct verdict_rules *r);  /* as cond_categories() */
 
 /* ACTION;RULE,RULE;LOCATION for a recipient of this profile. A name that no rule knows still has the rules without `profiles`. Returns out. */
 char *verdict_judge(const struct verdict_rules *r, const char *profile, const struct cond_facts *f, char out[VERDICT_TEXT_MAX]);

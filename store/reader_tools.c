@@ -5,6 +5,7 @@
 
 #include "store/own.h"
 #include "store/reader_private.h"
+#include "store/tool_private.h"
 #include "store/tool_window.h"
 
 enum { HOUR_S = 3600, DAY_S = 86400 };
@@ -72,6 +73,37 @@ int reader_bounces(struct reader *r, const char *user, int64_t now_s, uint64_t *
         *hour = window_count(&w, HOUR_S, now_s);
         *day = window_count(&w, day_span(r), now_s);
     }
+    return rc;
+}
+
+int reader_verdict(struct reader *r, const uint8_t key[VERDICT_KEY_BYTES], int64_t now_s, char verdict[VERDICT_TEXT_MAX], int64_t *time_s, bool *found)
+{
+    return tool_verdict_find(&r->db, key, now_s, verdict, time_s, found);
+}
+
+static int client_passed(struct reader *r, const struct subject *network, int64_t now_s, bool *passed)
+{
+    struct query q = query(&r->db, SQL_CLIENT_GET);
+    query_blob(&q, network->key, network->len);
+    *passed = query_row(&q) && column_int(&q, 2) > now_s && column_int(&q, 0) >= GREY_PASSED_MIN;
+    return query_end(&q);
+}
+
+int reader_grey(struct reader *r, const struct subject *network, const char *sender, const char *rcpt, int64_t now_s, enum grey_state *out)
+{
+    enum grey_state state = GREY_STATE_NEW;
+    bool passed = false;
+    struct query q = query(&r->db, SQL_GREY_GET);
+    query_blob(&q, network->key, network->len);
+    query_blob(&q, sender, strlen(sender));
+    query_blob(&q, rcpt, strlen(rcpt));
+    if (query_row(&q) && column_int(&q, 2) > now_s)
+        state = column_int(&q, 1) > 0 ? GREY_STATE_WHITE : GREY_STATE_WAITING;
+    int rc = query_end(&q);
+    if (rc == 0)
+        rc = client_passed(r, network, now_s, &passed);
+    if (rc == 0)
+        *out = passed ? GREY_STATE_WHITE : state;
     return rc;
 }
 

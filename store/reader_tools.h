@@ -13,6 +13,12 @@ int reader_tarpit_count(struct reader *r, const struct subject *client, int64_t 
 /* `user` folded. Bounces of the last hour and of the last 24 hours. */
 int reader_bounces(struct reader *r, const char *user, int64_t now_s, uint64_t *hour, uint64_t *day);
 
+/* What was decided; *found false: nothing yet. */
+int reader_verdict(struct reader *r, const uint8_t key[VERDICT_KEY_BYTES], int64_t now_s, char verdict[VERDICT_TEXT_MAX], int64_t *time_s, bool *found);
+/* How the greylist knows them, looked at only: network as fold_client(), sender and rcpt folded. */
+enum grey_state { GREY_STATE_NEW, GREY_STATE_WAITING, GREY_STATE_WHITE };
+int reader_grey(struct reader *r, const struct subject *network, const char *sender, const char *rcpt, int64_t now_s, enum grey_state *out);
+
 /* ---- all of it, in key order, what is past its end left out. A callback returns non-zero to stop, which is then returned. */
 struct tarpit_row { struct subject client; uint64_t count; int64_t first_s, last_s, until_s; };
 int reader_each_tarpit(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct tarpit_row *row), void *ctx);

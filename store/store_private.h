@@ -32,7 +32,8 @@
 
 /* Rows of a table, kept by the writer so that nobody has to count them: META_COUNTS gives their names in meta. */
 enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_SUBJECTS,
-                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_TARPIT, COUNT_BOUNCES, COUNT_GREY, COUNT_CLIENTS, COUNT_SPF, COUNT_N };
+                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_TARPIT, COUNT_BOUNCES, COUNT_GREY, COUNT_CLIENTS, COUNT_SPF, COUNT_VERDICTS,
+                   COUNT_N };
 extern const char *const meta_counts[COUNT_N];
 enum { SUBJECTS_EXACT_MAX = 20000 };        /* rows up to which subjects are counted when asked; beyond, the last pass's number is given */
 

@@ -24,14 +24,17 @@ static size_t room_of(const char *text)
 
 struct tool_op *tool_op_create(const struct tool_op *from)
 {
-    struct tool_op *op = malloc(sizeof *op + room_of(from->sender) + room_of(from->rcpt) + room_of(from->user) + room_of(from->say));
+    struct tool_op *op = malloc(sizeof *op + room_of(from->sender) + room_of(from->rcpt) + room_of(from->user) + room_of(from->say) +
+                                (from->verdict != NULL ? VERDICT_TEXT_MAX : 0));
     if (op == NULL)
         return NULL;
     *op = *from;
     char *at = add_text(op->text, from->sender, &op->sender);
     at = add_text(at, from->rcpt, &op->rcpt);
     at = add_text(at, from->user, &op->user);
-    add_text(at, from->say, &op->say);
+    at = add_text(at, from->say, &op->say);
+    if (from->verdict != NULL)
+        op->verdict = strcpy(at, from->verdict);
     return op;
 }
 
@@ -46,6 +49,7 @@ static const struct table {
     [TOOL_TABLE_GREY] = { COUNT_GREY, SQL_N },
     [TOOL_TABLE_CLIENTS] = { COUNT_CLIENTS, SQL_CLIENT_DROP_OLD },
     [TOOL_TABLE_SPF] = { COUNT_SPF, SQL_SPF_DROP_OLD },
+    [TOOL_TABLE_VERDICTS] = { COUNT_VERDICTS, SQL_VERDICT_DROP_OLD },
 };
 
 void tool_counted(struct store *s, enum tool_table t, int64_t rows)
@@ -131,6 +135,8 @@ static int apply(struct store *s, const struct store_event *e, int64_t now_s)
     case TOOL_GREY: return tool_grey(s, e->tool, now_s);
     case TOOL_BOUNCE: return tool_bounce(s, e->tool, now_s);
     case TOOL_SPF: return tool_spf(s, e->tool, now_s);
+    case TOOL_VERDICT:
+    case TOOL_VERDICT_TAG: return tool_verdict(s, e->tool, now_s);
     case TOOL_NOTE: return note(s, e->tool, now_s);
     default: return -EINVAL;
     }
@@ -155,6 +161,7 @@ static int clear_all(struct store *s, enum tool_table t, uint64_t *n)
     static const char *const names[TOOL_TABLES] = {
         [TOOL_TABLE_TARPIT] = "DELETE FROM tool_tarpit", [TOOL_TABLE_BOUNCES] = "DELETE FROM tool_bounce", [TOOL_TABLE_GREY] = "DELETE FROM tool_grey",
         [TOOL_TABLE_CLIENTS] = "DELETE FROM tool_client", [TOOL_TABLE_SPF] = "DELETE FROM tool_spf",
+        [TOOL_TABLE_VERDICTS] = "DELETE FROM tool_verdict",
     };
     int64_t rows = s->tool_rows[t];
     int rc = db_exec(&s->db, names[t]);

@@ -6,6 +6,7 @@
 #define HEARSAY_STORE_TOOL_H
 
 #include "proto/tool_request.h"
+#include "proto/verdict_rules.h"
 #include "store/store.h"
 
 enum {
@@ -17,6 +18,8 @@ enum {
     GREY_ABANDONED_MILLI = 1000,     /* ... of this weight */
     BOUNCE_STEP = 60,                /* so many bounces of a domain's user within an hour are one event in invalid-recipients ... */
     BOUNCE_MILLI = 1000,             /* ... of this weight, against the domain */
+    VERDICT_KEY_BYTES = 16,
+    VERDICT_KEEP_S = 7 * 86400,      /* so long a message and recipient asked for again have the same verdict; Exim tries no message longer by default */
     SPF_DOMAINS_MAX = 4              /* of an address from which more domains passed, none shares what is reported */
 };
 
@@ -24,7 +27,7 @@ enum {
 enum tool_reputation { TOOL_UNKNOWN, TOOL_GOOD, TOOL_BAD };
 
 struct tool_op {
-    enum tool_verb verb;             /* TOOL_TARPIT, _GREY, _BOUNCE, _SPF or _NOTE */
+    enum tool_verb verb;             /* TOOL_TARPIT, _GREY, _BOUNCE, _SPF, _NOTE, _VERDICT or _VERDICT_TAG */
     enum tool_reputation reputation;
     struct subject subject;          /* the client; unset for a bounce */
     struct subject network;          /* grey: as fold_client() has it */
@@ -35,6 +38,9 @@ struct tool_op {
     uint32_t weight_milli;           /* ... 0: not evidence ... */
     bool kept;                       /* ... never told */
     const char *sender, *rcpt, *user;    /* folded: store/tool_fold.h; owned by the operation, as `say` */
+    uint8_t verdict_key[VERDICT_KEY_BYTES];
+    char *verdict;                   /* what is proposed; then what stands, which may have been decided before. VERDICT_TEXT_MAX bytes; owned */
+    int64_t verdict_time_s;          /* out: when that was decided */
     const char *say;                 /* the answer, given beforehand; NULL: it is in `answer` */
     char answer[TOOL_ANSWER_MAX];    /* out */
     char text[];
@@ -42,7 +48,7 @@ struct tool_op {
 
 /* Makes a copy of the operation with its texts (any may be NULL) in its own memory: free() it. NULL: out of memory. */
 struct tool_op *tool_op_create(const struct tool_op *from);
-static inline const char *tool_op_answer(const struct tool_op *op) { return op->say != NULL ? op->say : op->answer; }
+static inline const char *tool_op_answer(const struct tool_op *op) { return op->verdict != NULL ? op->verdict : op->say != NULL ? op->say : op->answer; }
 
 /* A report, or with a tool an operation. */
 struct store_event {
@@ -53,7 +59,7 @@ struct store_event {
 int store_add_events(struct store *s, const struct store_event *events, size_t n, int64_t now_s);
 
 /* What an operator takes out of a tool's state. */
-enum tool_table { TOOL_TABLE_TARPIT, TOOL_TABLE_BOUNCES, TOOL_TABLE_GREY, TOOL_TABLE_CLIENTS, TOOL_TABLE_SPF, TOOL_TABLES };
+enum tool_table { TOOL_TABLE_TARPIT, TOOL_TABLE_BOUNCES, TOOL_TABLE_GREY, TOOL_TABLE_CLIENTS, TOOL_TABLE_SPF, TOOL_TABLE_VERDICTS, TOOL_TABLES };
 struct tool_clearing {
     enum tool_table table;           /* GREY: clients, too */
     bool all;                        /* else what is named: */

@@ -20,6 +20,9 @@ int tool_tarpit(struct store *s, struct tool_op *op, int64_t now_s);
 int tool_bounce(struct store *s, struct tool_op *op, int64_t now_s);
 int tool_grey(struct store *s, struct tool_op *op, int64_t now_s);
 int tool_spf(struct store *s, struct tool_op *op, int64_t now_s);
+int tool_verdict(struct store *s, struct tool_op *op, int64_t now_s);
+/* For the reader, too. A damaged one is not found. */
+int tool_verdict_find(struct db *d, const uint8_t key[VERDICT_KEY_BYTES], int64_t now_s, char verdict[VERDICT_TEXT_MAX], int64_t *time_s, bool *found);
 /* What is reported of an address is said of the domains that passed SPF from it, too. */
 int tool_spf_share(struct store *s, const struct store_report *r, int64_t now_s);
 
