@@ -119,12 +119,14 @@ void have_tick(struct mesh *m)
     if (m->now_ms < m->have_at_ms)
         return;
     m->have_at_ms = NEVER_MS;
+    introduce_tick(m);
     for (size_t i = 0; i < m->members_n; i++) {
         struct member *o = m->members[i];
         if (!o->link.up)
             continue;
         if (m->now_ms >= o->link.have_at_ms) {
-            have_send(m, o, MESH_DO_ASK, false, answer_is_wanted(m, &o->link));
+            have_send(m, o, MESH_DO_ASK, o->link.full_wanted, o->link.full_wanted || answer_is_wanted(m, &o->link));
+            o->link.full_wanted = false;
             o->link.have_at_ms = m->now_ms + MESH_HAVE_MS;
         }
         if (o->link.have_at_ms < m->have_at_ms)

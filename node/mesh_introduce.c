@@ -27,6 +27,8 @@ void introduce_forget_by(struct mesh *m, const struct member *by)
     for (size_t i = 0; i < m->members_n; i++) {
         if (m->members[i]->introduce.asked == by)
             m->members[i]->introduce.asked = NULL;
+        if (m->members[i]->introduce.later == by)
+            m->members[i]->introduce.later = NULL;
     }
 }
 
@@ -97,8 +99,20 @@ static void ask(struct mesh *m, struct member *o, struct member *from)
     o->introduce.asked = from;
     o->introduce.asked_ms = m->now_ms;
     o->introduce.lacks_record = false;
+    o->introduce.later = NULL;
     memcpy(msg.u.introductions_want.introducer, o->root, KEY_BYTES);
     update_message(m, MESH_DO_ASK, from, &msg);
+}
+
+/* A neighbour tells what changed once; the next that it tells of its own accord may be half a minute away. */
+static void note_later(struct mesh *m, struct introduce *i, struct member *from, const uint8_t stamp[STAMP_BYTES])
+{
+    if (i->later != NULL && memcmp(stamp, i->later_stamp, STAMP_BYTES) <= 0)
+        return;
+    if (i->milli < 1000)
+        mesh_count(m, MESH_COUNT_OVER_LIMIT);
+    i->later = from;
+    memcpy(i->later_stamp, stamp, STAMP_BYTES);
 }
 
 void introduce_hear(struct mesh *m, struct member *o, struct member *from, const uint8_t stamp[STAMP_BYTES])
@@ -109,13 +123,22 @@ void introduce_hear(struct mesh *m, struct member *o, struct member *from, const
         return;
     if (i->asked != NULL && m->now_ms - i->asked_ms >= INTRODUCTIONS_ANSWER_MS)
         give_up(m, i);
-    if (!from->link.up || m->now_ms < from->link.introductions_at_ms || m->now_ms - i->asked_ms < INTRODUCTIONS_ASK_MS || i->asked != NULL)
+    if (!from->link.up || m->now_ms < from->link.introductions_at_ms)
         return;
-    if (!has_room(m, i)) {
-        mesh_count(m, MESH_COUNT_OVER_LIMIT);
+    if (i->asked != NULL || m->now_ms - i->asked_ms < INTRODUCTIONS_ASK_MS || !has_room(m, i)) {
+        note_later(m, i, from, stamp);
         return;
     }
     ask(m, o, from);
+}
+
+void introduce_tick(struct mesh *m)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct introduce *in = &m->members[i]->introduce;
+        if (in->later != NULL)
+            introduce_hear(m, m->members[i], in->later, in->later_stamp);
+    }
 }
 
 /* What it signed may be told from a forgery now. */

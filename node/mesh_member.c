@@ -161,8 +161,11 @@ static bool subscribes(const struct mesh *m, const struct member *neighbour, con
     return neighbour->link.wanted && neighbour != m->self && origin != m->self;
 }
 
+/* What neighbours said of a log that was nobody's then was not heard. */
 static void member_introduce(struct mesh *m, struct member *o)
 {
+    for (size_t i = 0; i < m->members_n; i++)
+        m->members[i]->link.full_wanted = m->members[i]->link.up;
     update_topic(m, MESH_DO_ALLOW, NULL, o);
     for (size_t i = 0; i < m->members_n; i++) {
         if (subscribes(m, m->members[i], o))

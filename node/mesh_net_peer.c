@@ -170,7 +170,7 @@ static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_
     return 0;
 }
 
-/* Its keys are cut off at once: both bound sockets let everybody in anew. */
+/* Its keys are cut off at once: both bound sockets let everybody in anew, unless it never came. */
 static void peer_remove(struct mesh_net *n, size_t i)
 {
     struct net_peer *p = n->peers[i];
@@ -178,8 +178,8 @@ static void peer_remove(struct mesh_net *n, size_t i)
     log_info("mesh: %s is no longer a member here%s", p->given.name, p->introduced ? ": no introduction gives it trust any more" : "");
     link_wanted(n, p, false);
     mesh_member_drop(n->mesh, p->record.root);
-    n->rebind_publish = true;
-    n->rebind_repair = true;
+    n->rebind_publish = n->rebind_publish || p->admitted;
+    n->rebind_repair = n->rebind_repair || p->admitted;
     n->peers_n--;
     memmove(n->peers + i, n->peers + i + 1, (n->peers_n - i) * sizeof(struct net_peer *));
     free(p);

@@ -95,6 +95,7 @@ struct net_routing {
 struct net_peer {
     struct config_peer given;          /* as configured, or as introduced */
     bool introduced;                   /* not configured: it has trust by an introduction only, as `trusted` says */
+    bool admitted;                     /* ZAP let its key in at some time */
     bool fresh;                        /* what the store holds of it is still to be loaded */
     struct trusted trusted;
     struct record record;              /* the newest known */

@@ -76,6 +76,12 @@ static void log_denied(struct mesh_net *n, const char *address)
     log_warning("mesh: refused a connection from %s: its key is no member's, or that of one cut off (%llu refused so far)", address, (unsigned long long)n->zap_denied);
 }
 
+static void admit(struct mesh_net *n, struct net_peer *p)
+{
+    p->admitted = true;
+    link_kick(n, p);
+}
+
 void net_receive_zap(struct mesh_net *n)
 {
     uint8_t root[KEY_BYTES];
@@ -89,7 +95,7 @@ void net_receive_zap(struct mesh_net *n)
             log_denied(n, address);
             break;
         case ZAP_ALLOWED:
-            link_kick(n, net_peer(n, root));
+            admit(n, net_peer(n, root));
             break;
         }
     }

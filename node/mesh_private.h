@@ -163,6 +163,7 @@ struct link {
     int64_t have_at_ms;                /* when the next Have is due */
     int64_t answered_ms;               /* last Have on our own connection to it */
     int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
+    bool full_wanted;                  /* a member became known since it last told all that it has: its next Have asks for that */
     uint64_t told_version;             /* it was told all that changed up to here */
     uint64_t own_serial;               /* the newest own record that it says it holds */
     unsigned fetches;                  /* outstanding */
@@ -179,6 +180,8 @@ struct introduce {
     size_t len;
     uint64_t version;                  /* of the mesh when this last changed */
     struct member *asked;              /* whose answer is awaited; NULL: nobody's */
+    struct member *later;              /* who said that it has the next one, at a time when it could not be asked; NULL: nobody */
+    uint8_t later_stamp[STAMP_BYTES];
     bool lacks_record;                 /* its answer waits for the record that names the key */
     int64_t asked_ms;
     int64_t milli, milli_ms;           /* how many more may be taken */
@@ -360,6 +363,7 @@ void introduce_init(struct member *o);
 void introduce_clear(struct member *o);
 void introduce_forget_by(struct mesh *m, const struct member *by);
 void introduce_hear(struct mesh *m, struct member *o, struct member *from, const uint8_t stamp[STAMP_BYTES]);   /* a neighbour says it has this one */
+void introduce_tick(struct mesh *m);                       /* asks who could not be asked when it said so */
 void introduce_answer(struct mesh *m, struct member *from, struct bytes frame);
 void introduce_serve(struct mesh *m, struct member *to, const uint8_t introducer[KEY_BYTES]);
 void introduce_record(struct mesh *m, struct member *o);   /* a record of o has come */

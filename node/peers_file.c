@@ -28,14 +28,15 @@ struct text {
 /* peer TITLE { ... }, with the places of the values that can be changed. */
 struct block {
     size_t at, end;          /* from `peer` to behind its closing brace */
-    struct token title, card, trust, close;
+    struct token title, card, trust, introduce, until, close;
 };
 
 /* ---- finding blocks */
 
 static int read_option(struct scan *s, struct token *t, struct block *b, const char **problem)
 {
-    struct token *value = token_is(s, t, "card") ? &b->card : token_is(s, t, "trust") ? &b->trust : NULL;
+    struct token *value = token_is(s, t, "card") ? &b->card : token_is(s, t, "trust") ? &b->trust : token_is(s, t, "introduce") ? &b->introduce
+                        : token_is(s, t, "introduce-until") ? &b->until : NULL;
     int rc = scan_next_word(s, t, problem);
     if (rc != 0 || value == NULL || !token_is(s, t, "="))
         return rc;
@@ -151,7 +152,7 @@ static int replace_part(struct text *t, size_t at, size_t cut, const char *with)
 struct edit {
     char name[NAME_MAX_BYTES + 1];
     char card[CARD_MAX + 1];               /* without blanks around it */
-    const char *trust;
+    const char *trust, *share, *until;
     bool link;
     struct record record;                  /* of the card */
 };
@@ -214,6 +215,23 @@ static int set_card(struct text *t, const struct edit *e)
         return -EINVAL;
     snprintf(quoted, sizeof quoted, "\"%s\"", e->card);
     return set_value(t, &b, &b.card, "card", quoted);
+}
+
+/* Withdrawn, no line is added that says only what is so without it. */
+static int set_introduction(struct text *t, const struct edit *e)
+{
+    char quoted[64];
+    struct scan s;
+    struct block b;
+    int rc = find_block(t, e->name, &s, &b);
+    if (rc == 0)
+        rc = set_value(t, &b, &b.introduce, "introduce", e->share);
+    if (rc == 0)
+        rc = find_block(t, e->name, &s, &b);
+    if (rc != 0 || (b.until.len == 0 && strcmp(e->until, "never") == 0))
+        return rc;
+    snprintf(quoted, sizeof quoted, "\"%s\"", e->until);
+    return set_value(t, &b, &b.until, "introduce-until", quoted);
 }
 
 static size_t line_start(const struct text *t, size_t at)
@@ -356,6 +374,18 @@ int peers_file_trust(const char *path, const char *name, const char *trust)
     struct edit e;
     int rc = edit_init(&e, name, NULL, trust);
     return rc != 0 ? rc : edit_file(path, set_trust, &e);
+}
+
+int peers_file_introduce(const char *path, const char *name, const char *share, const char *until)
+{
+    struct edit e;
+    int64_t number;
+    int rc = edit_init(&e, name, NULL, NULL);
+    if (rc == 0 && (option_check(option_find("peer", "introduce"), share, &number) != 0 || option_check(option_find("peer", "introduce-until"), until, &number) != 0))
+        rc = -EINVAL;
+    e.share = share;
+    e.until = until;
+    return rc != 0 ? rc : edit_file(path, set_introduction, &e);
 }
 
 int peers_file_remove(const char *path, const char *name)

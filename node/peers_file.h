@@ -14,6 +14,8 @@ int peers_file_add(const char *path, const char *name, const char *card, const c
 int peers_file_trust(const char *path, const char *name, const char *trust);
 /* Takes the block out, with the comment lines directly above it. 0, -ENOENT. */
 int peers_file_remove(const char *path, const char *name);
+/* Sets how large a share its introduction lends, "0.25" or "0", and until when, "2027-02-23T10:00:00Z" or "never", as they will stand in the file. 0, -ENOENT. */
+int peers_file_introduce(const char *path, const char *name, const char *share, const char *until);
 /* Replaces the card of the peer with this name (a newer record of the same root key). 0, -ENOENT, -EINVAL (another key). */
 int peers_file_card(const char *path, const char *name, const char *card);
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -176,14 +177,39 @@ static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, 
     return o;
 }
 
-/* Adds "mesh" and "peers". */
+/* A configured peer's name, or what an introduced member calls itself. */
+static const char *name_of(const struct daemon *d, const struct mesh_net_state *s, const uint8_t root[KEY_BYTES])
+{
+    const struct policy_member *member = policy_member(d->config->policy, root);
+
+    for (size_t i = 0; member == NULL && i < s->peers_n; i++) {
+        if (memcmp(s->peers[i].root, root, KEY_BYTES) == 0)
+            return s->peers[i].name;
+    }
+    return member != NULL ? member->name : "";
+}
+
+/* Members that no operator here chose: their troubles are no warnings. */
+static json_t *introduced_json(const struct daemon *d, const struct mesh_net_state *s, const struct mesh_net_peer *p)
+{
+    char fingerprint[FINGERPRINT_MAX];
+    const struct trusted *t = &p->trusted;
+
+    return json_pack("{s:s,s:o,s:s,s:f,s:s,s:s,s:i,s:I,s:b,s:I,s:I,s:I,s:I}", "name", p->name, "root", hex_json(p->root, KEY_BYTES), "fingerprint",
+                     record_fingerprint(p->root, fingerprint), "trust", t->tau_micro / 1e6, "group", name_of(d, s, t->group), "introducer",
+                     name_of(d, s, t->introducer), "hops", (int)t->hops, "until_s", (json_int_t)t->expires_s, "connected", p->connected, "epoch",
+                     (json_int_t)p->epoch, "head", (json_int_t)p->head, "behind", (json_int_t)p->behind, "bad", (json_int_t)p->bad);
+}
+
+/* Adds "mesh", "peers" and "introduced". */
 static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
 {
     struct mesh_net *mesh = atomic_load(&d->mesh);
-    json_t *peers = json_array(), *counts = json_object();
+    json_t *peers = json_array(), *introduced = json_array(), *counts = json_object();
     struct mesh_net_state s;
 
     json_object_set_new(root, "peers", peers);
+    json_object_set_new(root, "introduced", introduced);
     if (mesh == NULL || mesh_net_state(mesh, &s) != 0) {
         json_object_set_new(root, "mesh", json_pack("{s:b,s:o}", "settled", 0, "counts", counts));
         json_object_set_new(root, "settled", json_false());
@@ -195,7 +221,8 @@ static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
     json_object_set_new(root, "mesh", json_pack("{s:b,s:o,s:I,s:I,s:I}", "settled", s.settled, "counts", counts,
         "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "zap_denied", (json_int_t)s.zap_denied));
     for (size_t i = 0; i < s.peers_n; i++)
-        json_array_append_new(peers, peer_json(d, &s.peers[i], warnings));
+        json_array_append_new(s.peers[i].introduced ? introduced : peers,
+                              s.peers[i].introduced ? introduced_json(d, &s, &s.peers[i]) : peer_json(d, &s.peers[i], warnings));
     free(s.peers);
 }
 
@@ -244,6 +271,8 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "left", json_boolean(record_is_farewell(&d->record)));
     json_object_set_new(o, "root_offline", json_boolean(!identity_has_root(d->identity)));
     warn_of_own_record(d, warnings);
+    if (d->introduce_failed != 0)
+        warn(warnings, "this member's introductions cannot be signed: %s", d->introduce_failed == -EMSGSIZE ? "too many with long records; introduce fewer" : strerror(-d->introduce_failed));
     json_object_set_new(o, "healthy", json_boolean(json_array_size(warnings) == 0));
     json_object_set_new(o, "warnings", warnings);
     return o;

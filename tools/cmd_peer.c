@@ -12,18 +12,17 @@
 #include "tools/what_if.h"
 
 enum { RELOAD_TIMEOUT_MS = 20000, PURGE_TIMEOUT_MS = 600000 };
-/* One new friend alone reaches neither the default threshold nor the default quorum: a mistake in a card does no harm. */
-static const char trust_default[] = "0.5";
+const char peer_trust_default[] = "0.5";
 
 /* A decimal from 0 to 1, as peers.conf will hold it. */
-int check_trust(const struct call *call, const char *text)
+int peer_check_trust(const struct call *call, const char *text, const char *what)
 {
     size_t digits = strspn(text, "0123456789");
     const char *fraction = text + digits;
     if (*fraction == '.')
         fraction += 1 + strspn(fraction + 1, "0123456789");
     if (digits == 0 || *fraction != '\0' || strlen(text) > 8 || strtod(text, NULL) > 1.0)
-        return args_wrong(call, "trust %s: a number from 0 to 1, such as 0.8", text);
+        return args_wrong(call, "%s %s: a number from 0 to 1, such as 0.8", what, text);
     return 0;
 }
 
@@ -37,7 +36,7 @@ static void note_edit(const struct call *call, const char *name, const char *tru
         json_object_set_new(call->result, "trust", json_real(strtod(trust, NULL)));
 }
 
-static int edit_failed(const struct home *h, int rc, const char *name)
+int peer_edit_failed(const struct home *h, int rc, const char *name)
 {
     if (rc == -EEXIST)
         say_error("%s: %s, or its key, is there already: see `hearsay peer list`", h->config->peers_file, name);
@@ -85,13 +84,13 @@ static int tell_node(const struct call *call, const struct home *h)
     return rc == STATUS_ABSENT ? STATUS_DONE : rc;
 }
 
-static int finish_edit(const struct call *call, const struct home *h, const char *name, bool wanted)
+int peer_finish_edit(const struct call *call, const struct home *h, const char *name, bool wanted)
 {
     int rc = check_edit(call, h->config->peers_file, name, wanted);
     return rc != 0 ? rc : tell_node(call, h);
 }
 
-static int open_card(const char *card, struct record *r)
+int peer_open_card(const char *card, struct record *r)
 {
     uint8_t frame[RECORD_FRAME_MAX];
     size_t len = sizeof frame;
@@ -160,26 +159,26 @@ static int renew_card(struct call *call, const struct home *h, const struct conf
     char when[TIME_TEXT_MAX];
     int done = peers_file_card(h->config->peers_file, known->name, call->argv[0]);
     if (done != 0)
-        return edit_failed(h, done, known->name);
+        return peer_edit_failed(h, done, known->name);
     note_edit(call, known->name, NULL);
     if (call->json)
         json_object_set_new(call->result, "renewed", json_true());
     say_text(call, "%s has a newer card now, valid until %s; trust in it stays as it is.\n", known->name, time_text(r->not_after_s, when));
-    return finish_edit(call, h, known->name, true);
+    return peer_finish_edit(call, h, known->name, true);
 }
 
 static int peer_add(struct call *call)
 {
-    const char *trust = trust_default;
+    const char *trust = peer_trust_default;
     bool no_link = false;
     const struct arg_option options[] = { { .name = "--trust", .value = &trust }, { .name = "--no-link", .flag = &no_link } };
     struct home h = { 0 };
     struct record r;
     int rc = args_take(call, options, 2, 1, 1);
     if (rc == 0)
-        rc = check_trust(call, trust);
+        rc = peer_check_trust(call, trust, "trust");
     if (rc == 0)
-        rc = open_card(call->argv[0], &r);
+        rc = peer_open_card(call->argv[0], &r);
     if (rc == 0)
         rc = home_open(call, HOME_KEYS, &h);
     if (rc == 0)
@@ -189,10 +188,10 @@ static int peer_add(struct call *call)
     } else if (rc == 0) {
         int done = peers_file_add(h.config->peers_file, r.name, call->argv[0], trust, !no_link);
         if (done != 0) {
-            rc = edit_failed(&h, done, r.name);
+            rc = peer_edit_failed(&h, done, r.name);
         } else {
             say_added(call, &r, trust, !no_link);
-            rc = finish_edit(call, &h, r.name, true);
+            rc = peer_finish_edit(call, &h, r.name, true);
         }
     }
     home_close(&h);
@@ -204,10 +203,10 @@ static int change_trust(const struct call *call, const struct home *h, const cha
     const struct config_peer *p = home_peer(h->config, name);
     int rc = peers_file_trust(h->config->peers_file, p != NULL ? p->name : name, trust);
     if (rc != 0)
-        return edit_failed(h, rc, name);
+        return peer_edit_failed(h, rc, name);
     note_edit(call, name, trust);
     say_text(call, "Trusts %s with %s.\n", name, trust);
-    return finish_edit(call, h, name, true);
+    return peer_finish_edit(call, h, name, true);
 }
 
 static int suppose_trust(const struct call *call, const struct home *h, const char *name, const char *trust)
@@ -227,7 +226,7 @@ static int peer_trust(struct call *call)
     struct home h = { 0 };
     int rc = args_take(call, options, 1, 2, 2);
     if (rc == 0)
-        rc = check_trust(call, call->argv[1]);
+        rc = peer_check_trust(call, call->argv[1], "trust");
     if (rc == 0)
         rc = home_open(call, HOME_CONFIG, &h);
     if (rc == 0)
@@ -332,9 +331,9 @@ static int remove_peer(const struct call *call, const struct home *h, const char
     if (p != NULL || !purging) {
         int done = peers_file_remove(h->config->peers_file, p != NULL ? p->name : name);
         if (done != 0)
-            return edit_failed(h, done, name);
+            return peer_edit_failed(h, done, name);
         say_text(call, "Trusts %s no more.\n", name);
-        rc = finish_edit(call, h, name, false);
+        rc = peer_finish_edit(call, h, name, false);
     }
     return rc == 0 && purging ? purge(call, h, root) : rc;
 }

@@ -29,7 +29,7 @@ static json_t *peer_json(const struct config_peer *p, const json_t *live)
     const json_t *newer = json_object_get(live, "record_expires_s");
     if (json_integer_value(newer) > 0)
         expires_s = json_integer_value(newer);
-    json_t *out = json_pack("{s:s, s:f, s:s, s:s, s:s, s:s, s:b, s:I}", "name", p->name, "trust", p->trust_micro / (double)MICRO, "root",
+    json_t *out = json_pack("{s:s, s:f, s:f, s:s, s:s, s:s, s:s, s:b, s:I}", "name", p->name, "introduce", p->introduce_milli / 1000.0, "trust", p->trust_micro / (double)MICRO, "root",
                             hex_text(p->record.root, KEY_BYTES, root), "fingerprint", record_fingerprint(p->record.root, fingerprint), "publish",
                             p->record.publish, "repair", p->record.repair, "link", p->link, "record_expires_s", expires_s);
     static const char *const keys[] = { "connected", "heard_s", "behind", "left", "problem", "bad", "penalty", "paused_until_s", "over_quota" };
@@ -51,6 +51,14 @@ static const char *link_word(const json_t *peer, bool running)
     if (json_integer_value(json_object_get(peer, "paused_until_s")) > 0)
         return "paused";
     return json_is_true(json_object_get(peer, "connected")) ? "up" : "down";
+}
+
+/* Those whom introductions made known, by the running node. */
+static void say_introduced(const json_t *introduced)
+{
+    if (json_array_size(introduced) > 0)
+        printf("\nBesides, %zu %s by introduction: hearsay introductions\n", json_array_size(introduced),
+               json_array_size(introduced) == 1 ? "member is known" : "members are known");
 }
 
 static void say_peers(const json_t *peers, bool running)
@@ -92,11 +100,14 @@ int peer_list(struct call *call)
         json_array_append_new(peers, peer_json(p, find_live(status, hex_text(p->record.root, KEY_BYTES, root))));
     }
     if (call->json)
-        say_json(json_pack("{s:b, s:O}", "running", running, "peers", peers), STATUS_DONE);
+        say_json(json_pack("{s:b, s:O, s:o}", "running", running, "peers", peers, "introduced",
+                           json_object_get(status, "introduced") != NULL ? json_incref(json_object_get(status, "introduced")) : json_array()), STATUS_DONE);
     else if (h.config->peers_n == 0)
         puts("No peers yet. Get another member's card (`hearsay card` there) and say: hearsay peer add CARD");
     else
         say_peers(peers, running);
+    if (!call->json)
+        say_introduced(json_object_get(status, "introduced"));
     json_decref(peers);
     json_decref(status);
     home_close(&h);

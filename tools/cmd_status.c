@@ -6,7 +6,7 @@
 #include "tools/home.h"
 #include "tools/say.h"
 
-enum { STATUS_TIMEOUT_MS = 5000 };
+enum { STATUS_TIMEOUT_MS = 5000, INTRODUCED_SHOWN = 20 };
 
 /* A number at "a.b"; 0 when it is not there. */
 static int64_t number_at(const json_t *o, const char *key)
@@ -126,6 +126,33 @@ static void say_peers(const json_t *s, int64_t now_s)
     table_destroy(&t);
 }
 
+static void say_introduced(const json_t *s)
+{
+    static const char *const heads[] = { "INTRODUCED", ">TRUST", "GROUP", "BY", ">BEHIND", "UNTIL", NULL };
+    json_t *m, *introduced = json_object_get(s, "introduced");
+    struct table *t;
+    size_t i;
+    if (json_array_size(introduced) == 0)
+        return;
+    t = table_create(heads);
+    json_array_foreach(introduced, i, m) {
+        char n[NUMBER_TEXT_MAX], when[TIME_TEXT_MAX];
+        if (i == INTRODUCED_SHOWN)
+            break;
+        table_cell(t, "%s", text_at(m, "name"));
+        table_cell(t, "%.3f", json_number_value(json_object_get(m, "trust")));
+        table_cell(t, "%s", text_at(m, "group"));
+        table_cell(t, "%s", text_at(m, "introducer"));
+        table_cell(t, "%s", count_at(m, "behind", n));
+        table_cell(t, "%s", time_text(number_at(m, "until_s"), when));
+    }
+    putchar('\n');
+    table_print(t, stdout, "  ");
+    table_destroy(&t);
+    if (json_array_size(introduced) > INTRODUCED_SHOWN)
+        printf("  and %zu more: hearsay introductions\n", json_array_size(introduced) - INTRODUCED_SHOWN);
+}
+
 static void say_zones(const json_t *s, int64_t now_s)
 {
     static const char *const heads[] = { "ZONE", ">LISTINGS", ">WRITTEN", "EXPIRES", "FILE", "PROBLEM", NULL };
@@ -149,7 +176,7 @@ static void say_zones(const json_t *s, int64_t now_s)
 /* What the node refused or dropped, only where there is something. */
 static void say_refusals(const json_t *s)
 {
-    static const char *const quiet[] = { "frames", "merged", "duplicate", "fetches", "served" };
+    static const char *const quiet[] = { "frames", "merged", "duplicate", "fetches", "served", "introductions" };
     json_t *n, *counts = json_object_get(json_object_get(s, "mesh"), "counts");
     const char *key;
     bool any = false;
@@ -172,6 +199,7 @@ static int say_status(const json_t *s)
     say_head(s);
     say_numbers(s);
     say_peers(s, now_s);
+    say_introduced(s);
     if (json_array_size(json_object_get(s, "zones")) > 0)
         say_zones(s, now_s);
     say_refusals(s);

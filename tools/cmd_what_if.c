@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/args.h"
+#include "tools/peer.h"
 #include "tools/say.h"
 #include "tools/what_if.h"
 
@@ -68,7 +69,7 @@ int what_if_show(const struct call *call, const struct home *h, const struct pol
 int what_if_trust(const struct call *call, const struct home *h, struct policy *supposed, const char *name, const char *trust)
 {
     const struct config_peer *peer = home_peer(h->config, name);
-    int rc = check_trust(call, trust);
+    int rc = peer_check_trust(call, trust, "trust");
     if (rc != 0)
         return rc;
     if (peer == NULL) {

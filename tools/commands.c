@@ -36,6 +36,18 @@ static const struct command commands[] = {
               "    --dry-run      changes nothing, and shows which listings it would begin or end, like `hearsay what-if`\n"
               "  remove NAME      trusts it no more; what it said no longer counts\n"
               "    --purge        deletes all that it said and scores anew what leaned on it\n" },
+    { .name = "introduce", .run = cmd_introduce,
+      .usage = "NAME|CARD [--share S] [--expires TIME] [--json]\n--withdraw NAME [--json]",
+      .summary = "Vouches for a peer before the other members",
+      .help = "Who trusts this node then believes the peer, too: by half of that trust, times the share. The peer joins this node's group,\n"
+              "which never weighs more than this node is trusted. Takes effect at once, or when hearsayd starts.\n\n"
+              "  --share S       from 0.001 to 1; 0.25 unless said. Shares that sum to more than 1 are divided by their sum\n"
+              "  --expires TIME  a span (90d, which is the default), a day (2027-02-23), or never: renewed until it is withdrawn\n"
+              "  --withdraw      vouches for it no more\n" },
+    { .name = "introductions", .run = cmd_introductions, .usage = "[--json]",
+      .summary = "Shows who introduces whom, and what trust follows here",
+      .help = "Own introductions and those that were heard. TRUST is what the introduced member has here, by whichever introduction gives it most;\n"
+              "a peer of our own has the trust that we gave it. Works with the node down, too.\n" },
     { .name = "report", .run = cmd_report,
       .usage = "black|white|retract SUBJECT [CATEGORY] [KEY=VALUE ...] [--json]\n[black|white|retract [CATEGORY] [KEY=VALUE ...]] --from-file FILE [--json]",
       .summary = "Says what Exim would say, for one subject or a file of them",

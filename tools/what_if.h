@@ -9,7 +9,5 @@
 int what_if_show(const struct call *call, const struct home *h, const struct policy *supposed);
 /* Changes the trust of a configured peer in a copy of the policy. 0 or an exit status, said. */
 int what_if_trust(const struct call *call, const struct home *h, struct policy *supposed, const char *name, const char *trust);
-/* A decimal from 0 to 1 as peers.conf holds it. 0 or an exit status, said. cmd_peer.c. */
-int check_trust(const struct call *call, const char *text);
 
 #endif

@@ -152,7 +152,11 @@ static const char *member_text(const struct why_answer *a, const struct why_opin
 static void opinion_cells(const struct why_answer *a, const struct why_opinion *o, struct table *t)
 {
     char text[NUMBER_TEXT_MAX], more[NUMBER_TEXT_MAX], age[TIME_TEXT_MAX], fingerprint[FINGERPRINT_MAX];
-    table_cell(t, "%s", member_text(a, o, fingerprint));
+    if (o->introduced)
+        table_cell(t, "%s (by %s%s%s)", member_text(a, o, fingerprint), o->introducer, strcmp(o->introducer, o->group) != 0 ? " of " : "",
+                   strcmp(o->introducer, o->group) != 0 ? o->group : "");
+    else
+        table_cell(t, "%s", member_text(a, o, fingerprint));
     table_cell(t, "%s%s", o->category_name, o->category < 0 ? " (not configured)" : "");
     bool withdrawn = o->black_milli == 0 && o->white_milli == 0;
     table_cell(t, "%s", withdrawn ? "-" : thousandths_text(o->black_milli, text));
@@ -232,6 +236,8 @@ static json_t *opinion_json(const struct why_answer *a, const struct why_opinion
                             o->category_name, "own", o->own, "trust_micro", (json_int_t)o->trust_micro, "black_milli", (json_int_t)o->black_milli,
                             "white_milli", (json_int_t)o->white_milli, "time_s", (json_int_t)o->time_s, "age_s", (json_int_t)(a->now_s - o->time_s),
                             "opinion_micro", (json_int_t)o->opinion_micro, "counted_micro", (json_int_t)o->counted_micro, "signature", signature_text(o));
+    if (o->introduced)
+        json_object_update_new(out, json_pack("{s:o, s:o}", "introducer", say_json_text(o->introducer), "group", say_json_text(o->group)));
     if (o->own)
         json_object_update_new(out, json_pack("{s:I, s:I}", "kept_black_milli", (json_int_t)o->kept_black_milli, "kept_white_milli", (json_int_t)o->kept_white_milli));
     else

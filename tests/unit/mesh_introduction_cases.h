@@ -159,11 +159,27 @@ static void a_neighbour_that_does_not_answer_is_not_asked_again_at_once(void **s
     say_has_list(2, 3, i);
     assert_false(asked_for_list(NULL));                    /* it may still answer */
     tick_at(now_ms + 6000);
-    say_has_list(1, 3, i);
-    assert_false(asked_for_list(NULL));
-    say_has_list(2, 3, i);
     assert_true(asked_for_list(&who));
     assert_int_equal(who, 2);
+    tick_at(now_ms + 12000);
+    say_has_list(1, 3, i);
+    assert_false(asked_for_list(NULL));                    /* it has not kept its word a moment ago */
+}
+
+static void a_list_told_of_too_soon_is_asked_for_later(void **state)
+{
+    (void)state;
+    size_t first = list_of(3, 1, 10, 5), second = list_of(3, 1, 10, 6);
+    say_has_list(1, 3, first);
+    give_list(1, first);
+    say_has_list(1, 3, second);
+    assert_false(asked_for_list(NULL));
+    tick_at(now_ms + 6000);
+    assert_true(asked_for_list(NULL));
+    give_list(1, second);
+    assert_non_null(action(MESH_DO_INTRODUCTIONS));
+    tick_at(now_ms + 6000);
+    assert_false(asked_for_list(NULL));
 }
 
 static void a_list_under_an_unknown_record_waits_for_it(void **state)
@@ -228,6 +244,25 @@ static void a_list_that_could_not_be_stored_is_fetched_again(void **state)
     tick_at(now_ms + 6000);
     say_has_list(1, 3, i);
     assert_true(asked_for_list(NULL));
+}
+
+static void who_becomes_known_is_asked_about_at_once(void **state)
+{
+    (void)state;
+    struct message m = { 0 };
+    mesh_member_drop(mesh, people[3].record.root);
+    tick_at(now_ms + 6000);
+    have(MESH_ASK, 1, 3, 1, 4, false);                     /* told while it was nobody's log */
+    know(3, false);
+    tick_at(now_ms + 6000);
+    unsigned asked = 0;
+    for (size_t i = 0; i < up.n; i++) {
+        if (up.actions[i].kind != MESH_DO_ASK || message_decode(up.actions[i].frame, &m) != 0)
+            continue;
+        asked += m.kind == MESSAGE_HAVE && m.u.have.full && m.u.have.answer_wanted;
+        message_close(&m);
+    }
+    assert_int_equal(asked, 2);
 }
 
 #endif

@@ -484,10 +484,12 @@ int main(void)
         CLAIM(a_list_that_nobody_asked_for_is_dropped),
         CLAIM(a_forged_list_is_blamed_and_another_neighbour_is_asked),
         CLAIM(a_neighbour_that_does_not_answer_is_not_asked_again_at_once),
+        CLAIM(a_list_told_of_too_soon_is_asked_for_later),
         CLAIM(a_list_under_an_unknown_record_waits_for_it),
         CLAIM(a_member_that_signs_lists_without_end_is_slowed_down),
         CLAIM(an_own_list_that_only_others_have_is_taken_back),
         CLAIM(a_list_that_could_not_be_stored_is_fetched_again),
+        CLAIM(who_becomes_known_is_asked_about_at_once),
     };
     return cmocka_run_group_tests_name("mesh_repair", tests, people_make, people_free);
 }

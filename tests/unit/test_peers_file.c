@@ -295,6 +295,21 @@ static void a_missing_directory_is_an_error(void **state)
     assert_int_equal(peers_file_add("/tmp/hearsay-no-such-directory/peers.conf", "a.example", cards[CARD_A], "1", true), -ENOENT);
 }
 
+static void an_introduction_is_set_changed_and_withdrawn(void **state)
+{
+    (void)state;
+    write_peers("peer \"a.example\" {\n  card = \"%A\"\n  trust = 0.8   # as before\n}\n");
+    assert_int_equal(peers_file_introduce(path, "a.example", "0.25", "2027-02-23T10:00:00Z"), 0);
+    expect("peer \"a.example\" {\n  card = \"%A\"\n  trust = 0.8   # as before\n  introduce = 0.25\n  introduce-until = \"2027-02-23T10:00:00Z\"\n}\n");
+    assert_int_equal(peers_file_introduce(path, "a.example", "0.5", "never"), 0);
+    expect("peer \"a.example\" {\n  card = \"%A\"\n  trust = 0.8   # as before\n  introduce = 0.5\n  introduce-until = \"never\"\n}\n");
+    assert_int_equal(peers_file_introduce(path, "a.example", "0", "never"), 0);
+    expect("peer \"a.example\" {\n  card = \"%A\"\n  trust = 0.8   # as before\n  introduce = 0\n  introduce-until = \"never\"\n}\n");
+    assert_int_equal(peers_file_introduce(path, "c.example", "0.5", "never"), -ENOENT);
+    assert_int_equal(peers_file_introduce(path, "a.example", "1.5", "never"), -EINVAL);
+    assert_int_equal(peers_file_introduce(path, "a.example", "0.5", "2027-02-30"), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +330,7 @@ int main(void)
         cmocka_unit_test(the_mode_stays),
         cmocka_unit_test(a_link_stays_a_link),
         cmocka_unit_test(a_missing_directory_is_an_error),
+        cmocka_unit_test(an_introduction_is_set_changed_and_withdrawn),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,148 @@
+"""Introductions: B knows A and C, who do not know each other. B's word makes C's reports count at A.
+
+A -- B -- C. A trusts B with 0.8; C's word at A counts half of that, times the share.
+"""
+import re
+import time
+
+import pytest
+
+from hearsay_lab import Lab, wait_until, zone
+
+BAD = "192.0.2.66"
+
+
+@pytest.fixture
+def line():
+    with Lab("introductions") as lab:
+        yield make_line(lab)
+
+
+def make_line(lab):
+    nodes = [lab.node(f"mx.{x}.example", zones=zone(f"bl.{x}.example", threshold=0.3, quorum=1)) for x in "abc"]
+    a, b, c = nodes
+    a.peer_add(b, 0.8)
+    b.peer_add(a, 0.8)
+    b.peer_add(c, 0.8)
+    c.peer_add(b, 0.8)
+    for node in nodes:
+        node.start()
+    wait_until(lambda: all(p["connected"] for p in b.json("status")["peers"]), "B is connected to both")
+    return nodes
+
+
+def score(node, subject=BAD):
+    return int(node.ask(f"score {subject}"))
+
+
+def introduced(node):
+    """What an introduction gives trust to, by the status of the running node."""
+    return {m["name"]: m for m in node.json("status")["introduced"]}
+
+
+def row(node, introducer, name):
+    rows = [r for r in node.json("introductions")["introductions"] if r["introducer"] == introducer and r["introduced"] == name]
+    return rows[0] if rows else None
+
+
+def test_an_introduced_members_report_counts_and_a_withdrawal_ends_it(line):
+    a, b, c = line
+    assert c.ask(f"black {BAD} count=4") == "ok"
+    b.becomes(f"check {BAD}", "black")
+    assert score(a) == 0
+    assert introduced(a) == {}
+    done = b.hearsay("introduce", "mx.c.example", "--share", "1", check=True)
+    assert c.json("card")["fingerprint"] in done.stdout
+    wait_until(lambda: score(a) > 300, lambda: f"C's word counts at A: {a.json('introductions')} {a.log_text()}")
+    assert a.ask(f"check {BAD}") == "black"
+    assert abs(introduced(a)["mx.c.example"]["trust"] - 0.4) < 1e-6
+    assert introduced(a)["mx.c.example"]["group"] == introduced(a)["mx.c.example"]["introducer"] == "mx.b.example"
+    why = a.json("why", BAD)["opinions"][0]
+    assert (why["member"], why["introducer"], why["group"]) == ("mx.c.example", "mx.b.example", "mx.b.example")
+    assert "mx.c.example (by mx.b.example)" in a.hearsay("why", BAD).stdout
+    heard = row(a, "mx.b.example", "mx.c.example")
+    assert heard["share"] == 1.0 and heard["counts"] and not heard["own"]
+    assert abs(heard["expires_s"] - time.time() - 90 * 86400) < 600
+    assert row(b, "this node", "mx.c.example")["own"]
+    assert a.hearsay("verify").returncode == 0
+    b.hearsay("introduce", "--withdraw", "mx.c.example", check=True)
+    wait_until(lambda: score(a) == 0 and introduced(a) == {}, "A forgets C")
+    a.becomes(f"check {BAD}", "unknown")
+    assert row(a, "mx.b.example", "mx.c.example") is None
+    assert score(b) > 0
+
+
+def test_what_is_said_while_the_node_is_down_takes_effect_when_it_starts(line):
+    a, b, c = line
+    assert c.ask(f"black {BAD}") == "ok"
+    b.becomes(f"check {BAD}", "black")
+    b.stop()
+    done = b.hearsay("introduce", c.card(), "--share", "0.5", "--expires", "never", check=True)
+    assert "renewed" in done.stdout and "not running" in done.stdout
+    mine = row(b, "this node", "mx.c.example")
+    assert mine["own"] and not mine["signed"] and mine["renewed"]
+    b.start()
+    wait_until(lambda: score(a) > 0, "C's word counts at A")
+    assert abs(introduced(a)["mx.c.example"]["trust"] - 0.2) < 1e-6
+    wait_until(lambda: row(b, "this node", "mx.c.example")["signed"], "it is signed")
+
+
+def test_an_introduction_ends_by_itself(line):
+    a, b, c = line
+    assert c.ask(f"black {BAD}") == "ok"
+    b.becomes(f"check {BAD}", "black")
+    b.hearsay("introduce", "mx.c.example", "--share", "1", check=True)
+    peers = b.dir / "peers.conf"
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 12))
+    peers.write_text(re.sub(r'introduce-until = "[^"]*"', f'introduce-until = "{soon}"', peers.read_text()))
+    b.hang_up()
+    wait_until(lambda: score(a) > 0, "C's word counts at A")
+    wait_until(lambda: score(a) == 0 and introduced(a) == {}, "and counts no more", 40)
+
+
+def test_an_introducer_that_lost_its_database_goes_on(line):
+    a, b, c = line
+    b.hearsay("introduce", "mx.c.example", check=True)
+    wait_until(lambda: "mx.c.example" in introduced(a), "A knows C")
+    b.stop()
+    for path in b.dir.glob("hearsay.db*"):
+        path.unlink()
+    b.start()
+    wait_until(lambda: row(b, "this node", "mx.c.example")["signed"], "B has its list again")
+    assert c.ask(f"black {BAD}") == "ok"
+    wait_until(lambda: score(a) > 0, "C's word counts at A")
+    b.hearsay("introduce", "--withdraw", "mx.c.example", check=True)
+    wait_until(lambda: introduced(a) == {}, "and a withdrawal is heard")
+
+
+def test_a_restored_backup_does_not_bring_a_withdrawn_introduction_back(line):
+    a, b, c = line
+    b.hearsay("introduce", "mx.c.example", check=True)
+    wait_until(lambda: "mx.c.example" in introduced(a), "A knows C")
+    b.stop()
+    backup = {path: path.read_bytes() for path in b.dir.glob("hearsay.db*")}
+    b.start()
+    b.hearsay("introduce", "--withdraw", "mx.c.example", check=True)
+    wait_until(lambda: introduced(a) == {}, "A forgets C")
+    b.stop()
+    for path, text in backup.items():
+        path.write_bytes(text)
+    b.start()
+    wait_until(lambda: row(b, "this node", "mx.c.example") is None, "B takes its newest list back")
+    assert introduced(a) == {}
+
+
+def test_faults_are_named(line):
+    a, b, c = line
+    stranger = a.lab.node("mx.d.example")
+    for args, status, text in (
+            (("introduce", "mx.nobody.example"), 1, "no peer mx.nobody.example"),
+            (("introduce", stranger.card()), 1, "hearsay peer add"),
+            (("introduce", "mx.c.example", "--share", "2"), 2, "from 0 to 1"),
+            (("introduce", "mx.c.example", "--share", "0"), 2, "more than nothing"),
+            (("introduce", "mx.c.example", "--expires", "yesterday"), 2, "a span such as 90d"),
+            (("introduce", "mx.c.example", "--expires", "2001-01-01"), 2, "that is over"),
+            (("introduce", "--withdraw", "mx.c.example"), 1, "not introduced")):
+        done = b.hearsay(*args)
+        assert done.returncode == status and text in done.stderr, (args, done)
+    assert a.hearsay("introductions").stdout.startswith("Nobody introduces anybody")
