@@ -5,6 +5,7 @@
 
 #include "node/daemon_parts.h"
 #include "node/log.h"
+#include "node/tools_parts.h"
 
 json_t *commands_error(const char *text)
 {
@@ -181,6 +182,8 @@ void commands_handle(void *ctx, const json_t *request, struct control_request *r
         rc = store_thread_rebuild(d->store, rq);
     else if (strcmp(command, "except") == 0)
         rc = do_except(d, request, rq);
+    else if (strcmp(command, "tool-clear") == 0)
+        rc = tools_clear(d, request, rq);
     else
         control_answer(rq, commands_error("unknown command; this node may be older than the hearsay command that asked"));
     if (rc != 0)

@@ -2,6 +2,8 @@
 #ifndef HEARSAY_NODE_TOOLS_PARTS_H
 #define HEARSAY_NODE_TOOLS_PARTS_H
 
+#include <jansson.h>
+
 #include "node/tools.h"
 #include "store/tool.h"
 
@@ -18,6 +20,9 @@ int tools_hand_over(struct daemon *d, enum tool_verb verb, struct report_ticket 
 void tools_verdict_text(enum tool_verb verb, const uint8_t key[VERDICT_KEY_BYTES], const char *verdict, int64_t time_s, char answer[REPORT_ANSWER_MAX]);
 
 /* tools_state.c: what the store keeps. */
+struct control_request;
+/* "tool-clear" of the control socket: {tool, all, what}. `rq` is answered when it is done; 0, or a negative errno for the caller to answer. */
+int tools_clear(struct daemon *d, const json_t *request, struct control_request *rq);
 tool_handler tools_tarpit, tools_count, tools_grey, tools_bounce, tools_bounces, tools_spf, tools_note;
 tool_handler tools_spfcheck, tools_srs_forward, tools_srs_reverse, tools_verdict;
 

@@ -1,5 +1,6 @@
 /* Tools whose state is in the store: an operation is made ready here, with what the reader knows of the client, and done by the store thread. */
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,4 +169,49 @@ int tools_note(struct daemon *d, const struct tool_request *rq, struct report_ti
     if (rc != -EAGAIN)               /* then it comes again */
         log_info("note: %s from %s%s%s", n->kind, network_text(&rq->client, client), rq->note != NULL ? ": " : "", rq->note != NULL ? rq->note : "");
     return rc;
+}
+
+/* ---- an operator's hand */
+
+static int clearing_table(const char *tool)
+{
+    static const struct { const char *name; enum tool_table table; } tools[] = {
+        { "tarpit", TOOL_TABLE_TARPIT }, { "bounces", TOOL_TABLE_BOUNCES }, { "grey", TOOL_TABLE_GREY }, { "spf", TOOL_TABLE_SPF },
+    };
+
+    for (size_t i = 0; tool != NULL && i < sizeof tools / sizeof *tools; i++)
+        if (strcmp(tools[i].name, tool) == 0)
+            return (int)tools[i].table;
+    return -EINVAL;
+}
+
+/* An address, or of the greylist a network, too: of what is given, the network that the client would be greylisted with. */
+static int clearing_subject(const char *what, enum tool_table table, struct subject *out)
+{
+    struct network n;
+
+    if (network_parse(what, strlen(what), &n) != 0 || (table != TOOL_TABLE_GREY && strchr(what, '/') != NULL))
+        return -EINVAL;
+    if (table == TOOL_TABLE_GREY)
+        fold_client(&n, out);
+    else
+        subject_of_address(&n, out);
+    return 0;
+}
+
+int tools_clear(struct daemon *d, const json_t *request, struct control_request *rq)
+{
+    const char *tool = json_string_value(json_object_get(request, "tool")), *what = json_string_value(json_object_get(request, "what"));
+    struct tool_clearing c = { .all = json_is_true(json_object_get(request, "all")) };
+    int table = clearing_table(tool), rc = table < 0 || (what == NULL) != c.all ? -EINVAL : 0;
+
+    if (rc == 0 && !c.all && table == TOOL_TABLE_BOUNCES)
+        fold_address(what, c.user);
+    else if (rc == 0 && !c.all)
+        rc = clearing_subject(what, (enum tool_table)table, &c.subject);
+    if (rc != 0)
+        return rc;
+    c.table = (enum tool_table)table;
+    log_info("tool: %s is cleared%s%s", tool, c.all ? "" : ": ", c.all ? "" : what);
+    return store_thread_clear(d->store, &c, rq);
 }

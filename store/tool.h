@@ -8,6 +8,7 @@
 #include "proto/tool_request.h"
 #include "proto/verdict_rules.h"
 #include "store/store.h"
+#include "store/tool_fold.h"
 
 enum {
     TOOL_ROWS_MAX = 1000000,         /* of each table; one more takes out the one that would die first */
@@ -64,7 +65,7 @@ struct tool_clearing {
     enum tool_table table;           /* GREY: clients, too */
     bool all;                        /* else what is named: */
     struct subject subject;          /* the address; for the greylist its network */
-    char user[256];
+    char user[TOOL_FOLDED_MAX];
 };
 /* *n: rows that are gone. Durable on return. What it was evidence of stays, for `retract`. */
 int store_tool_clear(struct store *s, const struct tool_clearing *c, uint64_t *n);

@@ -53,6 +53,7 @@ int cmd_export(struct call *call);
 int cmd_delist(struct call *call);
 int cmd_protect(struct call *call);
 int cmd_what_if(struct call *call);
+int cmd_tool(struct call *call);
 
 /* All commands, in the order of the help text. */
 const struct command *command_table(size_t *n);

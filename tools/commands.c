@@ -92,6 +92,19 @@ static const struct command commands[] = {
       .summary = "Keeps a subject off all lists of this node for good",
       .help = "An address, a prefix or a name with all below it. The same as `protect` in the configuration, with a record of who decided it.\n"
               "  --why TEXT, --lift, --list, --all   as with `hearsay delist`\n" },
+    { .name = "tool", .run = cmd_tool,
+      .usage = "grey list|clients [--json]\ngrey clear IP|NETWORK|--all [--json]\ntarpit list [--json]\ntarpit clear IP|--all [--json]\n"
+               "bounces list [--json]\nbounces top [-n N] [--json]\nbounces clear USER|--all [--json]\nspf list [--json]\nspf clear IP|--all [--json]\n"
+               "note list [--json]",
+      .summary = "Shows and clears the state of the Exim toolbox",
+      .help = "Lists work with the node down, too; to clear something it must run. What the cleared was evidence of stays:\n"
+              "`hearsay report retract` takes that back. Exit status 1 when there was nothing to clear.\n"
+              "  grey list      network, sender, recipient: waits for a second try, or passed\n"
+              "  grey clients   networks: triplets that passed (from 5 on all mail does) and that never came back\n"
+              "  tarpit list    offences by address\n"
+              "  bounces top    users with the most bounces of the last hour, then of the last day; -n N of them, 20 unless said\n"
+              "  spf list       domains that passed SPF lately, and from where: they share what is reported of that address\n"
+              "  note list      kinds of notes that the configuration has\n" },
     { .name = "verify", .run = cmd_verify, .usage = "[--rebuild] [--json]",
       .summary = "Checks every stored signature and the database",
       .help = "Works with the node running or down. Exit status 1 when something is wrong.\n"
