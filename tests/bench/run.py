@@ -48,10 +48,10 @@ def run_program(name, *args):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def load(address, requests, in_flight=16, verb="black", wanted="ok"):
+def load(address, requests, in_flight=16, verb="black", wanted="ok", text=""):
     """One round of the load generator; its subjects were never used before."""
     _first[0] += requests
-    return run_program("bench_load", address, "-n", requests, "-k", in_flight, "-v", verb, "-f", _first[0] - requests, "-w", wanted)[0]
+    return run_program("bench_load", address, "-n", requests, "-k", in_flight, "-v", verb, "-f", _first[0] - requests, "-t", text, "-w", wanted)[0]
 
 
 # ---- the world
@@ -221,6 +221,32 @@ def opinions(node):
     return node.json("status")["counts"]["opinions"]
 
 
+# ---- the Exim toolbox, beside `check`
+
+TOOLS = [               # verb, what follows the subject, the answer, the aim: those that look, and those that write
+    ("count", "", "0", 0.7), ("bounces", "", "0:0", 0.7), ("srs-forward", "@b.example fwd.example", "SRS0=", 0.7),
+    ("tarpit", "", "1", 0.6), ("grey", " a@b.example c@d.example", "true", 0.6), ("bounce", "@b.example", "ok", 0.6),
+    ("spf", " b.example fail", "ok", 0.6), ("spf", " b.example pass", "ok", 0.6), ("note", " bench some text", "ok", 0.6),
+]
+
+
+def tools(quick):
+    """Each request of the toolbox, one connection each and 150 at once, against `check` in the same way in the same round."""
+    requests, rounds = (600, 1) if quick else (8000, 5)
+    with Lab("bench") as lab:
+        node = quiet_node(lab, "mx.a.example", mesh=False,
+                          extra='note "bench" { category = "abusive" }\nsrs { secrets = { "a secret for the benchmark" } }').start()
+        address, ours, limit = f"unix:{node.unix}", [[] for _ in TOOLS], []
+        for _ in range(rounds):
+            limit.append(load(address, requests, 150, "check", "unknown")["rate"])
+            for rates, (verb, text, wanted, _) in zip(ours, TOOLS):
+                rates.append(load(address, requests, 150, verb, wanted, text)["rate"])
+                wait_until(lambda: node.json("status")["backlog"] == 0, "what was learned is folded", 120)
+            limit.append(load(address, requests, 150, "check", "unknown")["rate"])
+        for rates, (verb, text, _, aim) in zip(ours, TOOLS):
+            yield rate(f"tools.{verb}{'.' + text.split()[-1] if verb == 'spf' else ''}", rates, limit, "requests/s", aim)
+
+
 # ---- catching up
 
 def catchup(quick):
@@ -278,7 +304,7 @@ def program(name):
     return run
 
 
-BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check,
+BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check, "tools": tools,
               "catchup": catchup}
 
 
