@@ -161,6 +161,11 @@ static void on_keys_in_use(void *ctx)
     put_results(ctx, &(struct result){ .kind = RESULT_KEYS }, 1);
 }
 
+static void on_mesh_caught_up(void *ctx)
+{
+    put_results(ctx, &(struct result){ .kind = RESULT_CAUGHT_UP }, 1);
+}
+
 /* ---- what reporters ask; on the main thread */
 
 const char *daemon_storage_error(int rc)
@@ -274,6 +279,17 @@ static void report_read(void *ctx, const struct request *rq, char answer[REPORT_
 
 /* ---- the main thread's own events */
 
+/* A reload that is under way has handed the store a policy by which others do not count yet: that comes first. */
+void daemon_caught_up(struct daemon *d)
+{
+    d->caught_up_due = d->next != NULL;
+    if (d->caught_up_due)
+        return;
+    d->config->policy->catching_up = false;
+    if (reader_set_policy(d->reader, d->config->policy) != 0 || store_thread_caught_up(d->store, d->config->policy) != 0)
+        log_error("what other members say does not count yet: %s", "out of memory; a reload puts it right");
+}
+
 static void take_results(uv_poll_t *handle, int status, int events)
 {
     struct daemon *d = handle->data;
@@ -293,6 +309,8 @@ static void take_results(uv_poll_t *handle, int status, int events)
             introduce_refresh(d);
         } else if (r[i].kind == RESULT_KEYS) {
             renew_forget_before(d);
+        } else if (r[i].kind == RESULT_CAUGHT_UP) {
+            daemon_caught_up(d);
         } else {
             commands_worked(d, &r[i]);
         }
@@ -371,7 +389,7 @@ static int start_loop(struct daemon *d)
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
 {
     const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .introductions = on_mesh_introductions,
-                                         .settled = on_mesh_settled, .keys_in_use = on_keys_in_use };
+                                         .settled = on_mesh_settled, .caught_up = on_mesh_caught_up, .keys_in_use = on_keys_in_use };
     struct mesh_net *mesh = NULL;
 
     if (!c->mesh.present || atomic_load(&d->mesh) != NULL)

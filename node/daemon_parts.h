@@ -24,6 +24,7 @@ struct rate_sample { uint64_t reports, opinions; };
 
 struct daemon {
     struct config *config;
+    bool caught_up_due;                  /* the mesh said so while a reload was under way */
     bool reload_again;                   /* a SIGHUP came while a reload was under way */
     struct config *next;                 /* while a reload is under way: not in force yet; read by the store thread's handler */
     struct verdict_rules *next_rules;    /* of `next` */
@@ -65,7 +66,7 @@ struct daemon {
 
 /* What the store thread sends back to the main thread. */
 struct result {
-    enum { RESULT_REPORT, RESULT_WORK, RESULT_INTRODUCTIONS, RESULT_KEYS } kind;
+    enum { RESULT_REPORT, RESULT_WORK, RESULT_INTRODUCTIONS, RESULT_KEYS, RESULT_CAUGHT_UP } kind;
     struct report_ticket ticket;
     struct tool_op *tool;                /* of a RESULT_REPORT; NULL: a report. Owned */
     enum store_work work;
@@ -91,6 +92,9 @@ bool renew_is_over(const struct record *r, int64_t now_s);
 int64_t renew_warn_s(int64_t serial, int64_t not_after_s);
 /* Starts the mesh if the configuration wants one and none runs; without one, own batches wait. */
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why);
+
+/* What others say counts from now on: the mesh has caught up. */
+void daemon_caught_up(struct daemon *d);
 
 /* reload.c: reads the file again and puts it in force step by step. `rq` gets the answer, may be NULL (SIGHUP). */
 void reload_begin(struct daemon *d, struct control_request *rq);

@@ -40,7 +40,9 @@ int mesh_create(const struct mesh_config *c, struct mesh **out)
     m->start_ms = -1;
     m->plan_at_ms = NEVER_MS;
     m->have_at_ms = NEVER_MS;
-    m->resume_at_ms = NEVER_MS;
+    m->resume_at_ms = m->catch.look_at_ms = NEVER_MS;
+    m->catch.since_ms = m->catch.progress_ms = -1;
+    m->catch.done = c->caught_up;
     m->inflight = calloc(MESH_INFLIGHT_MAX, sizeof *m->inflight);
     m->free_slots = calloc(MESH_INFLIGHT_MAX, sizeof *m->free_slots);
     m->self = m->inflight == NULL || m->free_slots == NULL ? NULL : member_add(m, c->self);
@@ -87,6 +89,7 @@ void mesh_link_up(struct mesh *m, struct member *o)
     if (penalty_is_paused(m, o))
         return;
     o->link.up = true;
+    o->link.full_ms = -1;
     o->link.answered_ms = m->now_ms;
     have_link_up(m, o);
     for (size_t i = 0; i < m->members_n; i++) {
@@ -193,7 +196,7 @@ static int64_t wake_at(const struct mesh *m)
 {
     int64_t at = earlier(earlier(m->plan_at_ms, m->expire_at_ms), earlier(m->have_at_ms, m->full_have_at_ms));
 
-    at = earlier(at, m->resume_at_ms);
+    at = earlier(earlier(at, m->resume_at_ms), m->catch.look_at_ms);
 
     return m->settled ? at : earlier(at, m->start_ms + MESH_SETTLE_MS);
 }
@@ -215,6 +218,7 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
     expire_tick(m);
     plan_tick(m);
     settle_check(m);
+    catch_tick(m);
     up->actions = m->actions;
     up->n = m->actions_n;
     up->wake_at_ms = wake_at(m);

@@ -25,6 +25,7 @@ struct mesh_config {
     char federation[FEDERATION_MAX_BYTES + 1];
     uint64_t seed;                     /* for choices among neighbours: the same seed, the same choices */
     int64_t ttl_s;                     /* batches older than this are dead */
+    bool caught_up;                    /* what others say counts already: MESH_DO_CAUGHT_UP is not said */
     int64_t quota_day[MESH_QUOTAS];    /* of one origin; 0: unbounded. See PROTOCOL.md, "Quotas" */
 };
 
@@ -82,6 +83,7 @@ enum mesh_action_kind {
      * of that epoch than is held here, so that above > the stored epoch means: never go on with the stored one. Said again, with a higher `above`, when a
      * verified own batch turns up later that this node did not tell (a restored backup): begin a new epoch then, too. */
     MESH_DO_SETTLED,
+    MESH_DO_CAUGHT_UP,                 /* once: 95 % of what neighbours hold is on disk, or no more comes of them: what others say may count from now on */
     MESH_DO_PAUSE,                     /* neighbour, pause_ms, text: it goes on misbehaving: cut it off for so long. The core does not listen to it until then */
     MESH_DO_BLAME,                     /* neighbour, text: it relayed something bad; for the link's score and the log */
     MESH_DO_ALERT                      /* origin, text: the operator should know (equivocation, clock) */
@@ -151,6 +153,10 @@ int mesh_log_state(const struct mesh *m, const uint8_t origin[KEY_BYTES], struct
 bool mesh_settled(const struct mesh *m);
 /* The serial of the newest own record that this neighbour said to hold; 0: none that it spoke of. */
 uint64_t mesh_serial_known(const struct mesh *m, const uint8_t neighbour[KEY_BYTES]);
+
+/* For status: batches of others on disk, those and what of theirs is known to be missing, and from how many neighbours some are coming at the moment. */
+struct mesh_catching { bool caught_up; uint64_t held, known; size_t neighbours; };
+void mesh_catching(const struct mesh *m, struct mesh_catching *out);
 
 /* For status: how a neighbour behaves, and whether an origin stays within its quota. The first three say nothing of trust. */
 struct mesh_conduct {

@@ -143,6 +143,8 @@ static bool epoch_is_ahead(const struct mesh *m, uint32_t epoch)
 
 static void hear_have(struct mesh *m, struct member *from, const struct message *msg)
 {
+    if (msg->u.have.full)
+        from->link.full_ms = m->now_ms;
     for (size_t i = 0; i < msg->u.have.logs_n; i++) {
         const struct log_have *l = &msg->u.have.logs[i];
         struct member *o = mesh_member(m, l->origin);

@@ -58,7 +58,7 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     memcpy(o->root, root, KEY_BYTES);
     o->plan_at_ms = NEVER_MS;
     o->heard_ms = -1;
-    o->link.asked_ms = -1;
+    o->link.asked_ms = o->link.full_ms = -1;
     o->record_asked_ms = INT64_MIN / 2;
     o->records_milli = INT64_C(1000) * MESH_KEYS_MAX;
     o->doubt.next_ms = INT64_MIN / 2;

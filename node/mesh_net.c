@@ -318,6 +318,7 @@ static int open_core(struct mesh_net *n, const struct config *c)
 {
     struct mesh_config mc = { .ttl_s = c->policy->ttl_s };
 
+    mc.caught_up = !c->policy->catching_up;
     mc.quota_day[MESH_QUOTA_BATCHES] = c->quota.batches;
     mc.quota_day[MESH_QUOTA_BYTES] = c->quota.bytes;
     mc.quota_day[MESH_QUOTA_OPINIONS] = c->quota.opinions;

@@ -27,6 +27,8 @@ struct mesh_net_handlers {
     /* Own batches may be told from now on. Called again, with a higher `above`, should an own batch turn up later that this database does not hold: begin an
      * epoch above it then, too. */
     void (*settled)(void *ctx, uint32_t above);
+    /* What others say may count from now on. Once; not when it was so from the start. */
+    void (*caught_up)(void *ctx);
     void (*keys_in_use)(void *ctx);                /* the identity's CURVE key has taken the place of the one before it, which can be forgotten; may be NULL */
 };
 
@@ -68,6 +70,7 @@ struct mesh_net_peer {
 };
 struct mesh_net_state {
     bool settled;
+    struct mesh_catching catching;
     uint64_t counts[MESH_COUNTS];
     uint64_t bytes_in, bytes_out;
     uint64_t zap_denied;

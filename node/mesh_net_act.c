@@ -250,6 +250,9 @@ static void carry_out(struct mesh_net *n, const struct mesh_action *a)
     case MESH_DO_SETTLED:
         n->handlers.settled(n->handlers.ctx, a->above);
         break;
+    case MESH_DO_CAUGHT_UP:
+        n->handlers.caught_up(n->handlers.ctx);
+        break;
     case MESH_DO_PAUSE:
         pause_peer(n, a);
         break;

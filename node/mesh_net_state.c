@@ -61,6 +61,7 @@ void net_state_tick(struct mesh_net *n)
     struct mesh_net_state s = { .settled = mesh_settled(n->mesh), .bytes_in = n->bytes_in, .bytes_out = n->bytes_out, .zap_denied = n->zap_denied };
     struct mesh_net_peer *old;
 
+    mesh_catching(n->mesh, &s.catching);
     if (n->state_ms != 0 && n->now_ms - n->state_ms < NET_STATE_MS)
         return;
     n->state_ms = n->now_ms;

@@ -7,6 +7,7 @@
  *   mesh_claim.c   what neighbours say they have
  *   mesh_fetch.c   gaps: what to fetch, from whom, when
  *   mesh_have.c    have-vectors, records, and requests of neighbours
+ *   mesh_catch.c   how much of what neighbours hold is here
  *   mesh_quota.c   how much of one origin is taken
  *   mesh_penalty.c faults of links, and pauses
  *   mesh_introduce.c  lists of introductions: told, asked for, taken
@@ -161,6 +162,7 @@ struct link {
     bool told_up;                      /* as the last event said; while it is paused `up` is false all the same */
     struct penalty penalty;
     int64_t have_at_ms;                /* when the next Have is due */
+    int64_t full_ms;                   /* when it last told all it has; -1 never since the link is up */
     int64_t answered_ms;               /* last Have on our own connection to it */
     int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
     bool full_wanted;                  /* a member became known since it last told all that it has: its next Have asks for that */
@@ -254,6 +256,7 @@ struct mesh {
     int64_t start_ms;                  /* of the first event; -1 before */
     int64_t have_at_ms, full_have_at_ms, expire_at_ms, plan_at_ms;
     int64_t resume_at_ms;              /* when the next pause ends */
+    struct { bool done; int64_t since_ms, progress_ms, look_at_ms; } catch;
     int64_t expired_s;                 /* the time by which logs were last searched for what is past */
     size_t full_have_turn;
     bool settled, full_heard;
@@ -367,6 +370,10 @@ void introduce_tick(struct mesh *m);                       /* asks who could not
 void introduce_answer(struct mesh *m, struct member *from, struct bytes frame);
 void introduce_serve(struct mesh *m, struct member *to, const uint8_t introducer[KEY_BYTES]);
 void introduce_record(struct mesh *m, struct member *o);   /* a record of o has come */
+
+/* ---- mesh_catch.c */
+void catch_tick(struct mesh *m);
+void catch_stored(struct mesh *m);                                       /* a batch of another member has come to the disk */
 
 /* ---- mesh_quota.c */
 void quota_init(const struct mesh *m, struct member *o);

@@ -287,6 +287,8 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     log_stored(m, e, name->seq);
     if (stored)
         mesh_count(m, MESH_COUNT_MERGED);
+    if (o != m->self)
+        catch_stored(m);
     if (stored && f.relay)
         publish(m, o, f.frame, f.len);
     else

@@ -51,6 +51,7 @@ void reload_begin(struct daemon *d, struct control_request *rq)
         return;
     }
     memcpy(d->next->policy->self, identity_root(d->identity), KEY_BYTES);
+    d->next->policy->catching_up = d->config->policy->catching_up;
     warn_of_fixed(d->config, d->next);
     rc = renew_reload(d, d->next, why);
     for (size_t i = 0; rc == 0 && i < d->next->peers_n; i++) {
@@ -108,6 +109,8 @@ static void put_in_force(struct daemon *d, struct control_request *rq, int rc)
 void reload_end(struct daemon *d, struct control_request *rq, int rc)
 {
     put_in_force(d, rq, rc);
+    if (d->caught_up_due)
+        daemon_caught_up(d);
     if (d->reload_again) {
         d->reload_again = false;
         reload_begin(d, NULL);

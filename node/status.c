@@ -177,6 +177,15 @@ static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, 
     return o;
 }
 
+/* held_back: what others say counts for nothing yet. */
+static json_t *catching_json(const struct daemon *d, const struct mesh_catching *c)
+{
+    double share = c->known == 0 ? 1 : (double)c->held / (double)c->known;
+
+    return json_pack("{s:b,s:I,s:I,s:f,s:I}", "held_back", d->config->policy->catching_up, "held", (json_int_t)c->held, "known", (json_int_t)c->known,
+                     "share", share, "neighbours", (json_int_t)c->neighbours);
+}
+
 /* A configured peer's name, or what an introduced member calls itself. */
 static const char *name_of(const struct daemon *d, const struct mesh_net_state *s, const uint8_t root[KEY_BYTES])
 {
@@ -218,8 +227,8 @@ static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
     for (unsigned c = 0; c < MESH_COUNTS; c++)
         set(counts, mesh_count_text((enum mesh_count)c), s.counts[c]);
     json_object_set_new(root, "settled", json_boolean(s.settled));
-    json_object_set_new(root, "mesh", json_pack("{s:b,s:o,s:I,s:I,s:I}", "settled", s.settled, "counts", counts,
-        "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "zap_denied", (json_int_t)s.zap_denied));
+    json_object_set_new(root, "mesh", json_pack("{s:b,s:o,s:I,s:I,s:I,s:o}", "settled", s.settled, "counts", counts,
+        "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "zap_denied", (json_int_t)s.zap_denied, "catching_up", catching_json(d, &s.catching)));
     for (size_t i = 0; i < s.peers_n; i++)
         json_array_append_new(s.peers[i].introduced ? introduced : peers,
                               s.peers[i].introduced ? introduced_json(d, &s, &s.peers[i]) : peer_json(d, &s.peers[i], warnings));

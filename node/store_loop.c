@@ -19,6 +19,9 @@ enum {
     FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
     TELL_MS = 250,                   /* own batches at most so often: what is urgent still leaves within a second */
     TELL_BATCHES_MAX = 16,
+    TRUST_BACKLOG = 64,              /* batches and reports that may wait when what others say begins to count ... */
+    TRUST_WAIT_MS = 60000,           /* ... and so long that is waited for */
+    CAUGHT_UP_NOTED_S = 3600,
     RETRY_MS = 1000                  /* after a failure of the disk */
 };
 
@@ -215,6 +218,10 @@ static void do_work(struct store_thread *t, struct other_input *in)
     switch (in->kind) {
     case INPUT_POLICY:
         rc = store_set_policy(t->store, policy, store_thread_now_s());
+        if (rc == 0 && t->trusting != NULL && !policy->catching_up) {
+            policy_destroy(&t->trusting);        /* this one is newer, and others count by it */
+            t->caught_up = true;
+        }
         policy_destroy(&policy);
         t->handlers.worked(t->handlers.ctx, STORE_WORK_POLICY, in->token, rc, 0);
         break;
@@ -287,6 +294,11 @@ static void do_pending(struct store_thread *t)
     case INPUT_SETTLED:
         begin_epoch(t, (uint32_t)in->number);
         break;
+    case INPUT_CAUGHT_UP:
+        policy_destroy(&t->trusting);
+        t->trusting = (struct policy *)(void *)in->memory;
+        t->trusting_by_ms = clock_ms(CLOCK_MONOTONIC) + TRUST_WAIT_MS;
+        break;
     case INPUT_SIGNER:
         identity_destroy(&t->identity);
         t->identity = (struct identity *)(void *)in->memory;
@@ -333,6 +345,34 @@ static void do_tell(struct store_thread *t, int64_t now_ms)
         t->tell_at_ms = now_ms + (rc != 0 ? RETRY_MS : TELL_MS);
 }
 
+/* Noted now and then: a start tells by it how long this member was away. */
+static void note_caught_up(struct store_thread *t)
+{
+    int64_t now_s = store_thread_now_s();
+
+    if (!t->caught_up || now_s - t->noted_s < CAUGHT_UP_NOTED_S)
+        return;
+    t->noted_s = now_s;
+    store_note_caught_up(t->store, now_s);
+}
+
+static void do_caught_up(struct store_thread *t, int64_t now_ms)
+{
+    note_caught_up(t);
+    if (t->trusting == NULL || (store_backlog(t->store) > TRUST_BACKLOG && now_ms < t->trusting_by_ms))
+        return;
+    int rc = store_set_policy(t->store, t->trusting, store_thread_now_s());
+    note_disk(t, rc, STORE_TROUBLE_WORK);
+    if (rc != 0) {
+        t->trusting_by_ms = now_ms + RETRY_MS;
+        return;
+    }
+    log_info("mesh: caught up; what other members say counts from now on");
+    policy_destroy(&t->trusting);
+    t->caught_up = t->fold_more = true;
+    note_caught_up(t);
+}
+
 static int64_t until_ms(int64_t at_s)
 {
     int64_t left_s = at_s - store_thread_now_s();
@@ -347,6 +387,8 @@ static int sleep_ms(const struct store_thread *t)
 
     if (t->pending_at < t->pending_n)
         return 0;
+    if (t->trusting != NULL)
+        return FOLD_MS;
     other = t->fold_more || store_backlog(t->store) > 0 ? 0 : until_ms(t->fold_wake_s);
     if (other < t->fold_at_ms - now_ms)
         other = t->fold_at_ms - now_ms;
@@ -388,6 +430,7 @@ void *store_loop(void *store_thread)
         do_fold(t, now_ms);
         do_tell(t, now_ms);
         tell_trusted(t);
+        do_caught_up(t, now_ms);
         /* Looked at again: the word that wakes may have been taken above, after the first look. */
         if (!atomic_load(&t->stopping))
             wait_for_input(t);

@@ -36,6 +36,7 @@ static void *checkpoint_main(void *arg)
 int store_thread_open(const struct store_thread_options *o, const struct store_thread_handlers *h, struct store_thread **out, char *why)
 {
     struct store_thread *t = calloc(1, sizeof *t);
+    int64_t caught_up_s = 0;
     int rc = -ENOMEM;
 
     snprintf(why, STORE_WHY_MAX, "out of memory");
@@ -56,6 +57,9 @@ int store_thread_open(const struct store_thread_options *o, const struct store_t
     rc = identity_copy(o->identity, &t->identity);
     if (rc == 0)
         rc = store_open(t->database, true, &t->store, why);
+    if (rc == 0 && store_caught_up(t->store, &caught_up_s) == 0)
+        t->caught_up = store_thread_now_s() - caught_up_s < STORE_AWAY_MAX_S;
+    o->policy->catching_up = rc == 0 && !t->caught_up;
     if (rc == 0 && (rc = store_set_policy(t->store, o->policy, store_thread_now_s())) != 0)
         snprintf(why, STORE_WHY_MAX, "cannot take the policy into the database: %s", strerror(-rc));
     if (rc == 0) {
@@ -114,7 +118,7 @@ static void drop_other(void *item)
     struct policy *policy = (struct policy *)(void *)in->memory;
     struct identity *id = (struct identity *)(void *)in->memory;
 
-    if (in->kind == INPUT_POLICY)
+    if (in->kind == INPUT_POLICY || in->kind == INPUT_CAUGHT_UP)
         policy_destroy(&policy);
     else if (in->kind == INPUT_SIGNER)
         identity_destroy(&id);
@@ -132,6 +136,7 @@ void store_thread_destroy(struct store_thread **t)
     if ((*t)->stop_fd >= 0)
         close((*t)->stop_fd);
     identity_destroy(&(*t)->identity);
+    policy_destroy(&(*t)->trusting);
     free((*t)->turn);
     free((*t)->turn_those);
     free((*t)->database);
@@ -212,10 +217,10 @@ int store_thread_signer(struct store_thread *t, const struct identity *id, uint6
     return rc;
 }
 
-int store_thread_policy(struct store_thread *t, const struct policy *p, void *token)
+static int put_policy(struct store_thread *t, enum input_kind kind, const struct policy *p, void *token)
 {
     struct policy *copy = policy_copy(p);
-    struct other_input in = { .kind = INPUT_POLICY, .token = token, .memory = (uint8_t *)copy };
+    struct other_input in = { .kind = kind, .token = token, .memory = (uint8_t *)copy };
 
     if (copy == NULL)
         return -ENOMEM;
@@ -223,6 +228,16 @@ int store_thread_policy(struct store_thread *t, const struct policy *p, void *to
     if (rc != 0)
         policy_destroy(&copy);
     return rc;
+}
+
+int store_thread_policy(struct store_thread *t, const struct policy *p, void *token)
+{
+    return put_policy(t, INPUT_POLICY, p, token);
+}
+
+int store_thread_caught_up(struct store_thread *t, const struct policy *p)
+{
+    return put_policy(t, INPUT_CAUGHT_UP, p, NULL);
 }
 
 int store_thread_purge(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token)

@@ -20,6 +20,8 @@ enum store_trouble { STORE_TROUBLE_REPORTS, STORE_TROUBLE_BATCHES, STORE_TROUBLE
 /* "reports are not stored, and answered with an error"; a constant. */
 const char *store_trouble_text(enum store_trouble kind);
 
+enum { STORE_AWAY_MAX_S = 7 * 86400 };       /* who was away for longer begins as a new member does: what it knew hardly counts any more */
+
 enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD, STORE_WORK_EXCEPTION, STORE_WORK_CLEAR };
 
 /* A report, or an operation of the toolbox, and whom to answer. */
@@ -48,7 +50,7 @@ struct store_thread_handlers {
 struct store_thread_options {
     const char *database;
     const char *nonce_path;                  /* of store_begin_epoch() */
-    const struct policy *policy;             /* copied */
+    struct policy *policy;                   /* copied; `catching_up` is set in it if this database is new, or was away too long */
     const struct identity *identity;         /* copied */
     uint64_t record_serial;                  /* as store_thread_signer() */
     unsigned queue_max;
@@ -75,6 +77,8 @@ void store_thread_settled(struct store_thread *t, uint32_t above);
 int store_thread_signer(struct store_thread *t, const struct identity *id, uint64_t record_serial);
 /* Works; each ends with the `worked` handler. The policy is copied. */
 int store_thread_policy(struct store_thread *t, const struct policy *p, void *token);
+/* What others say counts from now on: takes this policy as soon as what waits is folded, so that no part of it is judged alone. */
+int store_thread_caught_up(struct store_thread *t, const struct policy *p);
 int store_thread_purge(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token);
 int store_thread_clear(struct store_thread *t, const struct tool_clearing *c, void *token);     /* copied */
 int store_thread_rebuild(struct store_thread *t, void *token);

@@ -9,7 +9,7 @@
 #include "node/mailbox.h"
 #include "node/store_thread.h"
 
-enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_INTRODUCTIONS, INPUT_SETTLED, INPUT_SIGNER, INPUT_WAKE, INPUT_POLICY, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION, INPUT_CLEAR };
+enum input_kind { INPUT_BATCH, INPUT_RECORD, INPUT_INTRODUCTIONS, INPUT_SETTLED, INPUT_SIGNER, INPUT_WAKE, INPUT_POLICY, INPUT_CAUGHT_UP, INPUT_PURGE, INPUT_REBUILD, INPUT_EXCEPTION, INPUT_CLEAR };
 
 struct report_input {
     struct report_ticket ticket;
@@ -39,6 +39,10 @@ struct store_thread {
     struct reported *turn_those;
     size_t turn_room;
     bool settled, fold_more, tell_more;
+    struct policy *trusting;         /* to be taken when what waits is folded; NULL: none */
+    int64_t trusting_by_ms;          /* but no later */
+    bool caught_up;
+    int64_t noted_s;                 /* when that was last noted on disk */
     size_t fold_rows;                /* of a slice while reports keep coming */
     int64_t fold_at_ms, tell_at_ms;  /* not before */
     int64_t fold_wake_s, tell_wake_s;

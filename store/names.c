@@ -105,6 +105,10 @@ static void match_member(struct known_member *m, const struct names *n, const st
     } else if (configured == NULL && !m->self && !m->forgotten) {
         match_introduced(m, n, p);
     }
+    if (p->catching_up) {
+        m->group = -1;
+        m->trust_micro = m->group_trust_micro = 0;
+    }
 }
 
 void names_set_trusted(struct names *n, const struct policy *p, struct trusted *table, size_t table_n)

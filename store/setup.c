@@ -89,6 +89,8 @@ int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HAS
     }
     add_members(&t, p);
     add_trusted(&t, n);
+    if (p->catching_up)
+        add_name(&t, "catching up");
     if (!t.failed)
         hash_sha256(t.at, t.len, out);
     free(t.at);
@@ -180,4 +182,15 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
         return rc;
     store_start_recheck(s);
     return 0;
+}
+
+int store_caught_up(struct store *s, int64_t *at_s)
+{
+    return meta_number(&s->db, META_CAUGHT_UP, at_s);
+}
+
+int store_note_caught_up(struct store *s, int64_t now_s)
+{
+    int rc = db_begin(&s->db);
+    return rc == 0 ? store_end(s, meta_set_number(&s->db, META_CAUGHT_UP, now_s)) : rc;
 }

@@ -85,6 +85,11 @@ int store_fold(struct store *s, size_t rows_max, int64_t now_s, bool *more, int6
  * up to rows_max times the number of zones. */
 int store_take_changes(struct store *s, struct listing_change **out, size_t *n);
 
+/* When this database was last known to hold what the others hold, Unix seconds; 0: never. Until then a node lets nothing count but its own evidence
+ * (policy, `catching_up`). */
+int store_caught_up(struct store *s, int64_t *at_s);
+int store_note_caught_up(struct store *s, int64_t now_s);
+
 /* Rows of truth not folded yet, for status. */
 size_t store_backlog(const struct store *s);
 

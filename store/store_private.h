@@ -24,6 +24,7 @@
 #define META_EXCEPTIONS_NEXT "exceptions_next"   /* ... and when the first of those in force will end; 0: none will */
 #define META_UNWEIGHED "log_unweighed"      /* 1: the own log's weight is to be counted once */
 #define META_FLOOR_REST "floor_rest_until"  /* until then the own floor stays: parts of the log may be with neighbours only */
+#define META_CAUGHT_UP "caught_up_s"        /* when this database was last known to hold what the others hold; 0: never */
 #define META_EPOCH "own_epoch"
 #define META_SEQ "own_seq"
 #define META_HASH "own_hash"

@@ -167,6 +167,9 @@ void shell_carry_out(struct world *w, struct node *n, const struct mesh_action *
     case MESH_DO_SETTLED:
         settle(w, n, a->above);
         break;
+    case MESH_DO_CAUGHT_UP:
+        trace(w, "n%u: has caught up", n->index);
+        break;
     case MESH_DO_PAUSE:
         check_pause(w, n, a);
         break;

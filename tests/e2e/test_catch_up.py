@@ -1,0 +1,86 @@
+"""A member that is new, or was away: what counts meanwhile, what it fetches, and that it goes on where it was."""
+import signal
+
+import pytest
+
+from hearsay_lab import Lab, WAIT_S, stays, wait_until, zone
+
+SUBJECTS = 3000
+
+
+@pytest.fixture
+def lab():
+    with Lab("catchup") as lab:
+        yield lab
+
+
+def member(lab, name):
+    return lab.node(name, zones=zone(f"bl.{name[3:]}", threshold=0.25, quorum=1))
+
+
+def teach(node, n, first=0):
+    with node.stream() as s:
+        assert s.ask(*(f"black 11.0.{k // 250}.{k % 250}" for k in range(first, first + n))) == ["ok"] * n
+    wait_until(lambda: node.json("status")["backlog"] == 0, "the reports are folded", 60)
+
+
+def catching(node):
+    return node.json("status")["mesh"]["catching_up"]
+
+
+def test_a_new_member_fetches_all_and_then_lists_it(lab):
+    a, b = member(lab, "mx.a.example").start(), member(lab, "mx.b.example").start()
+    teach(a, SUBJECTS)
+    a.peer_add(b)
+    b.peer_add(a)
+    b.becomes("check 11.0.3.7", "black", 60)
+    wait_until(lambda: b.json("status")["counts"]["listings"] == SUBJECTS, "all is listed", 60)
+    got = catching(b)
+    assert not got["held_back"] and got["held"] == got["known"] and got["share"] == 1
+    assert "catching up" not in b.hearsay("status").stdout
+
+
+def test_own_evidence_lists_at_once_while_others_are_awaited(lab):
+    a, b = member(lab, "mx.a.example"), member(lab, "mx.b.example")       # A is never started
+    b.peer_add(a)
+    b.start()
+    assert b.ask("black 192.0.2.7") == "ok"
+    assert b.ask("check 192.0.2.7") == "black"
+    assert catching(b)["held_back"]
+    assert "only own evidence lists" in b.hearsay("status").stdout
+    wait_until(lambda: "192.0.2.7" in lists(b), "the zone file lists it")
+
+
+def lists(node):
+    path = node.dir / "zones" / f"bl.{node.name[3:]}"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_member_that_was_here_before_keeps_its_zone_when_it_starts_alone(lab):
+    a, b = member(lab, "mx.a.example").start(), member(lab, "mx.b.example").start()
+    a.peer_add(b), b.peer_add(a)
+    wait_until(lambda: not catching(b)["held_back"], "B has caught up")
+    a.ask("black 192.0.2.7")
+    b.becomes("check 192.0.2.7", "black")
+    wait_until(lambda: "192.0.2.7" in lists(b), "the zone file lists it")
+    a.stop()
+    b.process.end(signal.SIGKILL)
+    b.start()
+    assert b.ask("check 192.0.2.7") == "black"
+    stays(lambda: "192.0.2.7" in lists(b) and b.ask("check 192.0.2.7") == "black", 1, "the zone keeps what it listed")
+    assert not catching(b)["held_back"]
+
+
+def test_a_member_that_is_killed_while_it_catches_up_goes_on_where_it_was(lab):
+    a, b = member(lab, "mx.a.example").start(), member(lab, "mx.b.example").start()
+    for k in range(0, 600, 6):                       # many batches
+        teach(a, 6, k)
+    a.peer_add(b), b.peer_add(a)
+    for _ in range(4):
+        before = catching(b)["held"]
+        wait_until(lambda: catching(b)["held"] > before or catching(b)["share"] == 1, "some has come", WAIT_S)
+        b.process.end(signal.SIGKILL)
+        b.start()
+        assert b.json("status")["counts"]["batches"] >= before
+    wait_until(lambda: b.json("status")["counts"]["listings"] == 600, "all is listed", 60)
+    assert b.hearsay("verify").returncode == 0
