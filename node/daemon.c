@@ -286,8 +286,8 @@ void daemon_caught_up(struct daemon *d)
     if (d->caught_up_due)
         return;
     d->config->policy->catching_up = false;
-    if (reader_set_policy(d->reader, d->config->policy) != 0 || store_thread_caught_up(d->store, d->config->policy) != 0)
-        log_error("what other members say does not count yet: %s", "out of memory; a reload puts it right");
+    if (store_thread_caught_up(d->store, d->config->policy) != 0)
+        log_error("mesh: caught up, but too much waits for the disk: what other members say counts after a reload or a restart");
 }
 
 static void take_results(uv_poll_t *handle, int status, int events)

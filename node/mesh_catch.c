@@ -9,7 +9,8 @@ enum {
     CATCH_PERCENT = 95,                /* of the batches that neighbours hold, on our disk */
     CATCH_GRACE_MS = 2000,             /* so long, after the first neighbour told all it has, the others may yet do */
     CATCH_SETTLE_MS = 300,             /* a long vector comes in several messages */
-    CATCH_STALL_MS = 60000,            /* nothing came for so long: they will not deliver */
+    CATCH_STALL_MS = 15000,            /* nothing came for so long of what was told, more than a fetch may take: they will not deliver */
+    CATCH_SILENT_MS = 60000,           /* so long nobody told anything: nobody is there */
     CATCH_MAX_MS = 1800 * 1000         /* nor do we wait any longer for a trickle */
 };
 
@@ -50,10 +51,12 @@ static bool is_caught_up(const struct mesh *m)
     int64_t last_ms = m->catch.progress_ms > m->catch.since_ms ? m->catch.progress_ms : m->catch.since_ms;
     uint64_t held, known;
 
-    if (m->now_ms - last_ms >= CATCH_STALL_MS || m->now_ms - m->catch.since_ms >= CATCH_MAX_MS)
+    if (m->now_ms - m->catch.since_ms >= CATCH_MAX_MS || m->now_ms - last_ms >= CATCH_SILENT_MS)
         return true;
     if (!is_told(m))
         return false;
+    if (m->now_ms - last_ms >= CATCH_STALL_MS)
+        return true;
     count(m, &held, &known);
     return held * 100 >= known * CATCH_PERCENT;
 }

@@ -54,6 +54,7 @@ static inline int64_t column_int(const struct query *q, int i) { return sqlite3_
 struct bytes column_bytes(const struct query *q, int i);
 
 #define META_TRUST "trust_version"          /* grows with every change of the table `trusted` */
+#define META_HELD_BACK "held_back"          /* 1: what others say counts for nothing yet */
 
 /* Numbers and bytes by name; 0 and nothing when absent. */
 int meta_number(struct db *d, const char *name, int64_t *out);

@@ -105,7 +105,7 @@ static void match_member(struct known_member *m, const struct names *n, const st
     } else if (configured == NULL && !m->self && !m->forgotten) {
         match_introduced(m, n, p);
     }
-    if (p->catching_up) {
+    if (n->held_back) {
         m->group = -1;
         m->trust_micro = m->group_trust_micro = 0;
     }
@@ -143,9 +143,13 @@ static int add_trusted(struct names *n, const struct query *q)
 
 static int load_trusted(struct names *n, struct db *d)
 {
+    int64_t held_back = 0;
     int rc = meta_number(d, META_TRUST, &n->trust_version);
+    if (rc == 0)
+        rc = meta_number(d, META_HELD_BACK, &held_back);
     if (rc != 0)
         return rc;
+    n->held_back = held_back != 0;
     struct query q = query(d, SQL_TRUSTED_EACH);
     while (rc == 0 && query_row(&q))
         rc = add_trusted(n, &q);

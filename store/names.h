@@ -36,6 +36,7 @@ struct names {
     int category_ids[POLICY_CATEGORIES_MAX];                              /* the same */
     struct trusted *trusted;                                              /* by introductions; by root */
     size_t trusted_n;
+    bool held_back;                                                       /* what others say counts for nothing yet: META_HELD_BACK */
     int64_t trust_version;                                                /* META_TRUST when they were read */
     size_t groups_n;                                                      /* members with trust */
 };

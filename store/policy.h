@@ -56,7 +56,7 @@ struct policy {
     size_t members_n;
     struct protect *protect;
     int64_t ttl_s;                            /* evidence and opinions older than this are gone; 30 days */
-    bool catching_up;                         /* what others say is stored and counts for nothing yet: a part of the picture is none */
+    bool catching_up;                         /* for the writer: what others say is stored and counts for nothing yet, since a part of the picture is none */
     int64_t hold_s;                           /* hold-down of a retraction; 24 hours */
     struct policy_tools tools;
 };

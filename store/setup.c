@@ -89,7 +89,7 @@ int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HAS
     }
     add_members(&t, p);
     add_trusted(&t, n);
-    if (p->catching_up)
+    if (n->held_back)
         add_name(&t, "catching up");
     if (!t.failed)
         hash_sha256(t.at, t.len, out);
@@ -150,6 +150,17 @@ int store_compare_digest(struct store *s)
     return store_start_rescan(s);
 }
 
+/* In the database, so that every reader of it counts as the writer does. */
+static int hold_back(struct store *s)
+{
+    if (s->policy->catching_up == s->names.held_back)
+        return 0;
+    int rc = meta_set_number(&s->db, META_HELD_BACK, s->policy->catching_up);
+    if (rc == 0)
+        rc = meta_add(&s->db, META_TRUST, 1);
+    return rc == 0 ? names_load(&s->names, &s->db, s->policy) : rc;
+}
+
 int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
 {
     struct policy *old = s->policy, *new = policy_copy(p);
@@ -159,6 +170,8 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
     int rc = names_load(&s->names, &s->db, new);
     if (rc == 0)
         rc = db_begin(&s->db);
+    if (rc == 0)
+        rc = hold_back(s);
     if (rc == 0)
         rc = introduce_derive(s, now_s);
     if (rc == 0)
