@@ -35,8 +35,8 @@ def test_a_new_member_fetches_all_and_then_lists_it(lab):
     b.peer_add(a)
     b.becomes("check 11.0.3.7", "black", 60)
     wait_until(lambda: b.json("status")["counts"]["listings"] == SUBJECTS, "all is listed", 60)
-    got = catching(b)
-    assert not got["held_back"] and got["held"] == got["known"] and got["share"] == 1
+    wait_until(lambda: catching(b)["share"] == 1, "all is here")
+    assert not catching(b)["held_back"]
     assert "catching up" not in b.hearsay("status").stdout
 
 
