@@ -196,6 +196,17 @@ def test_a_new_resolver_is_asked_after_a_reload(dns):
         other.close()
 
 
+def test_a_resolver_may_have_an_ipv6_address():
+    dns = ZoneServer({"example.com": [{"TXT": "v=spf1 " + "ip4:198.51.100.1 " * 60 + "ip4:192.0.2.7 -all"}]}, host="::1")
+    try:
+        with Lab("spf6") as lab:
+            node = lab.node("mx.a.example", extra=f'spf {{ resolver = "[::1]:{dns.port}" }}\n').start()
+            wait_until(lambda: check(node, "192.0.2.7", "mail.example.com", "user@example.com") == "pass", "the resolver at ::1 is asked")
+            assert check(node, "192.0.2.8", "mail.example.com", "user@example.com") == "fail"
+    finally:
+        dns.close()
+
+
 # ---- the cage
 
 def test_a_helper_stands_behind_its_walls(node, dns):

@@ -179,3 +179,55 @@ def test_without_secrets_the_error_says_what_to_do():
         node.hang_up()
         node.becomes("srs-forward user@example.com bad@domain", "error: not a domain to forward from")
         assert forward(node, "user@example.com").startswith("SRS0=")
+
+
+# ---- a forwarder
+
+ROUTERS = r'''
+srs_bounce:
+  driver = redirect
+  domains = here.example
+  condition = ${if match{$local_part}{\N(?i)^SRS[01][=+-]\N}}
+  address_data = ${readsocket{HS}{srs-reverse ${quote:$local_part@$domain} ip=$sender_host_address\n}{3s}{}{}}
+  data = ${if eq{$address_data}{}{:defer: try again}{${if match{$address_data}{\N^error:\N}{:fail: $address_data}{$address_data}}}}
+  allow_defer
+  allow_fail
+forward:
+  driver = redirect
+  domains = here.example
+  local_parts = forward
+  data = someone@far.example
+forwarded:
+  driver = accept
+  domains = ! here.example
+  condition = ${if !eq{$domain}{$original_domain}}
+  address_data = ${if match{$original_local_part}{\N(?i)^SRS[01][=+-]\N}{}{${readsocket{HS}{srs-forward ${quote:$sender_address} $original_domain\n}{3s}{}{}}}}
+  transport = box
+'''
+
+
+class Forwarder(Exim):
+    def _conf(self, main, acls):
+        text = super()._conf(main, acls)
+        return text.replace("begin routers\n", "begin routers\n" + ROUTERS).replace(
+            "  driver = appendfile\n", "  driver = appendfile\n  return_path = ${if or{{eq{$address_data}{}}{match{$address_data}{\\N^error:\\N}}}{$return_path}{$address_data}}\n")
+
+
+def test_exim_forwards_and_takes_the_bounce_home(world):
+    with Lab("srsforward") as lab:
+        node = lab.node("mx.a.example", extra='srs { secrets = { "SECRET" } }\n').start()
+        mx = Forwarder(lab, "mx.here.example", main=f"HS = inet:127.0.0.1:{node.tcp[1]}\nacl_smtp_rcpt = ask\n", acls="ask:\n  deny !verify = recipient\n  accept\n")
+        assert mx.send_mail("192.0.2.1", "user@example.com", "forward@here.example", "first").startswith("250")
+        rewritten = forward(node, "user@example.com", "here.example")
+        wait_until(lambda: f"From {rewritten} " in mx.mailbox(), "the sender is rewritten")
+        assert mx.send_mail("192.0.2.1", "", rewritten, "the bounce").startswith("250")
+        wait_until(lambda: f"=> user <{rewritten}>" in mx.main_log(), lambda: f"the bounce goes home:\n{mx.main_log()}")
+        assert mx.send_mail("192.0.2.66", "", "SRS0=ffff=" + rewritten.split("=", 2)[2], "a forged one").startswith("550")
+        wait_until(lambda: int(node.ask("score 192.0.2.66 abusive")) > 0, "it counts against its client")
+        # the null sender stays, and without the node mail goes on with the sender it had
+        assert mx.send_mail("192.0.2.1", "", "forward@here.example", "null").startswith("250")
+        wait_until(lambda: mx.mailbox().count("From MAILER-DAEMON ") == 2, "the null sender stays")
+        node.kill()
+        assert mx.send_mail("192.0.2.1", "later@example.com", "forward@here.example", "second").startswith("250")
+        wait_until(lambda: "From later@example.com " in mx.mailbox(), "the sender is as it was")
+        assert mx.send_mail("192.0.2.1", "", rewritten, "a bounce meanwhile").startswith("4")

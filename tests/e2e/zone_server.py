@@ -39,8 +39,8 @@ def records(entries):
 class ZoneServer:
     """`zone` maps a name to a list of {TYPE: value}, "TIMEOUT" (no answer, or SERVFAIL with quick=True) or "REFUSED"."""
 
-    def __init__(self, zone=None, quick=True):
-        self.zone, self.quick, self.asked = {}, quick, []
+    def __init__(self, zone=None, quick=True, host="127.0.0.1"):
+        self.zone, self.quick, self.asked, self._host = {}, quick, [], host
         self.set(zone or {})
         outer = self
 
@@ -63,11 +63,19 @@ class ZoneServer:
 
     def _pair(self, udp_handler, tcp_handler):
         """One port for both."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+
+        class UdpServer(socketserver.ThreadingUDPServer):
+            address_family = family
+
+        class TcpServer(socketserver.ThreadingTCPServer):
+            address_family = family
+
         for _ in range(50):
-            udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), udp_handler)
+            udp = UdpServer((self._host, 0), udp_handler)
             self.port = udp.server_address[1]
             try:
-                return udp, socketserver.ThreadingTCPServer(("127.0.0.1", self.port), tcp_handler)
+                return udp, TcpServer((self._host, self.port), tcp_handler)
             except OSError:
                 udp.server_close()
         raise OSError("no port that is free for both UDP and TCP")
