@@ -187,7 +187,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_SPF_DROP_OLD] = "DELETE FROM tool_spf WHERE (subject, domain) IN (SELECT subject, domain FROM tool_spf WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
     [SQL_SPF_EACH] = "SELECT subject, domain, expires_s FROM tool_spf WHERE expires_s > ?1 ORDER BY subject, domain",
     [SQL_VERDICT_GET] = "SELECT verdict, time_s FROM tool_verdict WHERE key = ?1 AND expires_s > ?2",
-    [SQL_VERDICT_PUT] = "INSERT INTO tool_verdict(key, verdict, time_s, expires_s) VALUES(?1, ?2, ?3, ?4)",
+    [SQL_VERDICT_PUT] = "INSERT INTO tool_verdict(key, verdict, time_s, expires_s) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(key) DO NOTHING",
     [SQL_VERDICT_DROP] = "DELETE FROM tool_verdict WHERE key = ?1",
     [SQL_VERDICT_DROP_OLD] = "DELETE FROM tool_verdict WHERE key IN (SELECT key FROM tool_verdict WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
 

@@ -18,31 +18,38 @@ static int drop(struct store *s, const struct tool_op *op)
     return rc;
 }
 
-static int put(struct store *s, const struct tool_op *op, int64_t now_s)
+/* *new_row false: there is one already. */
+static int put(struct store *s, const struct tool_op *op, int64_t now_s, bool *new_row)
 {
+    int rc = tool_room(s, TOOL_TABLE_VERDICTS);
+    if (rc != 0)
+        return rc;
     struct query q = query(&s->db, SQL_VERDICT_PUT);
     bind_key(&q, op);
     query_blob(&q, op->verdict, strlen(op->verdict));
     query_int(&q, now_s);
     query_int(&q, now_s + VERDICT_KEEP_S);
-    return query_run(&q);
+    rc = query_run(&q);
+    *new_row = rc == 0 && sqlite3_changes(s->db.sql) > 0;
+    if (*new_row)
+        tool_counted(s, TOOL_TABLE_VERDICTS, 1);
+    return rc;
 }
 
+/* Most are new: the reader found none before they were handed over. */
 int tool_verdict(struct store *s, struct tool_op *op, int64_t now_s)
 {
-    bool found = false;
-    int rc = tool_verdict_find(&s->db, op->verdict_key, now_s, op->verdict, &op->verdict_time_s, &found);
+    bool new_row = false, found = false;
+    int rc = put(s, op, now_s, &new_row);
+    if (rc == 0 && !new_row)
+        rc = tool_verdict_find(&s->db, op->verdict_key, now_s, op->verdict, &op->verdict_time_s, &found);
     if (rc != 0 || found)
         return rc;
     op->verdict_time_s = now_s;
-    rc = drop(s, op);                /* past its end, damaged, or not there */
-    if (rc == 0)
-        rc = tool_room(s, TOOL_TABLE_VERDICTS);
-    if (rc == 0)
-        rc = put(s, op, now_s);
-    if (rc == 0)
-        tool_counted(s, TOOL_TABLE_VERDICTS, 1);
-    return rc;
+    if (new_row)
+        return 0;
+    rc = drop(s, op);                /* past its end, or damaged */
+    return rc == 0 ? put(s, op, now_s, &new_row) : rc;
 }
 
 int tool_verdict_find(struct db *d, const uint8_t key[VERDICT_KEY_BYTES], int64_t now_s, char verdict[VERDICT_TEXT_MAX], int64_t *time_s, bool *found)
