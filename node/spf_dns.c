@@ -200,7 +200,7 @@ static int ask(struct spf_dns *d, SPF_dns_rr_t *rr, const char *name)
     int len;
     d->resolver.retrans = 1;
     d->resolver.retry = left_ms > 1000 ? 2 : 1;
-    len = res_nquery(&d->resolver, name, ns_c_in, rr->rr_type, answer, sizeof answer);
+    len = res_nquery(&d->resolver, name, ns_c_in, (int)rr->rr_type, answer, sizeof answer);
     if (len >= 0)
         return read_answer(rr, answer, len < ANSWER_MAX ? len : ANSWER_MAX);
     return d->resolver.res_h_errno == HOST_NOT_FOUND || d->resolver.res_h_errno == NO_DATA ? d->resolver.res_h_errno : TRY_AGAIN;

@@ -92,8 +92,8 @@ static const char *const steps[DB_SCHEMA] = {
     "CREATE INDEX tool_spf_expires ON tool_spf(expires_s);",
 
     /* What was decided for a message and a recipient: key is their hash, so that neither is in the file. */
-    "CREATE TABLE tool_verdict(key BLOB PRIMARY KEY, verdict BLOB NOT NULL, time_s INTEGER NOT NULL, expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX tool_verdict_expires ON tool_verdict(expires_s);"
+    ("CREATE TABLE tool_verdict(key BLOB PRIMARY KEY, verdict BLOB NOT NULL, time_s INTEGER NOT NULL, expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+     "CREATE INDEX tool_verdict_expires ON tool_verdict(expires_s);")
 };
 
 static int say(char *why, int rc, const char *path, const char *text)
