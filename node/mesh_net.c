@@ -33,6 +33,7 @@ static void input_drop(void *item)
 
     free(in->frame);
     free(in->peers);
+    free(in->resolved);
     policy_destroy(&in->policy);
 }
 
@@ -149,6 +150,24 @@ static void on_introductions(struct mesh_net *n, const struct net_input *in)
     net_tick(n);
 }
 
+/* On a thread of the resolver. Without memory the name is asked for again later. */
+static void say_resolved(void *ctx, const struct resolved *answer)
+{
+    struct mesh_net *n = ctx;
+    struct resolved *copy = malloc(sizeof *copy);
+
+    if (copy == NULL)
+        return;
+    *copy = *answer;
+    put(n, &(struct net_input){ .kind = NET_RESOLVED, .resolved = copy });
+}
+
+static void on_resolved(struct mesh_net *n, const struct resolved *answer)
+{
+    for (size_t i = 0; i < n->peers_n; i++)
+        link_resolved(n, n->peers[i], answer);
+}
+
 static void on_input(struct mesh_net *n, struct net_input *in)
 {
     switch (in->kind) {
@@ -175,6 +194,9 @@ static void on_input(struct mesh_net *n, struct net_input *in)
         break;
     case NET_PURGED:
         net_peer_purged(n, in->root);
+        break;
+    case NET_RESOLVED:
+        on_resolved(n, in->resolved);
         break;
     case NET_STOP:
         n->running = false;
@@ -372,6 +394,7 @@ static void close_socket(void *socket)
 
 static void destroy(struct mesh_net *n)
 {
+    resolver_destroy(&n->resolver);
     net_peers_close(n);
     close_socket(n->publish.socket);
     close_socket(n->repair.socket);
@@ -421,8 +444,9 @@ int mesh_net_start(const struct config *c, const struct identity *id, struct byt
     memcpy(n->self, identity_root(id), KEY_BYTES);
     take_keys(n, id);
     n->inputs = mailbox_create(sizeof(struct net_input), NET_INPUTS_MAX);
+    n->resolver = resolver_create(say_resolved, n);
     n->jobs = calloc(SERVE_JOBS_MAX, sizeof *n->jobs);
-    if (n->inputs != NULL && n->jobs != NULL)
+    if (n->inputs != NULL && n->resolver != NULL && n->jobs != NULL)
         rc = open_all(n, c, own_frame, why);
     if (rc == 0)
         rc = start_thread(n);

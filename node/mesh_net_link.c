@@ -26,12 +26,15 @@ static void tell_core(struct mesh_net *n, const struct net_peer *p, enum mesh_ev
 
 static void disconnect(struct net_link *l)
 {
-    if (!l->connected)
-        return;
-    zmq_disconnect(l->sub, l->publish);
-    zmq_disconnect(l->dealer, l->repair);
-    l->connected = false;
+    way_stop(&l->publish, l->sub);
+    way_stop(&l->repair, l->dealer);
     l->sub_up = false;
+}
+
+static void resolve_after(const struct mesh_net *n, struct net_link *l, int64_t wait_ms)
+{
+    l->resolve_wait_ms = wait_ms;
+    l->resolve_ms = n->now_ms + wait_ms;
 }
 
 static void leave_up(struct mesh_net *n, struct net_peer *p)
@@ -66,11 +69,9 @@ void link_start(struct mesh_net *n, struct net_peer *p)
         return;
     }
     net_link_keys(n, l, keys_to_expect(n, p));
-    snprintf(l->publish, sizeof l->publish, "%s", p->record.publish);
-    snprintf(l->repair, sizeof l->repair, "%s", p->record.repair);
-    if (zmq_connect(l->sub, l->publish) != 0 || zmq_connect(l->dealer, l->repair) != 0)
-        net_problem(p, "its card names an endpoint that cannot be used");
-    l->connected = true;
+    if (way_start(n, &l->publish, l->sub, p->record.publish) != 0 || way_start(n, &l->repair, l->dealer, p->record.repair) != 0)
+        net_problem(p, "its card names an endpoint that cannot be used now");
+    resolve_after(n, l, NET_RESOLVE_MS);
     enter(n, l, LINK_TRYING);
 }
 
@@ -118,7 +119,61 @@ void link_kick(struct mesh_net *n, struct net_peer *p)
     link_start(n, p);
 }
 
+void link_resolved(struct mesh_net *n, struct net_peer *p, const struct resolved *answer)
+{
+    struct net_link *l = &p->link;
+    char problem[MESH_TEXT_MAX];
+    bool nowhere;
+
+    if (l->state != LINK_TRYING && l->state != LINK_UP)
+        return;
+    nowhere = !l->sub_up && way_resolved(n, &l->publish, l->sub, answer);
+    if (l->state == LINK_TRYING)
+        nowhere |= way_resolved(n, &l->repair, l->dealer, answer);
+    if (!nowhere || l->state != LINK_TRYING)
+        return;
+    snprintf(problem, sizeof problem, "its host name leads nowhere: %s", answer->n == 0 ? answer->problem : "no address of it can be used");
+    give_up_for_now(n, p, problem);
+}
+
 /* ---- what time does */
+
+static bool all_up(const struct net_link *l)
+{
+    return l->state == LINK_UP && l->sub_up;
+}
+
+/* Whatever is not connected is tried elsewhere. */
+static void ways_tick(struct mesh_net *n, struct net_link *l)
+{
+    if (l->state != LINK_UP)
+        way_tick(n, &l->repair, l->dealer);
+    if (!l->sub_up)
+        way_tick(n, &l->publish, l->sub);
+    if (all_up(l) || n->now_ms < l->resolve_ms)
+        return;
+    way_again(n, &l->repair);
+    way_again(n, &l->publish);
+    resolve_after(n, l, l->resolve_wait_ms * 2 < NET_RESOLVE_MAX_MS ? l->resolve_wait_ms * 2 : NET_RESOLVE_MAX_MS);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t ways_wake_ms(const struct net_link *l)
+{
+    int64_t at = way_has_name(&l->repair) || way_has_name(&l->publish) ? l->resolve_ms : INT64_MAX;
+
+    if (all_up(l))
+        return INT64_MAX;
+    if (l->state != LINK_UP)
+        at = earlier(at, way_wake_ms(&l->repair));
+    if (!l->sub_up)
+        at = earlier(at, way_wake_ms(&l->publish));
+    return at;
+}
 
 void link_tick(struct mesh_net *n, struct net_peer *p)
 {
@@ -137,12 +192,16 @@ void link_tick(struct mesh_net *n, struct net_peer *p)
     case LINK_TRYING:
         if (n->now_ms - l->since_ms >= NET_TRY_MS)
             link_start(n, p);
+        else
+            ways_tick(n, l);
         break;
     case LINK_UP:
         if (n->now_ms - l->heard_ms >= NET_SILENCE_MS)
             give_up_for_now(n, p, "silent: connected, but nothing is heard");
         else if (!l->sub_up && n->now_ms - l->since_ms >= NET_SILENCE_MS)
             net_problem(p, "its publisher does not answer; its batches are fetched instead");
+        if (l->state == LINK_UP)
+            ways_tick(n, l);
         break;
     case LINK_WAITING:
         if (n->now_ms >= l->retry_ms)
@@ -157,9 +216,9 @@ int64_t link_wake_ms(const struct net_peer *p)
 
     switch (p->wanted ? l->state : LINK_OFF) {
     case LINK_TRYING:
-        return l->since_ms + NET_TRY_MS;
+        return earlier(l->since_ms + NET_TRY_MS, ways_wake_ms(l));
     case LINK_UP:
-        return l->heard_ms + NET_SILENCE_MS;
+        return earlier(l->heard_ms + NET_SILENCE_MS, ways_wake_ms(l));
     case LINK_WAITING:
         return l->retry_ms;
     default:
@@ -183,12 +242,13 @@ static void on_handshake(struct mesh_net *n, struct net_peer *p, bool of_sub)
     l->heard_ms = n->now_ms;
     p->connected_s = n->now_s;
     p->problem[0] = '\0';
-    log_info("mesh: connected to %s at %s", p->given.name, l->repair);
+    log_info("mesh: connected to %s at %s", p->given.name, l->repair.endpoint);
     tell_core(n, p, MESH_LINK_UP);
 }
 
 static void on_disconnected(struct mesh_net *n, struct net_peer *p, bool of_sub)
 {
+    resolve_after(n, &p->link, NET_RECONNECT_MS * 5);
     if (of_sub) {
         p->link.sub_up = false;
         return;

@@ -3,6 +3,7 @@
  *   mesh_net.c         start, stop, the loop, what other threads say
  *   mesh_net_socket.c  sockets and their options
  *   mesh_net_link.c    the connection to one neighbour: tried, up, refused, silent, tried again
+ *   mesh_net_way.c     the way to one endpoint: its name resolved, its addresses in turn
  *   mesh_net_peer.c    members as configured, loaded, changed, purged
  *   mesh_net_trust.c   members by introduction beside them, and their lists
  *   mesh_net_keys.c    new CURVE keys, ours and theirs
@@ -21,6 +22,7 @@
 
 #include "node/mailbox.h"
 #include "node/mesh_net.h"
+#include "node/mesh_resolve.h"
 #include "store/reader.h"
 
 enum {
@@ -46,6 +48,10 @@ enum {
     NET_SILENCE_MS = 30000,
     NET_TRY_MS = 300000,               /* without a handshake: begin afresh, should libzmq be stuck */
     NET_UNREACHED_MS = 5000,           /* so long without a TCP connection is worth a line: neighbours that start together are not */
+    NET_ADDRESS_MS = 6000,             /* for one address of several; longer than the handshake may take */
+    NET_ADDRESS_BYTES = 80,            /* tcp://ADDRESS:PORT */
+    NET_RESOLVE_MS = 5000,             /* a name is resolved anew after so long without a connection ... */
+    NET_RESOLVE_MAX_MS = 60000,        /* ... doubling up to */
     NET_KICK_MS = 2000,                /* a neighbour that connects to us is tried at once, but not more often than so */
     NET_REBIND_MS = 50,
     NET_KEY_AWAY_MS = 60000,           /* our new CURVE key: all neighbours that are there know it; so long it waits for those that are not */
@@ -72,13 +78,22 @@ enum link_state {
     LINK_WAITING                       /* given up for now; tried again at retry_ms */
 };
 
+/* The way to one endpoint. */
+struct net_way {
+    char endpoint[ENDPOINT_MAX_BYTES + 1];       /* as its record names it */
+    char at[RESOLVE_ADDRS_MAX][NET_ADDRESS_BYTES];
+    size_t n, turn;                    /* addresses; the one in use. n 0: not resolved yet */
+    bool connected;                    /* zmq_connect() was called for it */
+    int64_t since_ms;
+};
+
 /* The sockets to one neighbour. They live as long as the link is wanted, so that the SUB keeps its subscriptions. */
 struct net_link {
     void *sub, *dealer, *sub_monitor, *dealer_monitor;
     enum link_state state;
-    bool connected;                    /* zmq_connect() was called for these endpoints */
     bool sub_up;
-    char publish[ENDPOINT_MAX_BYTES + 1], repair[ENDPOINT_MAX_BYTES + 1];
+    struct net_way publish, repair;
+    int64_t resolve_ms, resolve_wait_ms;         /* when to resolve names anew, unless it is connected by then */
     int64_t since_ms;                  /* of the state */
     int64_t heard_ms;                  /* anything over these sockets */
     int64_t retry_ms, backoff_ms;
@@ -115,7 +130,7 @@ struct net_peer {
     char cut_problem[MESH_TEXT_MAX];   /* why it was last cut off */
 };
 
-enum net_input_kind { NET_STORED, NET_OWN, NET_IDENTITY, NET_PEERS, NET_TRUST, NET_INTRODUCTIONS, NET_PURGED, NET_STOP };
+enum net_input_kind { NET_STORED, NET_OWN, NET_IDENTITY, NET_PEERS, NET_TRUST, NET_INTRODUCTIONS, NET_PURGED, NET_RESOLVED, NET_STOP };
 struct net_key {
     uint8_t public_half[KEY_BYTES], secret[KEY_BYTES];
 };
@@ -127,6 +142,7 @@ struct net_input {
     struct net_key key;                /* NET_IDENTITY */
     size_t len;
     struct net_peers *peers;           /* NET_PEERS: likewise, and the next */
+    struct resolved *resolved;         /* NET_RESOLVED: likewise */
     struct policy *policy;
     uint8_t root[KEY_BYTES];
 };
@@ -186,6 +202,7 @@ struct mesh_net {
     int64_t keys_ms;
     void *context, *zap;
     struct net_bound publish, repair;
+    struct resolver *resolver;
     struct mesh *mesh;
     struct reader *reader;
 
@@ -228,6 +245,17 @@ void link_kick(struct mesh_net *n, struct net_peer *p);               /* the nei
 void link_monitor(struct mesh_net *n, struct net_peer *p, bool of_sub);         /* reads what a monitor says */
 void link_heard(struct mesh_net *n, struct net_peer *p);
 int64_t link_wake_ms(const struct net_peer *p);
+
+void link_resolved(struct mesh_net *n, struct net_peer *p, const struct resolved *answer);
+
+/* ---- mesh_net_way.c */
+int way_start(struct mesh_net *n, struct net_way *w, void *socket, const char *endpoint);    /* a name is asked for first. 0, -errno */
+void way_stop(struct net_way *w, void *socket);
+bool way_has_name(const struct net_way *w);
+void way_again(struct mesh_net *n, const struct net_way *w);           /* asks for its name once more */
+bool way_resolved(struct mesh_net *n, struct net_way *w, void *socket, const struct resolved *answer);     /* true: it leads nowhere */
+void way_tick(const struct mesh_net *n, struct net_way *w, void *socket);     /* not connected: the next address, when it is time */
+int64_t way_wake_ms(const struct net_way *w);
 
 /* ---- mesh_net_peer.c */
 struct net_peers *net_peers_copy(const struct config *c);             /* NULL: out of memory */

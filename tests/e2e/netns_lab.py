@@ -71,8 +71,11 @@ class Host:
         self.ipv4, self.ipv6 = IPV4 + str(number), IPV6 + f"{number:x}"
         self.hosts_file = wires.lab.dir / f"hosts-{number}"
         self.hosts_file.write_text("127.0.0.1 localhost\n")
+        self.resolv_file = wires.lab.dir / f"resolv-{number}"
+        self.name_server("127.0.0.1")           # where nobody listens: an answer at once
         run("ip", "netns", "add", self.netns)
         self.tun = self._in_namespace(self._make_tun)
+        self._in_namespace(self._keep_other_addresses)
         self.inside("ip", "link", "set", "lo", "up")
         self.inside("ip", "addr", "add", f"{self.ipv4}/24", "dev", "wire")
         self.inside("ip", "addr", "add", f"{self.ipv6}/64", "dev", "wire", "nodad")
@@ -99,14 +102,24 @@ class Host:
         fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", b"wire", _IFF_TUN | _IFF_NO_PI))
         return fd
 
+    @staticmethod
+    def _keep_other_addresses():
+        """Else with the first address all others of its network go."""
+        with open("/proc/sys/net/ipv4/conf/all/promote_secondaries", "w", encoding="ascii") as f:
+            return f.write("1")
+
     def inside(self, *argv):
         return run("ip", "netns", "exec", self.netns, *argv)
 
     def wrap(self, argv):
         """A command that runs in the namespace, with an /etc/hosts of its own; its pid is that of the program."""
-        become = 'mount --bind "$0" /etc/hosts && exec "$@"'
+        become = 'mount --bind "$0" /etc/hosts && { [ ! -e /etc/resolv.conf ] || mount --bind "$1" /etc/resolv.conf; } && shift && exec "$@"'
         return ["nsenter", f"--net={_netns_dir}/{self.netns}", "unshare", "--mount", "--propagation", "private",
-                "sh", "-c", become, str(self.hosts_file), *argv]
+                "sh", "-c", become, str(self.hosts_file), str(self.resolv_file), *argv]
+
+    def name_server(self, addr):
+        """Who is asked for names that are not known here."""
+        self.resolv_file.write_text(f"nameserver {addr}\n")
 
     def knows(self, **names):
         """What host names mean here from now on; `a_example` is a.example."""
