@@ -1,4 +1,4 @@
-/* Tools whose state is in the store: an operation is made ready here, with what the reader knows of the client, and done by the store thread. */
+/* Tools whose state is in the store: an operation is made ready here, and done by the store thread. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -73,12 +73,9 @@ void tools_done(struct daemon *d, const struct result *r)
 
 int tools_tarpit(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
 {
-    struct tool_op op = { .verb = TOOL_TARPIT, .subject = rq->subject };
-    int rc = reader_reputation(d->reader, &rq->subject, &op.reputation);
+    const struct tool_op op = { .verb = TOOL_TARPIT, .subject = rq->subject };
 
-    if (rc != 0)
-        return database_failed(rq->verb, rc, answer);
-    if (op.reputation == TOOL_GOOD)
+    if (protect_covers(d->config->policy->protect, &rq->subject))
         return say(answer, "0");
     return tools_hand_over(d, rq->verb, ticket, &op, answer);
 }
@@ -99,11 +96,8 @@ int tools_grey(struct daemon *d, const struct tool_request *rq, struct report_ti
 {
     char sender[TOOL_FOLDED_MAX], rcpt[TOOL_FOLDED_MAX];
     struct tool_op op = { .verb = TOOL_GREY, .subject = rq->subject, .sender = fold_sender(rq->sender, sender), .rcpt = fold_address(rq->rcpt, rcpt) };
-    int rc = reader_reputation(d->reader, &rq->subject, &op.reputation);
 
-    if (rc != 0)
-        return database_failed(rq->verb, rc, answer);
-    if (op.reputation == TOOL_GOOD)
+    if (protect_covers(d->config->policy->protect, &rq->subject))
         return say(answer, "false");
     fold_client(&rq->client, &op.network);
     return tools_hand_over(d, rq->verb, ticket, &op, answer);

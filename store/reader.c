@@ -87,35 +87,12 @@ int reader_end(struct reader *r, int rc)
 
 /* ---- check */
 
-/* Sets address bits beyond `bits` to zero and makes the key that of the prefix. */
-static void widen(const struct subject *s, unsigned bits, struct subject *out)
+int reader_keys(struct reader *r, const struct subject *s, struct listed_keys *out)
 {
-    unsigned bytes = s->len - 2u;
-    out->len = s->len;
-    out->key[0] = s->key[0];
-    for (unsigned i = 0; i < bytes; i++) {
-        unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
-        out->key[1 + i] = kept < 8 ? s->key[1 + i] & (uint8_t)(0xff00 >> kept) : s->key[1 + i];
-    }
-    out->key[1 + bytes] = (uint8_t)bits;
-}
-
-/* The subject's key, then those of the wider prefixes of which some are listed, the narrowest first. */
-int reader_keys(struct reader *r, const struct subject *s, struct reader_keys *out)
-{
-    int kind = subject_kind(s);
-    int64_t mask = 0;
-    out->n = 1;
-    out->keys[0].len = s->len;
-    memcpy(out->keys[0].key, s->key, s->len);
-    if (kind != SUBJECT_IP4 && kind != SUBJECT_IP6)
-        return 0;
-    int rc = meta_number(&r->db, META_PREFIXES, &mask);
-    unsigned widest = kind == SUBJECT_IP4 ? 16 : 32, own = s->key[s->len - 1u];
-    mask >>= kind == SUBJECT_IP4 ? PREFIX_BIT_IP4(16) : PREFIX_BIT_IP6(32);
-    for (unsigned bits = own; rc == 0 && bits-- > widest;)
-        if ((mask >> (bits - widest) & 1) != 0)
-            widen(s, bits, &out->keys[out->n++]);
+    int64_t prefixes = 0;
+    int rc = meta_number(&r->db, META_PREFIXES, &prefixes);
+    if (rc == 0)
+        listed_keys(prefixes, s, out);
     return rc;
 }
 
@@ -135,7 +112,7 @@ static int check_key(struct reader *r, const struct subject *s, int zone, bool *
 
 static int check_all(struct reader *r, const struct subject *s, int zone, bool *black, bool *white)
 {
-    struct reader_keys k;
+    struct listed_keys k;
     int rc = reader_keys(r, s, &k);
     for (size_t i = 0; rc == 0 && i < k.n; i++)
         rc = check_key(r, &k.keys[i], zone, black, white);

@@ -34,7 +34,7 @@ static int add_found(struct reader *r, const struct subject *s, struct found *f)
 
 static int load_found(struct reader *r, const struct subject *s, struct found *f)
 {
-    struct reader_keys k;
+    struct listed_keys k;
     int rc = reader_keys(r, s, &k);
     for (size_t i = 0; rc == 0 && i < k.n; i++)
         rc = add_found(r, &k.keys[i], f);

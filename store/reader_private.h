@@ -5,6 +5,7 @@
 #include "store/db.h"
 #include "store/exceptions.h"
 #include "store/frames.h"
+#include "store/keys.h"
 #include "store/names.h"
 #include "store/reader.h"
 #include "store/voices.h"
@@ -22,12 +23,8 @@ struct reader {
 /* A read transaction: all questions in between see one state of the database, and the names fit it. */
 int reader_begin(struct reader *r);
 int reader_end(struct reader *r, int rc);
-/* The keys by which a subject may be listed: its own, then wider prefixes, the narrowest first. */
-struct reader_keys {
-    size_t n;
-    struct subject keys[1 + 33];
-};
-int reader_keys(struct reader *r, const struct subject *s, struct reader_keys *out);
+/* Within a transaction, since the lengths in use are read. */
+int reader_keys(struct reader *r, const struct subject *s, struct listed_keys *out);
 /* The newest record of a member. -ENOENT: none is stored. `frame` may be NULL, else RECORD_FRAME_MAX bytes. */
 int reader_record(struct reader *r, int64_t member, struct record *rec, uint8_t *frame, size_t *len);
 /* Fills r->voices with what is said of the subject in a category of the policy. */

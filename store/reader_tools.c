@@ -3,40 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "store/own.h"
 #include "store/reader_private.h"
 #include "store/tool_private.h"
 #include "store/tool_window.h"
 
 enum { HOUR_S = 3600, DAY_S = 86400 };
-
-/* ---- reputation */
-
-/* This member itself saw more good than bad of it, in some category. */
-static int saw_good(struct reader *r, const struct subject *client, bool *good)
-{
-    struct query q = query(&r->db, SQL_EVIDENCE_OF_SUBJECT);
-    query_blob(&q, client->key, client->len);
-    while (!*good && query_row(&q)) {
-        struct evidence told = { column_int(&q, 1), column_int(&q, 2), column_int(&q, 3) };
-        struct evidence kept = { column_int(&q, 10), column_int(&q, 11), column_int(&q, 12) };
-        struct evidence all = own_all(&told, &kept, r->policy, names_category_policy(&r->names, column_int(&q, 0)));
-        *good = opinion_micro(all.black_micro, all.white_micro) < 0;
-    }
-    return query_end(&q);
-}
-
-int reader_reputation(struct reader *r, const struct subject *client, enum tool_reputation *out)
-{
-    enum verdict v = VERDICT_UNKNOWN;
-    bool good = protect_covers(r->policy->protect, client);
-    int rc = good ? 0 : reader_check(r, client, -1, &v);
-    if (rc == 0 && !good)
-        rc = saw_good(r, client, &good);
-    if (rc == 0)
-        *out = good || v == VERDICT_WHITE ? TOOL_GOOD : v == VERDICT_BLACK ? TOOL_BAD : TOOL_UNKNOWN;
-    return rc;
-}
 
 /* ---- counts */
 

@@ -6,9 +6,6 @@
 #include "store/tool.h"
 #include "store/tool_fold.h"
 
-/* By what zones and this member's own evidence say; a protected one is GOOD. */
-int reader_reputation(struct reader *r, const struct subject *client, enum tool_reputation *out);
-
 int reader_tarpit_count(struct reader *r, const struct subject *client, int64_t now_s, uint64_t *n);
 /* `user` folded. Bounces of the last hour and of the last 24 hours. */
 int reader_bounces(struct reader *r, const char *user, int64_t now_s, uint64_t *hour, uint64_t *day);

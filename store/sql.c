@@ -180,7 +180,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_CLIENT_DROP] = "DELETE FROM tool_client WHERE network = ?1",
     [SQL_CLIENT_DROP_OLD] = "DELETE FROM tool_client WHERE network IN (SELECT network FROM tool_client WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
     [SQL_CLIENT_EACH] = "SELECT network, passed, abandoned, last_s, expires_s FROM tool_client WHERE expires_s > ?1 ORDER BY network",
-    [SQL_SPF_OF_SUBJECT] = "SELECT domain, expires_s FROM tool_spf WHERE subject = ?1 AND expires_s > ?2 ORDER BY expires_s LIMIT ?3",
+    [SQL_SPF_OF_SUBJECT] = "SELECT domain, expires_s FROM tool_spf WHERE subject = ?1 ORDER BY expires_s LIMIT ?2",
     [SQL_SPF_PUT] = "INSERT INTO tool_spf(subject, domain, expires_s) VALUES(?1, ?2, ?3) ON CONFLICT(subject, domain) DO UPDATE SET expires_s = ?3",
     [SQL_SPF_DROP] = "DELETE FROM tool_spf WHERE subject = ?1 AND domain = ?2",
     [SQL_SPF_DROP_SUBJECT] = "DELETE FROM tool_spf WHERE subject = ?1",

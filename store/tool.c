@@ -112,13 +112,15 @@ int tool_category(const struct store *s, const char *name)
 int tool_evidence(struct store *s, const struct subject *subject, int category, uint32_t weight_milli, bool kept, uint32_t count, int64_t now_s)
 {
     struct store_report r = { .verb = REQUEST_BLACK, .category = category, .weight_milli = weight_milli, .kept = kept, .count = count, .subject = *subject };
-    if (weight_milli == 0 || count == 0 || store_never_lists(s, subject))
+    if (weight_milli == 0 || count == 0)
         return 0;
     return store_put_report(s, &r, now_s);
 }
 
 static int note(struct store *s, const struct tool_op *op, int64_t now_s)
 {
+    if (store_never_lists(s, &op->subject))
+        return 0;
     return tool_evidence(s, &op->subject, op->category, op->weight_milli, op->kept, 1, now_s);
 }
 

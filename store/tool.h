@@ -1,6 +1,6 @@
 /* store/tool.h: the state of the Exim toolbox: tarpit, greylist, bounce watch, SPF and notes, and what each is evidence of.
  *
- * An operation is made ready by anybody, with what a reader knows of its client, and done by the store's thread, in one transaction with the reports that
+ * An operation is made ready by anybody and done by the store's thread, in one transaction with the reports that
  * came with it: it is answered when it is durable. Each row of state has its own end, and the fold's sweep takes out what is past it. */
 #ifndef HEARSAY_STORE_TOOL_H
 #define HEARSAY_STORE_TOOL_H
@@ -24,12 +24,8 @@ enum {
     SPF_DOMAINS_MAX = 4              /* of an address from which more domains passed, none shares what is reported */
 };
 
-/* What a reader says of the client. GOOD: a white zone lists it, or this member itself saw good of it; such a one is not counted and not greylisted. */
-enum tool_reputation { TOOL_UNKNOWN, TOOL_GOOD, TOOL_BAD };
-
 struct tool_op {
     enum tool_verb verb;             /* TOOL_TARPIT, _GREY, _BOUNCE, _SPF, _NOTE, _VERDICT or _VERDICT_TAG */
-    enum tool_reputation reputation;
     struct subject subject;          /* the client; unset for a bounce */
     struct subject network;          /* grey: as fold_client() has it */
     struct subject domain;           /* spf: what passed; bounce: of the user, .len 0 without one */

@@ -88,10 +88,10 @@ static int put_triplet(struct store *s, const struct tool_op *op, const struct t
 }
 
 /* Its network has earned trust by now. One more mail keeps it so. A bad reputation weighs more. */
-static int pass_client(struct store *s, const struct tool_op *op, struct grey_client *c, int64_t now_s, bool *pass)
+static int pass_client(struct store *s, const struct tool_op *op, enum tool_reputation reputation, struct grey_client *c, int64_t now_s, bool *pass)
 {
     int rc = load_client(s, (struct bytes){ op->network.key, op->network.len }, now_s, c);
-    *pass = rc == 0 && op->reputation != TOOL_BAD && c->passed >= GREY_PASSED_MIN;
+    *pass = rc == 0 && reputation != TOOL_BAD && c->passed >= GREY_PASSED_MIN;
     return *pass ? put_client(s, (struct bytes){ op->network.key, op->network.len }, c, now_s) : rc;
 }
 
@@ -118,16 +118,17 @@ static int count_abandoned(struct store *s, struct bytes network, struct bytes c
         return rc;
     c.abandoned++;
     rc = put_client(s, network, &c, now_s);
-    if (rc != 0 || c.passed > 0 || c.abandoned % GREY_ABANDONED_STEP != 0 || subject_from_key(client.at, client.len, &subject) != 0)
+    if (rc != 0 || c.passed > 0 || c.abandoned % GREY_ABANDONED_STEP != 0 || subject_from_key(client.at, client.len, &subject) != 0 ||
+        store_never_lists(s, &subject))
         return rc;
     return tool_evidence(s, &subject, 0, GREY_ABANDONED_MILLI, !p->share, 1, now_s);
 }
 
 /* Within the time after the first mail, `wait` of it is over. */
-static int judge(struct store *s, const struct tool_op *op, struct triplet *t, struct grey_client *c, int64_t now_s, bool *defer)
+static int judge(struct store *s, const struct tool_op *op, enum tool_reputation reputation, struct triplet *t, struct grey_client *c, int64_t now_s, bool *defer)
 {
     const struct policy_grey *p = &s->policy->tools.grey;
-    int64_t wait_s = p->retry_s * (op->reputation == TOOL_BAD ? GREY_BAD_FACTOR : 1);
+    int64_t wait_s = p->retry_s * (reputation == TOOL_BAD ? GREY_BAD_FACTOR : 1);
     bool dead = t->found && now_s >= t->expires_s;
     int rc = 0;
     if (wait_s >= p->window_s)
@@ -152,12 +153,15 @@ int tool_grey(struct store *s, struct tool_op *op, int64_t now_s)
 {
     struct triplet t;
     struct grey_client c;
-    bool pass = op->reputation == TOOL_GOOD || store_never_lists(s, &op->subject), defer = false;
-    int rc = pass ? 0 : pass_client(s, op, &c, now_s, &pass);
+    enum tool_reputation reputation = TOOL_UNKNOWN;
+    int rc = tool_reputation(s, &op->subject, &reputation);
+    bool pass = reputation == TOOL_GOOD, defer = false;
+    if (rc == 0 && !pass)
+        rc = pass_client(s, op, reputation, &c, now_s, &pass);
     if (rc == 0 && !pass)
         rc = load_triplet(s, op, &t);
     if (rc == 0 && !pass)
-        rc = judge(s, op, &t, &c, now_s, &defer);
+        rc = judge(s, op, reputation, &t, &c, now_s, &defer);
     snprintf(op->answer, sizeof op->answer, "%s", defer ? "true" : "false");
     return rc;
 }

@@ -12,9 +12,16 @@ void tool_counted(struct store *s, enum tool_table t, int64_t rows);
 
 int tool_load_counts(struct store *s);
 
-/* So many events of this weight against the subject, into the journal. Nothing for weight 0, and for what is never listed. */
+/* What is known of a client. GOOD: a white zone lists it, this member itself saw more good than bad of it, or it is never listed: such a one is not counted and not
+ * greylisted. BAD: a black zone lists it. */
+enum tool_reputation { TOOL_UNKNOWN, TOOL_GOOD, TOOL_BAD };
+
+/* So many events of this weight against the subject, into the journal. Nothing for weight 0. What is never listed must not come here. */
 int tool_evidence(struct store *s, const struct subject *subject, int category, uint32_t weight_milli, bool kept, uint32_t count, int64_t now_s);
 int tool_category(const struct store *s, const char *name);      /* index into the policy's; the first if there is none of that name */
+
+/* What is never listed is GOOD. */
+int tool_reputation(struct store *s, const struct subject *client, enum tool_reputation *out);
 
 int tool_tarpit(struct store *s, struct tool_op *op, int64_t now_s);
 int tool_bounce(struct store *s, struct tool_op *op, int64_t now_s);

@@ -5,22 +5,25 @@
 
 #include "store/tool_private.h"
 
+/* The first to die comes first. There are never more: the next one takes its place. */
 struct passed {
     struct subject domains[SPF_DOMAINS_MAX + 1];
-    size_t n;                        /* the first to die first */
+    size_t n, live_from;             /* those before it are past their end, and not swept yet */
 };
 
 static int load_passed(struct store *s, const struct subject *client, int64_t now_s, struct passed *p)
 {
     struct query q = query(&s->db, SQL_SPF_OF_SUBJECT);
-    p->n = 0;
+    p->n = p->live_from = 0;
     query_blob(&q, client->key, client->len);
-    query_int(&q, now_s);
     query_int(&q, SPF_DOMAINS_MAX + 1);
     while (p->n <= SPF_DOMAINS_MAX && query_row(&q)) {
         struct bytes key = column_bytes(&q, 0);
-        if (subject_from_key(key.at, key.len, &p->domains[p->n]) == 0)
-            p->n++;
+        if (subject_from_key(key.at, key.len, &p->domains[p->n]) != 0)
+            continue;
+        p->n++;
+        if (column_int(&q, 1) <= now_s)
+            p->live_from = p->n;
     }
     return query_end(&q);
 }
@@ -49,15 +52,15 @@ static int remember(struct store *s, const struct subject *client, const struct 
 {
     int64_t keep_s = s->policy->tools.spf.keep_s;
     struct passed p;
-    int rc = keep_s > 0 && !store_never_lists(s, domain) ? load_passed(s, client, now_s, &p) : 0;
-    if (rc != 0 || keep_s == 0 || store_never_lists(s, domain))
+    if (keep_s == 0 || store_never_lists(s, domain))
+        return 0;
+    int rc = load_passed(s, client, now_s, &p);
+    if (rc != 0)
         return rc;
     for (size_t i = 0; i < p.n; i++)
         if (subject_compare(&p.domains[i], domain) == 0)
             return put(s, client, domain, now_s + keep_s);
-    /* It may be there, past its end and not swept yet. */
-    rc = drop(s, client, domain);
-    if (rc == 0 && p.n > SPF_DOMAINS_MAX)
+    if (p.n > SPF_DOMAINS_MAX)
         rc = drop(s, client, &p.domains[0]);
     if (rc == 0)
         rc = tool_room(s, TOOL_TABLE_SPF);
@@ -89,14 +92,17 @@ int tool_spf_share(struct store *s, const struct store_report *r, int64_t now_s)
 {
     const struct policy *p = s->policy;
     struct passed passed;
-    int rc = is_shared(s, r) ? load_passed(s, &r->subject, now_s, &passed) : 0;
-    if (rc != 0 || !is_shared(s, r) || passed.n == 0 || passed.n > SPF_DOMAINS_MAX)
+    if (!is_shared(s, r))
+        return 0;
+    int rc = load_passed(s, &r->subject, now_s, &passed);
+    size_t live = passed.n - passed.live_from;
+    if (rc != 0 || live == 0 || live > SPF_DOMAINS_MAX)
         return rc;
     struct store_report each = *r;
     uint32_t weight_milli = r->weight_milli != 0 ? r->weight_milli : p->categories[r->category < 0 ? 0 : r->category].weight_milli;
-    each.weight_milli = weight_milli / (uint32_t)passed.n;
+    each.weight_milli = weight_milli / (uint32_t)live;
     each.kept = r->kept || !p->tools.spf.share;
-    for (size_t i = 0; rc == 0 && i < passed.n && each.weight_milli > 0; i++) {
+    for (size_t i = passed.live_from; rc == 0 && i < passed.n && each.weight_milli > 0; i++) {
         each.subject = passed.domains[i];
         if (!store_never_lists(s, &each.subject))
             rc = store_put_report(s, &each, now_s);

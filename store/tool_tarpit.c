@@ -39,11 +39,13 @@ int tool_tarpit(struct store *s, struct tool_op *op, int64_t now_s)
     const struct policy_tarpit *p = &s->policy->tools.tarpit;
     struct bytes key = { op->subject.key, op->subject.len };
     struct window w;
+    enum tool_reputation reputation;
     bool is_new;
+    int rc = tool_reputation(s, &op->subject, &reputation);
     snprintf(op->answer, sizeof op->answer, "0");
-    if (op->reputation == TOOL_GOOD || store_never_lists(s, &op->subject))
-        return 0;
-    int rc = load(s, SQL_TARPIT_GET, key, &w, &is_new);
+    if (rc != 0 || reputation == TOOL_GOOD)
+        return rc;
+    rc = load(s, SQL_TARPIT_GET, key, &w, &is_new);
     if (rc != 0)
         return rc;
     window_add(&w, 1, p->keep_s, now_s);
@@ -67,9 +69,10 @@ int tool_bounce(struct store *s, struct tool_op *op, int64_t now_s)
     window_add(&w, op->count, p->keep_s, now_s);
     uint64_t after = before + op->count;
     rc = put(s, TOOL_TABLE_BOUNCES, SQL_BOUNCE_PUT, key, &w, p->keep_s, is_new);
-    if (rc == 0 && op->domain.len > 0)
+    uint32_t events = (uint32_t)(after / BOUNCE_STEP - before / BOUNCE_STEP);
+    if (rc == 0 && op->domain.len > 0 && events > 0 && !store_never_lists(s, &op->domain))
         rc = tool_evidence(s, &op->domain, tool_category(s, "invalid-recipients"), BOUNCE_MILLI, !p->share,
-                           (uint32_t)(after / BOUNCE_STEP - before / BOUNCE_STEP), now_s);
+                           events, now_s);
     snprintf(op->answer, sizeof op->answer, "ok");
     return rc;
 }

@@ -275,7 +275,7 @@ static int rules(struct asking *a)
 
 static int put_wider(struct asking *a)
 {
-    struct reader_keys k;
+    struct listed_keys k;
     int rc = reader_keys(a->r, a->subject, &k);
     for (size_t i = 1; rc == 0 && i < k.n && a->why->wider.len == 0; i++) {
         struct query q = query(&a->r->db, SQL_LISTING_CHECK);

@@ -4,19 +4,14 @@
 
 enum { MIN = 60 };
 
-static bool deferred_as(struct world *w, enum tool_reputation reputation, const char *client, const char *sender, const char *rcpt, int64_t now_s)
+static bool deferred(struct world *w, const char *client, const char *sender, const char *rcpt, int64_t now_s)
 {
     char folded[TOOL_FOLDED_MAX], to[TOOL_FOLDED_MAX];
-    struct tool_op op = { .verb = TOOL_GREY, .reputation = reputation, .sender = fold_sender(sender, folded), .rcpt = fold_address(rcpt, to) };
+    struct tool_op op = { .verb = TOOL_GREY, .sender = fold_sender(sender, folded), .rcpt = fold_address(rcpt, to) };
     const char *answer = tool_do(w, op, client, now_s);
     if (strcmp(answer, "true") != 0)
         assert_string_equal(answer, "false");
     return strcmp(answer, "true") == 0;
-}
-
-static bool deferred(struct world *w, const char *client, const char *sender, const char *rcpt, int64_t now_s)
-{
-    return deferred_as(w, TOOL_UNKNOWN, client, sender, rcpt, now_s);
 }
 
 static void grey_world(struct world *w)
@@ -133,19 +128,22 @@ static void reputation_shortens_or_lengthens_the_wait(void **state)
     char rcpt[32];
     (void)state;
     grey_world(&w);
-    assert_false(deferred_as(&w, TOOL_GOOD, "192.0.2.7", "a@b.example", "c@d.example", T0));
-    assert_true(deferred_as(&w, TOOL_BAD, "198.51.100.7", "a@b.example", "c@d.example", T0));
-    assert_true(deferred_as(&w, TOOL_BAD, "198.51.100.7", "a@b.example", "c@d.example", T0 + 5 * MIN));
-    assert_true(deferred_as(&w, TOOL_BAD, "198.51.100.7", "a@b.example", "c@d.example", T0 + 15 * MIN - 1));
-    assert_false(deferred_as(&w, TOOL_BAD, "198.51.100.7", "a@b.example", "c@d.example", T0 + 15 * MIN));
-    /* What passed is let through, but the network as such is not. */
+    tool_report(&w, REQUEST_WHITE, "192.0.2.7", T0);
+    tool_report(&w, REQUEST_BLACK, "198.51.100.7", T0);
+    tool_report(&w, REQUEST_BLACK, "203.0.113.7", T0);
+    assert_false(deferred(&w, "192.0.2.7", "a@b.example", "c@d.example", T0));
+    assert_true(deferred(&w, "198.51.100.7", "a@b.example", "c@d.example", T0));
+    assert_true(deferred(&w, "198.51.100.7", "a@b.example", "c@d.example", T0 + 5 * MIN));
+    assert_true(deferred(&w, "198.51.100.7", "a@b.example", "c@d.example", T0 + 15 * MIN - 1));
+    assert_false(deferred(&w, "198.51.100.7", "a@b.example", "c@d.example", T0 + 15 * MIN));
+    /* What passed is let through, but the network as such is not, for the bad one of it. */
     for (int i = 0; i < 6; i++) {
         snprintf(rcpt, sizeof rcpt, "c%d@d.example", i);
-        assert_true(deferred_as(&w, TOOL_BAD, "203.0.113.7", "a@b.example", rcpt, T0));
-        assert_false(deferred_as(&w, TOOL_BAD, "203.0.113.7", "a@b.example", rcpt, T0 + 15 * MIN));
+        assert_true(deferred(&w, "203.0.113.7", "a@b.example", rcpt, T0));
+        assert_false(deferred(&w, "203.0.113.7", "a@b.example", rcpt, T0 + 15 * MIN));
     }
-    assert_true(deferred_as(&w, TOOL_BAD, "203.0.113.7", "a@b.example", "new@d.example", T0 + 16 * MIN));
-    assert_false(deferred_as(&w, TOOL_UNKNOWN, "203.0.113.7", "a@b.example", "newer@d.example", T0 + 16 * MIN));
+    assert_true(deferred(&w, "203.0.113.7", "a@b.example", "new@d.example", T0 + 16 * MIN));
+    assert_false(deferred(&w, "203.0.113.8", "a@b.example", "newer@d.example", T0 + 16 * MIN));
     world_destroy(&w);
 }
 

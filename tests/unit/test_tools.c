@@ -1,7 +1,7 @@
 /* Tarpit, bounce watch, SPF and notes, with the time given. */
 #include <errno.h>
 
-#include "store/store_private.h"
+#include "store/tool_private.h"
 #include "tests/unit/tool_world.h"
 
 /* ---- tarpit */
@@ -66,7 +66,8 @@ static void good_and_protected_ones_are_never_counted(void **state)
     world_prepare(&w);
     assert_int_equal(protect_add(w.policy->protect, "203.0.113.0/24"), 0);
     world_open(&w);
-    assert_string_equal(tool_do(&w, (struct tool_op){ .verb = TOOL_TARPIT, .reputation = TOOL_GOOD }, "192.0.2.7", T0), "0");
+    tool_report(&w, REQUEST_WHITE, "192.0.2.7", T0);
+    assert_string_equal(tarpit(&w, "192.0.2.7", T0), "0");
     assert_string_equal(tarpit(&w, "203.0.113.7", T0), "0");
     assert_string_equal(tarpit(&w, "127.0.0.1", T0), "0");
     assert_int_equal(w.store->tool_rows[TOOL_TABLE_TARPIT], 0);
@@ -416,6 +417,7 @@ static void reputation_is_read_from_zones_and_own_evidence(void **state)
     struct world w;
     static const struct { const char *client; enum tool_reputation want; } cases[] = {
         { "192.0.2.1", TOOL_GOOD }, { "192.0.2.2", TOOL_BAD }, { "192.0.2.3", TOOL_UNKNOWN }, { "10.0.0.1", TOOL_GOOD }, { "192.0.2.4", TOOL_GOOD },
+        { "198.51.100.9", TOOL_BAD },
     };
     (void)state;
     world_create(&w);
@@ -423,19 +425,18 @@ static void reputation_is_read_from_zones_and_own_evidence(void **state)
     report(&w, REQUEST_BLACK, "192.0.2.2", T0);
     report(&w, REQUEST_BLACK, "192.0.2.4", T0);
     report(&w, REQUEST_WHITE, "192.0.2.4", T0);
+    report(&w, REQUEST_BLACK, "198.51.100.0/24", T0);
     world_fold(&w, T0);
-    struct reader *r = world_reader(&w);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct network n;
         struct subject s;
         enum tool_reputation got = 99;
         assert_int_equal(network_parse(cases[i].client, strlen(cases[i].client), &n), 0);
         subject_of_address(&n, &s);
-        assert_int_equal(reader_reputation(r, &s, &got), 0);
+        assert_int_equal(tool_reputation(w.store, &s, &got), 0);
         if (got != cases[i].want)
             fail_msg("%s: got %d, want %d", cases[i].client, (int)got, (int)cases[i].want);
     }
-    reader_close(&r);
     world_destroy(&w);
 }
 

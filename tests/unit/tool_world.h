@@ -62,6 +62,14 @@ static inline void tool_speaking(struct world *w)
     assert_int_equal(store_begin_epoch(w->store, w->nonce, nonce, 0, T0, &epoch), 0);
 }
 
+/* A report of weight 5, in force. */
+static inline void tool_report(struct world *w, enum request_verb verb, const char *subject, int64_t now_s)
+{
+    const struct store_event e = { .report = { .verb = verb, .count = 1, .category = 0, .subject = world_subject(subject) } };
+    assert_int_equal(store_add_events(w->store, &e, 1, now_s), 0);
+    world_fold(w, now_s);
+}
+
 /* The policy as changed by the test. */
 static inline void tool_repolicy(struct world *w)
 {
