@@ -192,14 +192,14 @@ static int read_answer(SPF_dns_rr_t *rr, const uint8_t *answer, int len)
     return rr->num_rr > 0 ? NETDB_SUCCESS : NO_DATA;
 }
 
-/* Asks twice where there is time for it. glibc counts in whole seconds. */
+/* One server is waited for until the deadline, in glibc's whole seconds: it may be looking for an answer far away. With several, the next is asked after a second. */
 static int ask(struct spf_dns *d, SPF_dns_rr_t *rr, const char *name)
 {
     static uint8_t answer[ANSWER_MAX];
     int64_t left_ms = d->deadline_ms - spf_dns_now_ms();
     int len;
-    d->resolver.retrans = 1;
-    d->resolver.retry = left_ms > 1000 ? 2 : 1;
+    d->resolver.retry = 1;
+    d->resolver.retrans = d->resolver.nscount > 1 || left_ms <= 1000 ? 1 : (int)((left_ms + 999) / 1000);
     len = res_nquery(&d->resolver, name, ns_c_in, (int)rr->rr_type, answer, sizeof answer);
     if (len >= 0)
         return read_answer(rr, answer, len < ANSWER_MAX ? len : ANSWER_MAX);

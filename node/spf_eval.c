@@ -127,7 +127,7 @@ enum spf_answer spf_eval_check(struct spf_eval *e, const struct spf_question *q)
     rq = SPF_request_new(e->server);
     if (rq == NULL)
         return answer;
-    spf_dns_begin(&e->dns, q->family, spf_dns_now_ms() + e->timeout_ms);
+    spf_dns_begin(&e->dns, q->family, spf_dns_now_ms() + (q->left_ms > 0 && q->left_ms < e->timeout_ms ? q->left_ms : e->timeout_ms));
     if (set_client(rq, q) && SPF_request_set_helo_dom(rq, helo) == 0 && SPF_request_set_env_from(rq, sender) == 0) {
         SPF_request_query_mailfrom(rq, &response);
         if (response != NULL)

@@ -15,7 +15,7 @@
 #define HEARSAY_LIBEXEC "/usr/local/libexec/hearsay"
 #endif
 
-enum { HELPER_QUESTIONS_MAX = 10000, HELPER_AGE_MS = 300 * 1000, RESTART_MS = 1000, COMPLAINT_MS = 60 * 1000, HANDLES = 3 };
+enum { HELPER_QUESTIONS_MAX = 10000, HELPER_AGE_MS = 300 * 1000, GRACE_MS = 250, RESTART_MS = 1000, COMPLAINT_MS = 60 * 1000, HANDLES = 3 };
 
 struct question {
     STAILQ_ENTRY(question) link;
@@ -107,7 +107,7 @@ static void on_handle_closed(uv_handle_t *handle)
     free(h);
 }
 
-/* Whatever it was asked is a temperror. A killed helper is waited for by libuv: its handle closes at once, and SIGCHLD reaps it. */
+/* Whatever it was asked is a temperror. It is killed; the handle of its process is closed when it was reaped. */
 static void helper_end(struct helper *h, bool failed)
 {
     struct question *q = h->asked;
@@ -163,6 +163,11 @@ static void on_late(uv_timer_t *timer)
     serve(p);
 }
 
+static bool is_done(const struct helper *h)
+{
+    return h->old || h->questions_n >= HELPER_QUESTIONS_MAX || uv_now(h->pool->loop) - h->born_ms > HELPER_AGE_MS;
+}
+
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct helper *h = handle->data;
@@ -187,7 +192,7 @@ static void on_answer(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         uv_timer_stop(&h->timer);
         h->asked = NULL;
         answer_question(p, q, (enum spf_answer)answer);
-        if (h->old || h->questions_n >= HELPER_QUESTIONS_MAX || uv_now(p->loop) - h->born_ms > HELPER_AGE_MS)
+        if (is_done(h))
             helper_end(h, false);
     }
     serve(p);
@@ -235,8 +240,11 @@ static struct helper *find_idle(struct spf_pool *p)
 {
     struct helper *h;
     LIST_FOREACH (h, &p->helpers, link) {
-        if (!h->closing && !h->old && h->asked == NULL)
+        if (h->closing || h->asked != NULL)
+            continue;
+        if (!is_done(h))
             return h;
+        helper_end(h, false);              /* it has been idle for long, and may not know of a change of /etc/resolv.conf */
     }
     return p->helpers_n < p->o.workers ? helper_start(p) : NULL;
 }
@@ -254,10 +262,11 @@ static void on_written(uv_write_t *write, int status)
 static void ask(struct helper *h, struct question *q)
 {
     uv_buf_t buf = uv_buf_init((char *)&q->text, sizeof q->text);
-    uint64_t now_ms = uv_now(h->pool->loop);
+    uint64_t now_ms = uv_now(h->pool->loop), left_ms = q->deadline_ms > now_ms ? q->deadline_ms - now_ms : 0;
     h->asked = q;
     h->questions_n++;
-    uv_timer_start(&h->timer, on_late, q->deadline_ms > now_ms ? q->deadline_ms - now_ms : 1, 0);
+    q->text.left_ms = left_ms > 0 ? (uint32_t)left_ms : 1;
+    uv_timer_start(&h->timer, on_late, left_ms + GRACE_MS, 0);         /* it keeps the time itself, unless it hangs */
     if (uv_write(&h->write, (uv_stream_t *)&h->pipe, &buf, 1, on_written) != 0)
         helper_end(h, true);
 }

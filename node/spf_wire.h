@@ -10,6 +10,7 @@ enum { SPF_HELO_MAX = 255, SPF_SENDER_MAX = 320 };
 enum spf_answer { SPF_ANSWER_NONE = 1, SPF_ANSWER_NEUTRAL, SPF_ANSWER_PASS, SPF_ANSWER_FAIL, SPF_ANSWER_SOFTFAIL, SPF_ANSWER_TEMPERROR, SPF_ANSWER_PERMERROR };
 
 struct spf_question {
+    uint32_t left_ms;                      /* so long somebody waits for the answer; 0: as long as the helper was told */
     uint8_t family;                        /* 4 or 6; an IPv4-mapped address is 4 */
     uint8_t addr[16];                      /* of family 4 the first four bytes */
     char helo[SPF_HELO_MAX + 1];           /* ended by NUL; anything but NUL */

@@ -148,6 +148,23 @@ def test_a_silent_server_is_a_temperror_in_time():
         dns.close()
 
 
+def test_a_slow_resolver_is_waited_for_to_the_end():
+    """One that needs longer than the second after which the C library would ask again."""
+    class Slow(ZoneServer):
+        def answer(self, query, room):
+            time.sleep(1.2)
+            return super().answer(query, room)
+
+    dns = Slow({"example.com": [{"TXT": "v=spf1 ip4:192.0.2.7 -all"}]})
+    try:
+        with Lab("spfpatient") as lab:
+            node = start(lab, dns, 'timeout = "5s"')
+            assert check(node, "192.0.2.7", "mail.example.com", "user@example.com") == "pass"
+            assert len(dns.asked) == 1
+    finally:
+        dns.close()
+
+
 # ---- helpers that die
 
 def test_a_dead_helper_costs_one_temperror_at_most(node, dns):
