@@ -13,7 +13,7 @@
 #include "node/log.h"
 
 /* FRESH_S: a file that was changed so shortly before it was read may change again unseen, as clocks of file systems are coarse. */
-enum { LOOK_MS = 1000, COMPLAINT_MS = 60 * 1000, SQLITE_WAIT_MS = 50, FRESH_S = 2 };
+enum { LOOK_MS = 1000, COMPLAINT_MS = 60 * 1000, SQLITE_WAIT_MS = 50, PROGRESS_STEPS = 1000, FRESH_S = 2 };
 
 /* What a change of a file shows in. */
 struct stamp {
@@ -34,6 +34,8 @@ struct verdict_files {
     bool failed;                           /* what is in `path` could not be read: nobody knows who opted for what */
     struct job *job;                       /* a reading under way */
     uint64_t look_at_ms, complain_at_ms;
+    uint64_t retry_at_ms;                  /* the table failed or was slow: it is left alone until then, so that others do not wait for it */
+    uint64_t deadline_ns;                  /* of a question to it */
     sqlite3 *db;
     sqlite3_stmt *find;
 };
@@ -150,7 +152,14 @@ static int open_table(const char *path, sqlite3 **db, sqlite3_stmt **find)
     int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(*db, SQLITE_WAIT_MS);
-    return rc == SQLITE_OK ? sqlite3_prepare_v2(*db, "SELECT profile FROM profile WHERE address = ?1 COLLATE NOCASE LIMIT 1", -1, find, NULL) : rc;
+    return rc == SQLITE_OK ? sqlite3_prepare_v2(*db, "SELECT profile FROM profile WHERE address = ?1 LIMIT 1", -1, find, NULL) : rc;
+}
+
+/* A table without an index must not hold up the loop. */
+static int too_late(void *ctx)
+{
+    const struct verdict_files *v = ctx;
+    return uv_hrtime() > v->deadline_ns;
 }
 
 static int find_key(struct verdict_files *v, const char *key, char out[PROFILE_NAME_MAX + 1])
@@ -191,8 +200,11 @@ static bool table_is_ready(struct verdict_files *v)
         return true;
     close_table(v);
     v->stamp = now;
-    if (open_table(v->path, &v->db, &v->find) == SQLITE_OK)
+    v->deadline_ns = uv_hrtime() + SQLITE_WAIT_MS * UINT64_C(1000000);
+    if (open_table(v->path, &v->db, &v->find) == SQLITE_OK) {
+        sqlite3_progress_handler(v->db, PROGRESS_STEPS, too_late, v);
         return true;
+    }
     complain(v, v->db != NULL ? sqlite3_errmsg(v->db) : "memory is out");
     close_table(v);
     return false;
@@ -202,16 +214,22 @@ static int profile_of_table(struct verdict_files *v, const char *rcpt, char out[
 {
     char keys[3][PROFILE_KEY_MAX + 1];
     int n = profile_keys(rcpt, keys), found = 0;
-    if (!table_is_ready(v))
+    if (uv_now(v->loop) < v->retry_at_ms || !table_is_ready(v)) {
+        if (uv_now(v->loop) >= v->retry_at_ms)
+            v->retry_at_ms = uv_now(v->loop) + LOOK_MS;
         return -EIO;
+    }
+    v->deadline_ns = uv_hrtime() + SQLITE_WAIT_MS * UINT64_C(1000000);
     for (int i = 0; i < n && found == 0; i++)
         found = find_key(v, keys[i], out);
     if (found == -EINVAL)
         complain(v, "a profile's name is not one of letters, digits and '-'");
     else if (found < 0)
         complain(v, sqlite3_errmsg(v->db));
-    if (found < 0)
+    if (found < 0) {
+        v->retry_at_ms = uv_now(v->loop) + LOOK_MS;
         close_table(v);
+    }
     return found == 1 && strcmp(out, "none") == 0 ? 0 : found;
 }
 
@@ -316,22 +334,21 @@ static void forget_job(struct verdict_files *v)
 void verdict_files_reload(struct verdict_files *v, const struct config *c, struct verdict_rules *rules)
 {
     const struct config_verdict *o = &c->tools.verdict;
-    bool same = strcmp(v->path, o->profiles) == 0 && v->table == o->table;
+    struct stamp now;
     verdict_rules_destroy(&v->rules);
     v->rules = rules;
-    v->complain_at_ms = 0;
-    if (!same) {
-        forget_job(v);
-        close_table(v);
-        verdict_profiles_destroy(&v->profiles);
-    }
+    v->complain_at_ms = v->retry_at_ms = 0;
+    forget_job(v);
+    close_table(v);
     strcpy(v->path, o->profiles);
     v->table = o->table;
     v->failed = false;
-    if (v->path[0] != '\0' && !v->table) {
-        forget_job(v);
-        read_now(v);
+    if (v->path[0] == '\0' || v->table) {
+        verdict_profiles_destroy(&v->profiles);
+        return;
     }
+    now = stamp_of(v->path);           /* what was read before stays until this is read */
+    start_job(v, &now);
 }
 
 struct verdict_files *verdict_files_open(uv_loop_t *loop, const struct config *c, struct verdict_rules *rules)
@@ -340,7 +357,11 @@ struct verdict_files *verdict_files_open(uv_loop_t *loop, const struct config *c
     if (v == NULL)
         return NULL;
     v->loop = loop;
-    verdict_files_reload(v, c, rules);
+    v->rules = rules;
+    strcpy(v->path, c->tools.verdict.profiles);
+    v->table = c->tools.verdict.table;
+    if (v->path[0] != '\0' && !v->table)
+        read_now(v);
     return v;
 }
 

@@ -1,7 +1,8 @@
 /* node/verdict_files.h: the rules and the profiles of verdicts, from their files. Belongs to the main thread.
  *
  * Rules change with a reload only. A file of profiles is looked at once a second at most, when a verdict is asked for, and read on a thread of libuv's pool when it has
- * changed; until that is done, and when it cannot be read, what was read before stays. A SQLite table is asked each time. */
+ * changed; until that is done, and when it cannot be read, what was read before stays. A SQLite table is asked each time, for 50 ms at most; one that failed or was too slow is
+ * left alone for a second. */
 #ifndef HEARSAY_NODE_VERDICT_FILES_H
 #define HEARSAY_NODE_VERDICT_FILES_H
 
@@ -20,7 +21,7 @@ int verdict_files_check(const struct config *c, char *why, char *warning);
 
 /* Takes rules that verdict_rules_load() made, may be NULL, and reads the profiles. NULL when memory is out. */
 struct verdict_files *verdict_files_open(uv_loop_t *loop, const struct config *c, struct verdict_rules *rules);
-/* After a reload of the configuration. */
+/* After a reload of the configuration: the rules are in force at once, profiles as soon as they are read, beside the loop. */
 void verdict_files_reload(struct verdict_files *v, const struct config *c, struct verdict_rules *rules);
 /* The loop must have run out of its handles. Takes NULL. */
 void verdict_files_close(struct verdict_files **v);

@@ -183,6 +183,20 @@ def test_rules_change_with_a_reload_and_bad_ones_change_nothing():
         wait_until(lambda: verdict(node, facts="score=12") == "drop;3;", "the new rules are in force")
 
 
+def test_another_file_of_profiles_takes_over_when_it_is_read():
+    with Lab("verdictother") as lab:
+        node = make(lab).start()
+        (node.dir / "other").write_text("user@here.example: strict\n")
+        node.write_conf(extra=SECTION.replace('"profiles"', '"other"'))
+        node.hang_up()
+        wait_until(lambda: verdict(node, facts="score=12") == "drop;5,7;", "the other file is in force")
+        assert verdict(node, "strict@here.example", "score=12") == "deliver;;"
+        node.write_conf(extra=SECTION.replace('"profiles"', '"nosuch"'))
+        node.hang_up()
+        wait_until(lambda: "nosuch: No such file" in node.log_text(), "the missing file is said")
+        assert verdict(node, facts="score=12") == "drop;5,7;"
+
+
 def dry(node):
     return subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
 
@@ -226,7 +240,7 @@ def test_what_cannot_be_read_is_delivered(node):
 
 def make_table(path, rows):
     db = sqlite3.connect(path)
-    db.execute("CREATE TABLE profile(address TEXT PRIMARY KEY, profile TEXT NOT NULL)")
+    db.execute("CREATE TABLE profile(address TEXT PRIMARY KEY COLLATE NOCASE, profile TEXT NOT NULL)")
     db.executemany("INSERT INTO profile VALUES(?, ?)", rows)
     db.commit()
     os.chmod(path, 0o644)
@@ -257,6 +271,11 @@ def test_profiles_may_be_a_table():
         make_table(node.dir / "other.db", [("strict@here.example", "standard")]).close()
         (node.dir / "other.db").rename(node.dir / "opt.db")
         wait_until(lambda: verdict(node, "strict@here.example", "score=12") == "alternate;7;junk", "the new file is read")
+        slow = sqlite3.connect(node.dir / "slow.db")
+        slow.execute("CREATE VIEW profile AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 'x' || i AS address, 'strict' AS profile FROM n")
+        slow.close()
+        (node.dir / "slow.db").rename(node.dir / "opt.db")
+        wait_until(lambda: verdict(node, "strict@here.example", "score=12") == "deliver;;", "an endless table is interrupted")
         (node.dir / "opt.db").write_text("no database at all" * 100)
         wait_until(lambda: verdict(node, "strict@here.example", "score=12") == "deliver;;", "a broken file means no profile")
         assert node.ask("ping") == "pong"
