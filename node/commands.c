@@ -178,7 +178,10 @@ void commands_handle(void *ctx, const json_t *request, struct control_request *r
         do_export(d, request, rq);
     else if (strcmp(command, "purge") == 0)
         do_purge(d, request, rq);
-    else if (strcmp(command, "rebuild") == 0)
+    else if (strcmp(command, "invites") == 0) {
+        join_load_invites(d);
+        control_answer(rq, json_pack("{s:b}", "ok", 1));
+    } else if (strcmp(command, "rebuild") == 0)
         rc = store_thread_rebuild(d->store, rq);
     else if (strcmp(command, "except") == 0)
         rc = do_except(d, request, rq);

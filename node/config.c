@@ -47,7 +47,8 @@ static int set_places(struct config *c, const char *path)
         strcpy(c->dir, "/");
     else
         memcpy(c->dir, path, len);         /* the rest is zero */
-    return config_path(c, "peers.conf", c->peers_file);
+    int rc = config_path(c, "peers.conf", c->peers_file);
+    return rc == 0 ? config_path(c, "invites", c->invites_file) : rc;
 }
 
 static int64_t fallback(const char *section, const char *name)

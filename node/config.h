@@ -112,6 +112,7 @@ struct config {
     char database[CONFIG_PATH_MAX];            /* hearsay.db */
     char control[CONFIG_PATH_MAX];             /* run/control.sock, mode 0600 */
     char peers_file[CONFIG_PATH_MAX];          /* DIR/peers.conf: what `hearsay peer` edits */
+    char invites_file[CONFIG_PATH_MAX];        /* DIR/invites: what `hearsay invite` writes */
     enum log_level log_level;                  /* log = "error|warning|info|debug" */
     struct config_report reports[CONFIG_REPORTS_MAX];
     size_t reports_n;

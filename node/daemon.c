@@ -139,6 +139,18 @@ static void on_mesh_introductions(void *ctx, const uint8_t introducer[KEY_BYTES]
         log_warning("mesh: a list of introductions could not be stored now; it is fetched again after the next restart");
 }
 
+static void on_mesh_join(void *ctx, const struct join_request *rq)
+{
+    struct daemon *d = ctx;
+    struct join_request *copy = malloc(sizeof *copy);
+
+    if (copy == NULL)
+        return;                          /* it asks again */
+    *copy = *rq;
+    if (mailbox_put(d->results, &(struct result){ .kind = RESULT_JOIN, .token = copy }) != 0)
+        free(copy);
+}
+
 /* Own batches may be told as soon as both are so: neighbours were asked, and `mesh` is there to take them. Whoever comes second says so. */
 static void pass_settled(struct daemon *d)
 {
@@ -305,6 +317,9 @@ static void take_results(uv_poll_t *handle, int status, int events)
                 tools_done(d, &r[i]);
             else
                 report_server_answer(d->reports, r[i].ticket, r[i].rc == 0 ? "ok" : daemon_storage_error(r[i].rc));
+        } else if (r[i].kind == RESULT_JOIN) {
+            join_take(d, r[i].token);
+            free(r[i].token);
         } else if (r[i].kind == RESULT_INTRODUCTIONS) {
             introduce_refresh(d);
         } else if (r[i].kind == RESULT_KEYS) {
@@ -388,7 +403,7 @@ static int start_loop(struct daemon *d)
 
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
 {
-    const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .introductions = on_mesh_introductions,
+    const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .introductions = on_mesh_introductions, .join = on_mesh_join,
                                          .settled = on_mesh_settled, .caught_up = on_mesh_caught_up, .keys_in_use = on_keys_in_use };
     struct mesh_net *mesh = NULL;
 
@@ -399,6 +414,7 @@ int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
         return rc;
     atomic_store(&d->mesh, mesh);
     mesh_net_trusted(mesh);              /* what changed while it was being loaded */
+    join_load_invites(d);
     pass_settled(d);
     return 0;
 }
@@ -515,7 +531,11 @@ static void end_loop(struct daemon *d)
 
 static void drop_result(void *item)
 {
-    free(((struct result *)item)->tool);
+    struct result *r = item;
+
+    free(r->tool);
+    if (r->kind == RESULT_JOIN)
+        free(r->token);
 }
 
 /* The reverse of start_parts(), also of a start that got stuck half way. */
@@ -536,6 +556,7 @@ static void stop_parts(struct daemon *d)
     store_thread_destroy(&d->store);
     reader_close(&d->reader);
     mailbox_destroy(&d->results, drop_result);
+    free(d->joins);
     identity_destroy(&d->identity);
     verdict_rules_destroy(&d->next_rules);
     config_free(&d->next);

@@ -18,7 +18,7 @@
 #include "proto/record.h"
 #include "store/reader.h"
 
-enum { RATE_SAMPLES = 60 };
+enum { RATE_SAMPLES = 60, DAEMON_JOINS_MAX = 16 };
 
 struct rate_sample { uint64_t reports, opinions; };
 
@@ -53,6 +53,8 @@ struct daemon {
     struct control *control;
     struct reader *reader;               /* for check, score, info, status */
 
+    struct join_answer *joins;           /* DAEMON_JOINS_MAX, or NULL: newcomers to answer when a reload is done */
+    size_t joins_n;
     int introduce_failed;                /* why this member's introductions could not be signed the last time; 0 */
 
     struct mailbox *results;             /* from the store thread to here: struct result */
@@ -66,7 +68,7 @@ struct daemon {
 
 /* What the store thread sends back to the main thread. */
 struct result {
-    enum { RESULT_REPORT, RESULT_WORK, RESULT_INTRODUCTIONS, RESULT_KEYS, RESULT_CAUGHT_UP } kind;
+    enum { RESULT_REPORT, RESULT_WORK, RESULT_INTRODUCTIONS, RESULT_KEYS, RESULT_CAUGHT_UP, RESULT_JOIN } kind;
     struct report_ticket ticket;
     struct tool_op *tool;                /* of a RESULT_REPORT; NULL: a report. Owned */
     enum store_work work;
@@ -104,6 +106,12 @@ void reload_policy_in_force(struct daemon *d);
 
 /* introduce.c: signs this member's introductions anew if the configuration, a record or an expiry asks for it. */
 void introduce_refresh(struct daemon *d);
+
+/* join.c: newcomers with an invite. join_take(): adds its card to the peers and reloads; the answer goes out when that is in force. */
+void join_load_invites(struct daemon *d);
+void join_take(struct daemon *d, const struct join_request *rq);
+void join_reload_begun(struct daemon *d);
+void join_reload_done(struct daemon *d, bool taken);
 
 /* status.c: the answer of `status`; commands.c: everything that comes over the control socket. */
 json_t *status_answer(struct daemon *d);

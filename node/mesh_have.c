@@ -392,6 +392,8 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_FETCHED:
     case MESSAGE_RECORDS:
     case MESSAGE_INTRODUCTIONS:
+    case MESSAGE_JOIN:                 /* of strangers with an invite only, whom the core does not hear */
+    case MESSAGE_JOINED:
         bad_message(m, from);
         break;
     }
@@ -422,6 +424,8 @@ void have_answer(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_FETCH:
     case MESSAGE_RECORD_WANT:
     case MESSAGE_INTRODUCTIONS_WANT:
+    case MESSAGE_JOIN:
+    case MESSAGE_JOINED:
         bad_message(m, from);
         break;
     }

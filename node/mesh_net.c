@@ -110,6 +110,31 @@ int mesh_net_introductions(struct mesh_net *n, const uint8_t introducer[KEY_BYTE
     return 0;
 }
 
+int mesh_net_invites(struct mesh_net *n, const struct net_invite *invites, size_t count)
+{
+    struct net_input in = { .kind = NET_INVITES, .frame = malloc(count * sizeof *invites + 1), .len = count * sizeof *invites };
+
+    if (in.frame == NULL)
+        return -ENOMEM;
+    memcpy(in.frame, invites, in.len);
+    put(n, &in);
+    return 0;
+}
+
+void mesh_net_joined(struct mesh_net *n, const uint8_t *routing, size_t routing_len, struct bytes message)
+{
+    struct net_input in = { .kind = NET_JOINED, .frame = malloc(1 + JOIN_ROUTING_MAX + message.len), .len = 1 + JOIN_ROUTING_MAX + message.len };
+
+    if (in.frame == NULL || routing_len > JOIN_ROUTING_MAX) {
+        free(in.frame);
+        return;                        /* it asks again */
+    }
+    in.frame[0] = (uint8_t)routing_len;
+    memcpy(in.frame + 1, routing, routing_len);
+    memcpy(in.frame + 1 + JOIN_ROUTING_MAX, message.at, message.len);
+    put(n, &in);
+}
+
 void mesh_net_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
 {
     struct net_input in = { .kind = NET_PURGED };
@@ -137,7 +162,10 @@ static void on_peers(struct mesh_net *n, struct net_input *in)
     free(n->configured);
     n->configured = in->peers;
     in->peers = NULL;
-    net_peers_change(n);
+    if (strcmp(in->policy->federation, n->core.federation) == 0)
+        net_peers_change(n);
+    else if ((rc = net_coalition(n, in->policy->federation)) != 0)
+        log_error("mesh: cannot begin anew in %s: %s; restart this node", in->policy->federation, strerror(-rc));
 }
 
 /* Own ones that are on disk now; or, without a frame, ones that could not be stored. */
@@ -168,6 +196,28 @@ static void on_resolved(struct mesh_net *n, const struct resolved *answer)
         link_resolved(n, n->peers[i], answer);
 }
 
+static void on_invites(struct mesh_net *n, const struct net_input *in)
+{
+    struct net_invite invites[INVITES_MAX];
+    size_t count = in->len / sizeof *invites;
+
+    count = count < INVITES_MAX ? count : INVITES_MAX;
+    if (count > 0)
+        memcpy(invites, in->frame, count * sizeof *invites);
+    net_join_set(n, invites, count);
+}
+
+/* Holds the coalition's secret: nothing of it stays behind. */
+static void on_joined(struct mesh_net *n, const struct net_input *in)
+{
+    struct net_routing to = { .len = in->frame[0] };
+    int rc;
+
+    memcpy(to.at, in->frame + 1, to.len);
+    net_answer(n, &to, (struct bytes){ in->frame + 1 + JOIN_ROUTING_MAX, in->len - 1 - JOIN_ROUTING_MAX }, &rc);
+    explicit_bzero(in->frame, in->len);
+}
+
 static void on_input(struct mesh_net *n, struct net_input *in)
 {
     switch (in->kind) {
@@ -188,6 +238,12 @@ static void on_input(struct mesh_net *n, struct net_input *in)
         break;
     case NET_TRUST:
         net_peers_change(n);
+        break;
+    case NET_INVITES:
+        on_invites(n, in);
+        break;
+    case NET_JOINED:
+        on_joined(n, in);
         break;
     case NET_INTRODUCTIONS:
         on_introductions(n, in);
@@ -349,6 +405,7 @@ static int open_core(struct mesh_net *n, const struct config *c)
     snprintf(mc.federation, sizeof mc.federation, "%s", c->federation);
     if (getrandom(&mc.seed, sizeof mc.seed, 0) != sizeof mc.seed)
         return -EIO;
+    n->core = mc;
     return mesh_create(&mc, &n->mesh);
 }
 

@@ -9,12 +9,29 @@
 #include <stdint.h>
 
 #include "node/config.h"
+#include "node/invites_file.h"
 #include "node/mesh.h"
 #include "proto/identity.h"
 #include "store/store.h"
 #include "store/trust.h"
 
 struct mesh_net;
+
+enum { JOIN_ROUTING_MAX = 255 };
+/* A newcomer speaks: with which key, where the answer goes, what it handed over. */
+struct join_request {
+    uint8_t curve[KEY_BYTES];
+    uint8_t routing[JOIN_ROUTING_MAX];
+    size_t routing_len;
+    uint8_t frame[RECORD_FRAME_MAX];
+    size_t frame_len;
+};
+/* An invite that is out. */
+struct net_invite {
+    uint8_t curve[KEY_BYTES];
+    int64_t expires_s;
+    int64_t next_ms;                               /* the mesh thread's */
+};
 
 /* What the mesh thread asks of the daemon; called on the mesh thread, must not block. */
 struct mesh_net_handlers {
@@ -24,6 +41,8 @@ struct mesh_net_handlers {
     void (*record)(void *ctx, const struct record *rec, struct bytes frame);
     /* A newer list of introductions, verified; perhaps one of this member's own that only others had. */
     void (*introductions)(void *ctx, const uint8_t introducer[KEY_BYTES], struct bytes frame);
+    /* A stranger with an invite hands over its record, unchecked. Ends with mesh_net_joined(), or with silence. */
+    void (*join)(void *ctx, const struct join_request *rq);
     /* Own batches may be told from now on. Called again, with a higher `above`, should an own batch turn up later that this database does not hold: begin an
      * epoch above it then, too. */
     void (*settled)(void *ctx, uint32_t above);
@@ -47,6 +66,8 @@ int mesh_net_reload(struct mesh_net *m, const struct config *c);                
 void mesh_net_trusted(struct mesh_net *m);                                           /* the store reckons otherwise now who has trust by introductions */
 /* This member's list of introductions, as it is on disk now; or, with an empty frame, a list that could not be stored: it is fetched again. 0, -ENOMEM. */
 int mesh_net_introductions(struct mesh_net *m, const uint8_t introducer[KEY_BYTES], struct bytes frame);
+int mesh_net_invites(struct mesh_net *m, const struct net_invite *invites, size_t n);         /* all that are out; INVITES_MAX at most. 0, -ENOMEM */
+void mesh_net_joined(struct mesh_net *m, const uint8_t *routing, size_t routing_len, struct bytes message);      /* the answer to a newcomer (copied) */
 void mesh_net_purged(struct mesh_net *m, const uint8_t root[KEY_BYTES]);             /* the store forgot this member */
 
 struct mesh_net_peer {

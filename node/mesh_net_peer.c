@@ -316,6 +316,61 @@ void net_peers_change(struct mesh_net *n)
     net_tick(n);
 }
 
+/* ---- another coalition */
+
+struct own_newest {
+    uint8_t frame[RECORD_FRAME_MAX];
+    size_t len;
+};
+
+static int take_newest(void *ctx, const struct record *rec, struct bytes frame)
+{
+    struct own_newest *own = ctx;
+
+    (void)rec;
+    if (frame.len > sizeof own->frame)
+        return 0;
+    memcpy(own->frame, frame.at, frame.len);
+    own->len = frame.len;
+    return 1;
+}
+
+/* All connections end: they were those of the coalition before. */
+static void drop_all(struct mesh_net *n)
+{
+    for (size_t i = 0; i < n->peers_n; i++) {
+        net_link_close(&n->peers[i]->link);
+        free(n->peers[i]);
+    }
+    n->peers_n = n->links_n = 0;
+    n->allowed.n = n->refused.n = 0;
+    n->jobs_n = n->failed_n = 0;
+    n->rebind_publish = n->rebind_repair = true;
+}
+
+int net_coalition(struct mesh_net *n, const char *federation)
+{
+    struct mesh_config core = n->core;
+    struct own_newest own = { .len = 0 };
+    struct mesh *fresh = NULL;
+    int rc;
+
+    log_info("mesh: a member of %s from here on, no longer of %s", federation, core.federation);
+    snprintf(core.federation, sizeof core.federation, "%s", federation);
+    rc = reader_records(n->reader, n->self, take_newest, &own);
+    if (rc == 0 || rc == 1)
+        rc = own.len == 0 ? -ENOENT : mesh_create(&core, &fresh);
+    if (rc != 0)
+        return rc;
+    drop_all(n);
+    mesh_destroy(&n->mesh);
+    n->mesh = fresh;
+    n->core = core;
+    rc = net_peers_load(n, (struct bytes){ own.frame, own.len });
+    net_tick(n);
+    return rc;
+}
+
 /* What the store forgot is not held any more. A member that stays configured is known by its card and begins anew. */
 void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
 {

@@ -7,6 +7,7 @@
  *   mesh_net_peer.c    members as configured, loaded, changed, purged
  *   mesh_net_trust.c   members by introduction beside them, and their lists
  *   mesh_net_keys.c    new CURVE keys, ours and theirs
+ *   mesh_net_join.c    strangers with an invite
  *   mesh_net_recv.c    what comes in
  *   mesh_net_guard.c   who asks too much of us, and is cut off for a while
  *   mesh_net_act.c     what the core wants done
@@ -54,6 +55,8 @@ enum {
     NET_RESOLVE_MAX_MS = 60000,        /* ... doubling up to */
     NET_KICK_MS = 2000,                /* a neighbour that connects to us is tried at once, but not more often than so */
     NET_REBIND_MS = 50,
+    NET_JOIN_MS = 250,                 /* between two messages of one invite */
+    NET_JOIN_MAX = 4096,               /* bytes of one */
     NET_KEY_AWAY_MS = 60000,           /* our new CURVE key: all neighbours that are there know it; so long it waits for those that are not */
     NET_KEY_MS = 3600 * 1000,          /* so long at the most, once somebody knows it */
     NET_KEY_TURN_MS = 45000,           /* without any connection: how long each of the two keys is tried */
@@ -68,7 +71,7 @@ enum {
     SERVE_SLICE = 16,                  /* frames in a turn */
     SERVE_RETRY_MS = 10,
     SERVE_GIVE_UP_MS = 10000,          /* the asker has given up by then */
-    ROUTING_MAX = 255
+    ROUTING_MAX = JOIN_ROUTING_MAX
 };
 
 enum link_state {
@@ -130,7 +133,7 @@ struct net_peer {
     char cut_problem[MESH_TEXT_MAX];   /* why it was last cut off */
 };
 
-enum net_input_kind { NET_STORED, NET_OWN, NET_IDENTITY, NET_PEERS, NET_TRUST, NET_INTRODUCTIONS, NET_PURGED, NET_RESOLVED, NET_STOP };
+enum net_input_kind { NET_STORED, NET_OWN, NET_IDENTITY, NET_PEERS, NET_TRUST, NET_INTRODUCTIONS, NET_INVITES, NET_JOINED, NET_PURGED, NET_RESOLVED, NET_STOP };
 struct net_key {
     uint8_t public_half[KEY_BYTES], secret[KEY_BYTES];
 };
@@ -204,6 +207,7 @@ struct mesh_net {
     struct net_bound publish, repair;
     struct resolver *resolver;
     struct mesh *mesh;
+    struct mesh_config core;           /* as it was made with */
     struct reader *reader;
 
     struct net_peers *configured;      /* as last said */
@@ -213,6 +217,8 @@ struct mesh_net {
     bool rebind_publish, rebind_repair;          /* at the end of this turn */
     size_t topic_bytes;                /* that libzmq keeps of topics not known here, since topic_bytes_ms at the most */
     int64_t topic_bytes_ms;            /* when they were last freed */
+    struct net_invite invites[INVITES_MAX];      /* whose keys may ask to join */
+    size_t invites_n;
     struct serve_job *jobs;            /* SERVE_JOBS_MAX places */
     size_t jobs_n, jobs_turn;
     int64_t serve_retry_ms;            /* 0: no job waits for room */
@@ -259,6 +265,7 @@ int64_t way_wake_ms(const struct net_way *w);
 
 /* ---- mesh_net_peer.c */
 struct net_peers *net_peers_copy(const struct config *c);             /* NULL: out of memory */
+int net_coalition(struct mesh_net *n, const char *federation);        /* begins anew as a member of another one */
 int net_peers_load(struct mesh_net *n, struct bytes own_frame);       /* those of n->configured, and the introduced ones, with what the store holds */
 void net_peers_change(struct mesh_net *n);                            /* n->configured, or who has trust by introductions, is another now */
 void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES]);
@@ -280,6 +287,11 @@ void keys_new_was_used(struct mesh_net *n, struct net_peer *p);
 bool keys_old_is_good(const struct mesh_net *n, const struct net_peer *p);
 const uint8_t *keys_to_expect(const struct mesh_net *n, const struct net_peer *p);
 void keys_tick(struct mesh_net *n);
+
+/* ---- mesh_net_join.c */
+bool net_join_lets_in(const struct mesh_net *n, const uint8_t curve[KEY_BYTES]);
+void net_join_set(struct mesh_net *n, const struct net_invite *invites, size_t count);
+void net_join_ask(struct mesh_net *n, const uint8_t curve[KEY_BYTES], const struct net_routing *from, struct bytes wire);
 
 /* ---- mesh_net_recv.c */
 void net_receive_zap(struct mesh_net *n);

@@ -33,6 +33,14 @@ static struct net_peer *sender(const struct mesh_net *n, zmq_msg_t *msg)
     return p != NULL && !guard_is_cut(n, p) ? p : NULL;
 }
 
+/* The key of an invite. */
+static bool is_invited(zmq_msg_t *msg, uint8_t curve[KEY_BYTES])
+{
+    const char *user = zmq_msg_gets(msg, "User-Id");
+
+    return user != NULL && user[0] == '+' && unhex(user + 1, curve);
+}
+
 /* Whom the operator gave this key to has it, whatever a newer record of another says. */
 static struct net_peer *holder(const struct mesh_net *n, const uint8_t curve[KEY_BYTES])
 {
@@ -54,17 +62,21 @@ static struct net_peer *holder(const struct mesh_net *n, const uint8_t curve[KEY
     return found;
 }
 
-static bool lookup(void *ctx, const uint8_t curve[KEY_BYTES], uint8_t root[KEY_BYTES])
+static enum zap_verdict lookup(void *ctx, const uint8_t curve[KEY_BYTES], bool repair, uint8_t root[KEY_BYTES])
 {
     struct mesh_net *n = ctx;
     struct net_peer *p = holder(n, curve);
 
+    if (p == NULL && repair && net_join_lets_in(n, curve)) {
+        memcpy(root, curve, KEY_BYTES);
+        return ZAP_INVITED;
+    }
     if (p == NULL || guard_is_cut(n, p))
-        return false;
+        return ZAP_DENIED;
     memcpy(root, p->record.root, KEY_BYTES);
     if (memcmp(p->record.curve, curve, KEY_BYTES) == 0)
         keys_new_was_used(n, p);
-    return true;
+    return ZAP_ALLOWED;
 }
 
 static void log_denied(struct mesh_net *n, const char *address)
@@ -93,6 +105,8 @@ void net_receive_zap(struct mesh_net *n)
             return;
         case ZAP_DENIED:
             log_denied(n, address);
+            break;
+        case ZAP_INVITED:
             break;
         case ZAP_ALLOWED:
             admit(n, net_peer(n, root));
@@ -178,6 +192,8 @@ static void on_subscription(struct mesh_net *n, struct net_peer *from, struct by
         return;
     }
     option = wish.at[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
+    if (option == ZMQ_SUBSCRIBE && from == NULL)
+        return;
     if (option == ZMQ_UNSUBSCRIBE || key_set_has(&n->allowed, topic + 1)) {
         zmq_setsockopt(n->publish.socket, option, topic, MESH_TOPIC_BYTES);
     } else if (from != NULL) {
@@ -201,11 +217,23 @@ void net_receive_subscriptions(struct mesh_net *n)
     }
 }
 
+static void on_newcomer(struct mesh_net *n, struct parts *p, const uint8_t curve[KEY_BYTES])
+{
+    struct bytes routing = part(p, 0);
+    struct net_routing from = { .len = routing.len };
+
+    memcpy(from.at, routing.at, routing.len);
+    net_join_ask(n, curve, &from, part(p, 1));
+}
+
 static void on_ask(struct mesh_net *n, struct parts *p, int parts)
 {
     struct bytes routing = part(p, 0);
     struct net_peer *from = sender(n, &p->at[p->n - 1]);
+    uint8_t curve[KEY_BYTES];
 
+    if (from == NULL && parts == 2 && routing.len <= ROUTING_MAX && is_invited(&p->at[1], curve))
+        on_newcomer(n, p, curve);
     if (from != NULL && parts > PARTS_MAX)
         guard_cut(n, from, many_parts);
     if (from == NULL || parts != 2 || routing.len > ROUTING_MAX)

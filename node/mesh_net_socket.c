@@ -32,13 +32,13 @@ static void set_common(void *socket)
 
 /* ---- what others connect to */
 
-static void set_server(const struct mesh_net *n, void *socket)
+static void set_server(const struct mesh_net *n, void *socket, const char *zap_domain)
 {
     set_common(socket);
     set(socket, ZMQ_BACKLOG, NET_BACKLOG);
     set(socket, ZMQ_CURVE_SERVER, 1);
     zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, n->curve_secret, KEY_BYTES);
-    zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN));
+    zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, zap_domain, strlen(zap_domain));
 }
 
 static int bind_socket(struct net_bound *b, char *why)
@@ -65,7 +65,7 @@ static int open_publish(struct mesh_net *n, const char *endpoint, char *why)
     b->socket = zmq_socket(n->context, ZMQ_XPUB);
     if (b->socket == NULL)
         return -errno;
-    set_server(n, b->socket);
+    set_server(n, b->socket, ZAP_DOMAIN);
     set(b->socket, ZMQ_XPUB_MANUAL, 1);
     set(b->socket, ZMQ_SNDHWM, NET_PUBLISH_HWM);
     set_message_max(b->socket, NET_SUBSCRIPTION_MAX);
@@ -81,7 +81,7 @@ static int open_repair(struct mesh_net *n, const char *endpoint, char *why)
     b->socket = zmq_socket(n->context, ZMQ_ROUTER);
     if (b->socket == NULL)
         return -errno;
-    set_server(n, b->socket);
+    set_server(n, b->socket, ZAP_DOMAIN_REPAIR);
     set(b->socket, ZMQ_ROUTER_MANDATORY, 1);
     set(b->socket, ZMQ_SNDHWM, NET_ROUTER_HWM);
     set_message_max(b->socket, MESSAGE_MAX);

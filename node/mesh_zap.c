@@ -58,17 +58,18 @@ static bool is_text(const struct frame *f, const char *text)
     return f->len == strlen(text) && memcmp(f->at, text, f->len) == 0;
 }
 
-static void answer(void *zap, const struct frame *id, bool allowed, const uint8_t root[KEY_BYTES])
+static void answer(void *zap, const struct frame *id, enum zap_verdict verdict, const uint8_t root[KEY_BYTES])
 {
-    char user[2 * KEY_BYTES + 1] = "";
+    char user[2 * KEY_BYTES + 2] = "+";
+    bool allowed = verdict != ZAP_DENIED;
 
-    if (allowed)
-        hex_text(root, KEY_BYTES, user);
+    hex_text(root, KEY_BYTES, user + 1);
+    const char *name = !allowed ? "" : verdict == ZAP_INVITED ? user : user + 1;
     zmq_send(zap, "1.0", 3, ZMQ_SNDMORE);
     zmq_send(zap, id->at, id->len, ZMQ_SNDMORE);
     zmq_send(zap, allowed ? "200" : "400", 3, ZMQ_SNDMORE);
     zmq_send(zap, allowed ? "OK" : "not a member", allowed ? 2 : 12, ZMQ_SNDMORE);
-    zmq_send(zap, user, strlen(user), ZMQ_SNDMORE);
+    zmq_send(zap, name, strlen(name), ZMQ_SNDMORE);
     zmq_send(zap, "", 0, 0);
 }
 
@@ -76,14 +77,16 @@ enum zap_verdict zap_answer(void *zap, zap_lookup lookup, void *ctx, uint8_t roo
 {
     struct frame frames[FRAMES] = { 0 };
     int n = receive(zap, frames);
-    bool allowed;
+    bool repair = n == FRAMES && is_text(&frames[FRAME_DOMAIN], ZAP_DOMAIN_REPAIR);
+    enum zap_verdict verdict = ZAP_DENIED;
 
     if (n < 0)
         return ZAP_NOTHING;
-    allowed = n == FRAMES && is_text(&frames[FRAME_VERSION], "1.0") && is_text(&frames[FRAME_DOMAIN], ZAP_DOMAIN)
-              && is_text(&frames[FRAME_MECHANISM], "CURVE") && frames[FRAME_KEY].len == KEY_BYTES
-              && lookup(ctx, (const uint8_t *)frames[FRAME_KEY].at, root);
+    memset(root, 0, KEY_BYTES);
+    if (n == FRAMES && is_text(&frames[FRAME_VERSION], "1.0") && (repair || is_text(&frames[FRAME_DOMAIN], ZAP_DOMAIN))
+        && is_text(&frames[FRAME_MECHANISM], "CURVE") && frames[FRAME_KEY].len == KEY_BYTES)
+        verdict = lookup(ctx, (const uint8_t *)frames[FRAME_KEY].at, repair, root);
     snprintf(address, 64, "%.*s", n > FRAME_ADDRESS ? (int)frames[FRAME_ADDRESS].len : 0, frames[FRAME_ADDRESS].at);
-    answer(zap, &frames[FRAME_ID], allowed, root);
-    return allowed ? ZAP_ALLOWED : ZAP_DENIED;
+    answer(zap, &frames[FRAME_ID], verdict, root);
+    return verdict;
 }

@@ -8,16 +8,19 @@
 
 #include "proto/bytes.h"
 
+/* Of the XPUB, and of the ROUTER: an invite opens the second only. */
 #define ZAP_DOMAIN "hearsay"
+#define ZAP_DOMAIN_REPAIR "hearsay-repair"
 
 /* The REP socket of a context; must be there before anything is bound. NULL with errno. Ended by zmq_close(). */
 void *zap_open(void *context);
 
-/* The member whose CURVE key this is: writes its root, or returns false to refuse the connection. */
-typedef bool (*zap_lookup)(void *ctx, const uint8_t curve[KEY_BYTES], uint8_t root[KEY_BYTES]);
+enum zap_verdict { ZAP_NOTHING, ZAP_ALLOWED, ZAP_INVITED, ZAP_DENIED };
+/* Whose CURVE key this is: a member's (its root in `id`), an invite's (the key itself), or nobody's. */
+typedef enum zap_verdict (*zap_lookup)(void *ctx, const uint8_t curve[KEY_BYTES], bool repair, uint8_t id[KEY_BYTES]);
 
-enum zap_verdict { ZAP_NOTHING, ZAP_ALLOWED, ZAP_DENIED };
-/* Answers one request if one waits; an allowed connection gets the hexadecimal root as its User-Id. `address` is of the other side, `root` as looked up. */
+/* Answers one request if one waits. The User-Id of a member's connection is its root in hexadecimal; of an invited one "+" and the key. `address` is of the other side, `root` as
+ * looked up. */
 enum zap_verdict zap_answer(void *zap, zap_lookup lookup, void *ctx, uint8_t root[KEY_BYTES], char address[64]);
 
 #endif

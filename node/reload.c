@@ -15,15 +15,15 @@ static void refuse(struct daemon *d, struct control_request *rq, const char *why
     log_error("reload: %s; the configuration before stays in force", why);
     config_free(&d->next);
     verdict_rules_destroy(&d->next_rules);
+    join_reload_done(d, false);
     if (rq != NULL)
         control_answer(rq, commands_error(why));
 }
 
 static void warn_of_fixed(const struct config *old, const struct config *new)
 {
-    if (strcmp(old->identity, new->identity) != 0 || strcmp(old->database, new->database) != 0 || strcmp(old->control, new->control) != 0 ||
-        strcmp(old->federation, new->federation) != 0)
-        log_warning("reload: the names of the files of identity, database and control, and the federation, change at a restart only");
+    if (strcmp(old->identity, new->identity) != 0 || strcmp(old->database, new->database) != 0 || strcmp(old->control, new->control) != 0)
+        log_warning("reload: the names of the files of identity, database and control change at a restart only");
     if (old->mesh.present && (strcmp(old->mesh.publish, new->mesh.publish) != 0 || strcmp(old->mesh.repair, new->mesh.repair) != 0))
         log_warning("reload: mesh.publish and mesh.repair change at a restart only");
 }
@@ -40,6 +40,7 @@ void reload_begin(struct daemon *d, struct control_request *rq)
         return;
     }
     log_info("reload: reading %s", d->config->file);
+    join_reload_begun(d);
     rc = config_load(d->config->file, &d->next, why);
     if (rc != 0) {
         refuse(d, rq, why);
@@ -95,6 +96,7 @@ static void put_in_force(struct daemon *d, struct control_request *rq, int rc)
     verdict_files_reload(d->verdicts, d->config, d->next_rules);
     d->next_rules = NULL;
     introduce_refresh(d);
+    join_reload_done(d, rc == 0);
     if (rc != 0) {
         log_error("reload: not all of it is in force: %s", why[0] != '\0' ? why : strerror(-rc));
         if (rq != NULL)

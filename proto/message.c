@@ -175,6 +175,47 @@ static int encode_introductions(const struct message *m, Hearsay__Message *wire,
     return pack(wire, out, len);
 }
 
+static bool text_fits(struct bytes text)
+{
+    return text.len <= JOINED_TEXT_MAX && (text.len == 0 || memchr(text.at, '\0', text.len) == NULL);
+}
+
+/* Either why not, or all that a newcomer needs. */
+static bool joined_is_sound(const struct message *m)
+{
+    if (!text_fits(m->u.joined.refused) || !text_fits(m->u.joined.federation) || !text_fits(m->u.joined.secret))
+        return false;
+    return m->u.joined.record.len <= RECORD_FRAME_MAX && (m->u.joined.refused.len > 0) == (m->u.joined.record.len == 0);
+}
+
+static int encode_join(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Join join = HEARSAY__JOIN__INIT;
+    struct bytes record = m->u.join.record;
+
+    if (record.len == 0 || record.len > RECORD_FRAME_MAX)
+        return -EINVAL;
+    join.record = borrow(record.at, record.len);
+    wire->kind_case = HEARSAY__MESSAGE__KIND_JOIN;
+    wire->join = &join;
+    return pack(wire, out, len);
+}
+
+static int encode_joined(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Joined joined = HEARSAY__JOINED__INIT;
+
+    if (!joined_is_sound(m))
+        return -EINVAL;
+    joined.refused = borrow(m->u.joined.refused.at, m->u.joined.refused.len);
+    joined.record = borrow(m->u.joined.record.at, m->u.joined.record.len);
+    joined.federation = borrow(m->u.joined.federation.at, m->u.joined.federation.len);
+    joined.secret = borrow(m->u.joined.secret.at, m->u.joined.secret.len);
+    wire->kind_case = HEARSAY__MESSAGE__KIND_JOINED;
+    wire->joined = &joined;
+    return pack(wire, out, len);
+}
+
 int message_encode(const struct message *m, uint8_t **out, size_t *len)
 {
     Hearsay__Message wire = HEARSAY__MESSAGE__INIT;
@@ -194,6 +235,10 @@ int message_encode(const struct message *m, uint8_t **out, size_t *len)
         return encode_introductions_want(m, &wire, out, len);
     case MESSAGE_INTRODUCTIONS:
         return encode_introductions(m, &wire, out, len);
+    case MESSAGE_JOIN:
+        return encode_join(m, &wire, out, len);
+    case MESSAGE_JOINED:
+        return encode_joined(m, &wire, out, len);
     }
     return -EINVAL;
 }
@@ -271,6 +316,20 @@ static int decode_records(const Hearsay__Records *records, struct message *m)
     return 0;
 }
 
+static struct bytes lent(const ProtobufCBinaryData *from)
+{
+    return (struct bytes){ from->data, from->len };
+}
+
+static int decode_joined(const Hearsay__Joined *joined, struct message *m)
+{
+    m->u.joined.refused = lent(&joined->refused);
+    m->u.joined.record = lent(&joined->record);
+    m->u.joined.federation = lent(&joined->federation);
+    m->u.joined.secret = lent(&joined->secret);
+    return joined_is_sound(m) ? 0 : -EINVAL;
+}
+
 static int decode_kind(const Hearsay__Message *wire, struct arena *memory, struct message *m)
 {
     switch (wire->kind_case) {
@@ -297,6 +356,13 @@ static int decode_kind(const Hearsay__Message *wire, struct arena *memory, struc
         m->kind = MESSAGE_INTRODUCTIONS;
         m->u.introductions.frame = (struct bytes){ wire->introductions->frame.data, wire->introductions->frame.len };
         return m->u.introductions.frame.len > 0 && m->u.introductions.frame.len <= INTRODUCTIONS_FRAME_MAX ? 0 : -EINVAL;
+    case HEARSAY__MESSAGE__KIND_JOIN:
+        m->kind = MESSAGE_JOIN;
+        m->u.join.record = lent(&wire->join->record);
+        return m->u.join.record.len > 0 && m->u.join.record.len <= RECORD_FRAME_MAX ? 0 : -EINVAL;
+    case HEARSAY__MESSAGE__KIND_JOINED:
+        m->kind = MESSAGE_JOINED;
+        return decode_joined(wire->joined, m);
     default:
         return -ENOMSG;
     }

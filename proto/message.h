@@ -14,10 +14,12 @@ enum {
     HAVE_LOGS_MAX = 1024,         /* per message; a longer vector goes in several */
     FETCH_RANGE_MAX = 64,
     RECORDS_MAX = 16,
-    HEAD_HASH_BYTES = 8
+    HEAD_HASH_BYTES = 8,
+    JOINED_TEXT_MAX = 255         /* of each text in Joined */
 };
 
-enum message_kind { MESSAGE_HAVE = 1, MESSAGE_FETCH, MESSAGE_FETCHED, MESSAGE_RECORD_WANT, MESSAGE_RECORDS, MESSAGE_INTRODUCTIONS_WANT, MESSAGE_INTRODUCTIONS };
+enum message_kind { MESSAGE_HAVE = 1, MESSAGE_FETCH, MESSAGE_FETCHED, MESSAGE_RECORD_WANT, MESSAGE_RECORDS, MESSAGE_INTRODUCTIONS_WANT, MESSAGE_INTRODUCTIONS,
+                    MESSAGE_JOIN, MESSAGE_JOINED };
 
 struct log_have {
     uint8_t origin[KEY_BYTES];
@@ -38,6 +40,8 @@ struct message {
         struct { size_t n; struct bytes frames[RECORDS_MAX]; } records;
         struct { uint8_t introducer[KEY_BYTES]; } introductions_want;
         struct { struct bytes frame; } introductions;
+        struct { struct bytes record; } join;
+        struct { struct bytes refused, record, federation, secret; } joined;
     } u;
     void *memory;                 /* what message_close() frees; NULL in a hand-made message */
 };

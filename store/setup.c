@@ -171,6 +171,8 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
     if (rc == 0)
         rc = db_begin(&s->db);
     if (rc == 0)
+        rc = store_change_coalition(s);
+    if (rc == 0)
         rc = hold_back(s);
     if (rc == 0)
         rc = introduce_derive(s, now_s);
@@ -182,6 +184,7 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
         s->policy = old;
     rc = store_end(s, rc);
     if (rc != 0) {
+        s->coalition_changed = false;
         if (s->policy == new) {
             s->policy = old;
             store_reload(s);
@@ -190,7 +193,9 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
         return rc;
     }
     policy_destroy(&old);
-    rc = store_count_backlog(s);
+    rc = s->coalition_changed ? store_reload(s) : 0;       /* floors, and what was read ahead */
+    if (rc == 0)
+        rc = store_count_backlog(s);
     if (rc != 0)
         return rc;
     store_start_recheck(s);

@@ -25,6 +25,7 @@
 #define META_UNWEIGHED "log_unweighed"      /* 1: the own log's weight is to be counted once */
 #define META_FLOOR_REST "floor_rest_until"  /* until then the own floor stays: parts of the log may be with neighbours only */
 #define META_CAUGHT_UP "caught_up_s"        /* when this database was last known to hold what the others hold; 0: never */
+#define META_FEDERATION "federation"        /* of all that is stored */
 #define META_EPOCH "own_epoch"
 #define META_SEQ "own_seq"
 #define META_HASH "own_hash"
@@ -70,6 +71,7 @@ struct store {
     struct subject census_at;
     int64_t census_n;
     bool floors_raised;                     /* some member may have batches below its floor */
+    bool coalition_changed;                 /* since store_took_coalition() was asked */
     bool trust_stale;                       /* lists of introductions came that were not reckoned with yet */
     int64_t trust_at_s, trust_next_s;       /* when trust was last reckoned; when an introduction expires next */
     uint64_t trust_version, lists_version;  /* since opening: changes of who has trust, and of the lists */
@@ -102,6 +104,7 @@ int store_put_batch(struct store *s, int64_t member, const struct store_batch *b
 int store_start_rescan(struct store *s);
 void store_start_recheck(struct store *s);
 int store_start_rebuild(struct store *s);
+int store_change_coalition(struct store *s);     /* the policy is of another federation: what is stored of the one before goes, own evidence stays */
 int store_forget(struct store *s, int64_t member, uint64_t *batches_n);
 int store_put_record(struct store *s, int64_t member, uint64_t serial, struct bytes frame);
 int store_compare_digest(struct store *s);       /* starts a pass over all keys if what scores depend on is another than it was */

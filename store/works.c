@@ -1,5 +1,7 @@
 #include "store/introduce.h"
 
+#include <string.h>
+
 static int run_for(struct store *s, enum sql which, int64_t member)
 {
     struct query q = query(&s->db, which);
@@ -64,6 +66,55 @@ void store_start_recheck(struct store *s)
     s->recheck = true;
     s->recheck_at.len = 0;
     s->recheck_category = s->recheck_zone = 0;
+}
+
+/* ---- another coalition */
+
+static int uncount(struct store *s, enum store_count which)
+{
+    int64_t kept = 0;
+    int rc = meta_number(&s->db, meta_counts[which], &kept);
+    s->counted[which] -= kept;
+    return rc;
+}
+
+/* Batches of another federation are refused by all, so the own ones are told anew; 2 is URGENCY_NOW. Records and own evidence belong to members, not to a coalition. */
+static int forget_coalition(struct store *s)
+{
+    int rc = db_exec(&s->db, "DELETE FROM batch; UPDATE member SET floor_epoch = 0, floor_seq = 0;"
+                             "DELETE FROM introductions; DELETE FROM introduction;"
+                             "UPDATE evidence SET told_black = 0, told_white = 0, told_time_s = 0, told_epoch = 0, told_seq = 0, urgency = 2, waiting_s = 1"
+                             " WHERE told_epoch > 0");
+    static const enum store_count gone[] = { COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_TOLD, COUNT_LOG_WEIGHT };
+    for (size_t i = 0; rc == 0 && i < sizeof gone / sizeof *gone; i++)
+        rc = uncount(s, gone[i]);
+    if (rc == 0)
+        rc = meta_set_bytes(&s->db, META_HASH, "", 0);
+    if (rc == 0)
+        rc = meta_set_number(&s->db, META_CLEAN, 0);
+    if (rc == 0)
+        rc = store_start_rebuild(s);
+    s->trust_stale = s->coalition_changed = true;
+    return rc;
+}
+
+int store_change_coalition(struct store *s)
+{
+    char stored[FEDERATION_MAX_BYTES + 1] = "";
+    size_t len = 0;
+    const char *wanted = s->policy->federation;
+    int rc = meta_bytes(&s->db, META_FEDERATION, stored, sizeof stored - 1, &len);
+    if (rc != 0 || (len == strlen(wanted) && memcmp(stored, wanted, len) == 0))
+        return rc;
+    rc = meta_set_bytes(&s->db, META_FEDERATION, wanted, strlen(wanted));
+    return rc == 0 && len > 0 ? forget_coalition(s) : rc;
+}
+
+bool store_took_coalition(struct store *s)
+{
+    bool took = s->coalition_changed;
+    s->coalition_changed = false;
+    return took;
 }
 
 int store_start_rebuild(struct store *s)

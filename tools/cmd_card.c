@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/args.h"
+#include "tools/card.h"
 #include "tools/command.h"
 #include "tools/home.h"
 #include "tools/say.h"
@@ -18,19 +19,15 @@ static int say_card_json(const struct record *r, const char *card)
                     STATUS_DONE);
 }
 
-/* This member's current record as a card; a new one is signed when the configuration says something new or the old one runs out. */
-static int current_card(const struct home *h, struct record *r, char card[CARD_MAX])
+int card_current(const struct home *h, struct card_now *out)
 {
     struct record want;
-    uint8_t frame[RECORD_FRAME_MAX];
-    size_t len = sizeof frame;
     config_record(h->config, h->identity, &want);
-    int rc = record_current(h->config->card, h->identity, &want, now_unix_s(), r, frame, &len);
-    if (rc == 0 && r->not_after_s <= now_unix_s())
-        say_warning("this card is over: %s", record_is_farewell(r) ? "this member has left; hearsay rotate brings it back"
-                                                                   : "bring the root key and say hearsay rotate --root FILE");
-    if (rc == 0)
-        rc = card_encode((struct bytes){ frame, len }, card, CARD_MAX);
+    out->len = sizeof out->frame;
+    int rc = record_current(h->config->card, h->identity, &want, now_unix_s(), &out->record, out->frame, &out->len);
+    if (rc == 0 && out->record.not_after_s <= now_unix_s())
+        say_warning("this card is over: %s", record_is_farewell(&out->record) ? "this member has left; hearsay rotate brings it back"
+                                                                              : "bring the root key and say hearsay rotate --root FILE");
     if (rc == 0)
         return 0;
     if (rc == -ENOKEY)
@@ -38,6 +35,16 @@ static int current_card(const struct home *h, struct record *r, char card[CARD_M
     else
         say_error("%s: %s", h->config->card, strerror(-rc));
     return STATUS_USAGE;
+}
+
+static int current_card(const struct home *h, struct record *r, char card[CARD_MAX])
+{
+    struct card_now now;
+    int rc = card_current(h, &now);
+    if (rc != 0)
+        return rc;
+    *r = now.record;
+    return card_encode((struct bytes){ now.frame, now.len }, card, CARD_MAX) == 0 ? 0 : STATUS_USAGE;
 }
 
 int cmd_card(struct call *call)

@@ -17,6 +17,7 @@
 #include "tools/args.h"
 #include "tools/command.h"
 #include "tools/home.h"
+#include "tools/init.h"
 #include "tools/init_template.h"
 #include "tools/say.h"
 
@@ -270,34 +271,56 @@ static void say_made(const struct making *m)
            conf, m->values.report_port, m->dir, conf, conf);
 }
 
+static int prepare(const struct call *call, const struct init_wish *wish, struct making *m)
+{
+    int rc = choose_name(call, wish->name, m->name);
+    if (rc == 0)
+        rc = choose_values(call, m, wish->federation, wish->advertise, wish->port);
+    if (rc != 0)
+        return rc;
+    m->dir = wish->dir;
+    return home_become_owner(m->dir);
+}
+
+/* An interrupt must not leave half a node. */
+static int make_or_nothing(struct making *m)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    int rc = make_all(m);
+    if (rc != 0)
+        take_back(m);
+    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    return rc;
+}
+
+int init_make(const struct call *call, const struct init_wish *wish)
+{
+    static struct making m;
+    int rc = prepare(call, wish, &m);
+    return rc == 0 ? make_or_nothing(&m) : rc;
+}
+
 int cmd_init(struct call *call)
 {
     static struct making m;
-    const char *name = NULL, *federation = NULL, *advertise = NULL, *port = NULL;
+    struct init_wish wish = { .name = NULL };
     const struct arg_option options[] = {
-        { .name = "--name", .value = &name }, { .name = "--federation", .value = &federation },
-        { .name = "--advertise", .value = &advertise }, { .name = "--port", .value = &port }, { .name = "--offline-root", .flag = &m.offline_root }
+        { .name = "--name", .value = &wish.name }, { .name = "--federation", .value = &wish.federation },
+        { .name = "--advertise", .value = &wish.advertise }, { .name = "--port", .value = &wish.port }, { .name = "--offline-root", .flag = &m.offline_root }
     };
     int rc = args_take(call, options, sizeof options / sizeof *options, 0, 1);
+    wish.dir = call->argc > 0 ? call->argv[0] : ".";
     if (rc == 0)
-        rc = choose_name(call, name, m.name);
+        rc = prepare(call, &wish, &m);
     if (rc == 0)
-        rc = choose_values(call, &m, federation, advertise, port);
+        rc = make_or_nothing(&m);
     if (rc != 0)
         return rc;
-    m.dir = call->argc > 0 ? call->argv[0] : ".";
-    rc = home_become_owner(m.dir);
-    if (rc != 0)
-        return rc;
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, NULL);         /* an interrupt must not leave half a node */
-    rc = make_all(&m);
-    if (rc != 0)
-        take_back(&m);
-    else if (call->json)
+    if (call->json)
         note_made(&m, call->result);
     else
         say_made(&m);
-    return rc;
+    return 0;
 }

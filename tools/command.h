@@ -41,6 +41,8 @@ int cmd_card(struct call *call);
 int cmd_rotate(struct call *call);
 int cmd_leave(struct call *call);
 int cmd_peer(struct call *call);
+int cmd_invite(struct call *call);
+int cmd_join(struct call *call);
 int cmd_introduce(struct call *call);
 int cmd_introductions(struct call *call);
 int cmd_report(struct call *call);

@@ -25,6 +25,27 @@ static const struct command commands[] = {
       .summary = "Leaves the coalition: signs a farewell, so that what this member said fades away",
       .help = "  --root FILE  the root key, when it is kept offline\n\n"
               "The others take nothing new of this member; what it said decays. The node goes on for its own reporters. `hearsay rotate` comes back.\n" },
+    { .name = "invite", .run = cmd_invite,
+      .usage = "[--trust W] [--introduce [--share S]] [--expires TIME] [--name NAME] [--wait] [--json]\n--list [--json]\n--withdraw ID [--json]",
+      .summary = "Makes one line of text that lets one newcomer join the coalition",
+      .help = "The invite is a secret: whoever has it first can join, once. Send it by a private way, and compare the fingerprints by telephone.\n"
+              "The newcomer says `hearsay join INVITE`, and is a peer of this node then: both run on without a restart.\n\n"
+              "  --trust W       how much the newcomer will be believed, 0.5 unless said\n"
+              "  --introduce     vouches for it before the other members, until that is withdrawn (hearsay introduce)\n"
+              "    --share S     with this share; 0.25 unless said\n"
+              "  --expires TIME  from 1m to 30d; 1d unless said\n"
+              "  --name NAME     only a newcomer of this name can use it\n"
+              "  --wait          waits until it is used, and says by whom\n"
+              "  --list          those that are out, and who used them\n"
+              "  --withdraw ID   makes one void\n" },
+    { .name = "join", .run = cmd_join,
+      .usage = "INVITE [--trust W] [--name NAME] [--advertise HOST] [--port N] [--json] [DIR]",
+      .summary = "Joins the coalition that an invite is for",
+      .help = "INVITE is the line that `hearsay invite` printed at a member, or - to read it from standard input, where no other user of this host sees it.\n"
+              "Hands this node's card to that member, who becomes its first peer, and takes over the coalition's name and secret. Where there is no node yet, it is made\n"
+              "first, in DIR or the present directory, as `hearsay init` does with --name, --advertise and --port. A node that runs takes it all over at once.\n\n"
+              "  --trust W  how much the inviter is believed; 0.5 unless said\n\n"
+              "An invite works once. If the answer was lost, the same node can say it again.\n" },
     { .name = "peer", .run = cmd_peer,
       .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--dry-run] [--json]\nremove NAME [--purge] [--json]",
       .summary = "Says whom this node trusts: edits peers.conf and tells the node",

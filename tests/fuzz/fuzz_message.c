@@ -52,6 +52,15 @@ static void claim_same(const struct message *a, const struct message *b)
     case MESSAGE_INTRODUCTIONS:
         claim_same_frame(a->u.introductions.frame, b->u.introductions.frame);
         break;
+    case MESSAGE_JOIN:
+        claim_same_frame(a->u.join.record, b->u.join.record);
+        break;
+    case MESSAGE_JOINED:
+        claim_same_frame(a->u.joined.refused, b->u.joined.refused);
+        claim_same_frame(a->u.joined.record, b->u.joined.record);
+        claim_same_frame(a->u.joined.federation, b->u.joined.federation);
+        claim_same_frame(a->u.joined.secret, b->u.joined.secret);
+        break;
     default:
         abort();                     /* no such kind is handed out */
     }

@@ -154,6 +154,50 @@ static void records_and_the_wish_for_one_come_back(void **state)
     message_close(&again);
 }
 
+static void joining_comes_back(void **state)
+{
+    static uint8_t frame[RECORD_FRAME_MAX] = { 9 };
+    const struct bytes record = { frame, sizeof frame }, text = { (const uint8_t *)"no room", 7 };
+    struct message join = { .kind = MESSAGE_JOIN, .u.join = { record } }, again = there_and_back(&join);
+    struct message refused = { .kind = MESSAGE_JOINED, .u.joined = { .refused = text } }, done = { .kind = MESSAGE_JOINED };
+
+    (void)state;
+    assert_int_equal(again.u.join.record.len, sizeof frame);
+    message_close(&again);
+    again = there_and_back(&refused);
+    assert_memory_equal(again.u.joined.refused.at, "no room", 7);
+    message_close(&again);
+    done.u.joined.record = record;
+    done.u.joined.federation = done.u.joined.secret = text;
+    again = there_and_back(&done);
+    assert_int_equal(again.u.joined.refused.len, 0);
+    assert_int_equal(again.u.joined.record.len, sizeof frame);
+    assert_int_equal(again.u.joined.secret.len, 7);
+    message_close(&again);
+    done.u.joined.refused = text;                              /* both done and not */
+    assert_not_encoded(&done, -EINVAL);
+    refused.u.joined.refused.len = 0;                          /* neither */
+    assert_not_encoded(&refused, -EINVAL);
+    join.u.join.record.len = 0;
+    assert_not_encoded(&join, -EINVAL);
+}
+
+static void introductions_and_the_wish_for_them_come_back(void **state)
+{
+    static uint8_t frame[INTRODUCTIONS_FRAME_MAX] = { 9 };
+    struct message m = { .kind = MESSAGE_INTRODUCTIONS, .u.introductions = { { frame, sizeof frame } } }, again = there_and_back(&m);
+    struct message want = { .kind = MESSAGE_INTRODUCTIONS_WANT, .u.introductions_want = { { 1, 2, 3 } } };
+
+    (void)state;
+    assert_int_equal(again.u.introductions.frame.len, sizeof frame);
+    message_close(&again);
+    again = there_and_back(&want);
+    assert_memory_equal(again.u.introductions_want.introducer, want.u.introductions_want.introducer, KEY_BYTES);
+    message_close(&again);
+    m.u.introductions.frame.len = 0;
+    assert_not_encoded(&m, -EINVAL);
+}
+
 static void what_is_out_of_range_is_not_encoded(void **state)
 {
     struct log_have log = { .epoch = 1, .floor = 5, .head = 4 };
@@ -246,6 +290,8 @@ int main(void)
         cmocka_unit_test(a_fetch_comes_back),
         cmocka_unit_test(fetched_batches_of_every_size_come_back),
         cmocka_unit_test(records_and_the_wish_for_one_come_back),
+        cmocka_unit_test(joining_comes_back),
+        cmocka_unit_test(introductions_and_the_wish_for_them_come_back),
         cmocka_unit_test(what_is_out_of_range_is_not_encoded),
         cmocka_unit_test(malformed_messages_are_refused_and_unknown_kinds_told_apart),
         cmocka_unit_test(more_than_the_bounds_is_refused),

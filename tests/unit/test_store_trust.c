@@ -322,6 +322,57 @@ static void why_names_the_group_and_who_introduced(void **state)
     why_clear(&why);
 }
 
+/* ---- another coalition */
+
+static size_t told_in(const char *federation)
+{
+    static const struct tell_limits limits = { .growth_min = 64, .growth_wait_s = 300, .batches_max = 8 };
+    struct told_batch told[8];
+    size_t made = 0, opinions_n = 0;
+    bool more;
+    int64_t wake_s;
+    assert_int_equal(store_tell(w.store, w.ids[0], 1, &limits, T0 + 100, told, &made, &more, &wake_s), 0);
+    for (size_t i = 0; i < made; i++) {
+        struct batch b = { 0 };
+        assert_int_equal(batch_open((struct bytes){ told[i].frame, told[i].len }, identity_operational(w.ids[0]), federation, &b), 0);
+        opinions_n += b.opinions_n;
+        batch_close(&b);
+        free(told[i].frame);
+    }
+    return opinions_n;
+}
+
+static void another_coalition_is_told_all_anew_and_told_nothing_of_the_last(void **state)
+{
+    static const uint8_t nonce[NONCE_BYTES] = { 1 };
+    uint32_t first = 0, second = 0;
+    (void)state;
+    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0, &first), 0);
+    world_report(&w, REQUEST_BLACK, "192.0.2.1", 0, 1, T0);
+    world_report(&w, REQUEST_BLACK, "192.0.2.2", 0, 1, T0);
+    introduce(1, 1, (struct say){ 3, 1000, T0 + WORLD_DAY });
+    says(1, 1, "192.0.2.9");
+    fold_at(T0 + 10);
+    assert_int_equal(told_in("test"), 2);
+    assert_int_equal(told_in("test"), 0);
+    assert_false(store_took_coalition(w.store));
+    strcpy(w.policy->federation, "street");
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
+    assert_true(store_took_coalition(w.store));
+    assert_false(store_took_coalition(w.store));
+    fold_at(T0 + 30);
+    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0 + 40, &second), 0);
+    assert_true(second > first);
+    assert_int_equal(told_in("street"), 2);
+    assert_int_equal(score("192.0.2.9", T0), 0);
+    assert_int_equal(lists_stored(), 0);
+    assert_true(lists("192.0.2.1"));                       /* what it saw itself stays */
+    claim_verifies(T0 + 110);
+    world_reopen(&w);
+    assert_false(store_took_coalition(w.store));
+    claim_verifies(T0 + 110);
+}
+
 int main(void)
 {
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -336,6 +387,7 @@ int main(void)
         CLAIM(a_purge_forgets_the_list_as_well),
         CLAIM(a_list_that_does_not_verify_is_refused),
         CLAIM(why_names_the_group_and_who_introduced),
+        CLAIM(another_coalition_is_told_all_anew_and_told_nothing_of_the_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
