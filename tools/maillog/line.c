@@ -145,7 +145,7 @@ static struct text user_of(struct text value)
 {
     const char *end = value.at + value.len, *user = memchr(value.at, ':', value.len);
     if (user == NULL)
-        return (struct text){ NULL, 0 };
+        return (struct text){ "", 0 };
     user++;
     const char *more = memchr(user, ':', (size_t)(end - user));
     return (struct text){ user, (size_t)((more != NULL ? more : end) - user) };
@@ -162,7 +162,7 @@ static struct text find_user(struct text t)
         while (t.len > 0 && t.at[0] == ' ')
             skip(&t, 1);
     }
-    return (struct text){ NULL, 0 };
+    return (struct text){ "", 0 };
 }
 
 int arrival_read(struct text rest, struct arrival *out)
