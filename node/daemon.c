@@ -188,7 +188,7 @@ const char *daemon_storage_error(int rc)
 static int report_change(void *ctx, const struct request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
 {
     struct daemon *d = ctx;
-    struct store_report r = { .verb = rq->verb, .cause = rq->cause, .count = rq->count, .category = -1, .subject = rq->subject };
+    struct store_report r = { .verb = rq->verb, .cause = rq->cause, .count = rq->count, .category = -1, .subject = rq->subject, .once = rq->once };
 
     if (rq->category[0] != '\0' && (r.category = policy_category(d->config->policy, rq->category)) < 0) {
         snprintf(answer, REPORT_ANSWER_MAX, "error: unknown category \"%s\"", rq->category);

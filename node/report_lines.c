@@ -7,6 +7,7 @@
 #include "node/report_conn.h"
 
 static const char out_of_memory[] = "error: out of memory";
+static const char once_looks[] = "error: once needs a request that changes something";
 
 /* ---- answers in order */
 
@@ -160,7 +161,7 @@ static const char *harmless_answer(struct report_server *s, enum tool_verb verb,
 }
 
 /* A tool's request that cannot be read is answered by what lets mail through, where there is such an answer: it may be the client's doing. */
-static bool do_tool(struct conn *c, const char *line, size_t len)
+static bool do_tool(struct conn *c, const char *line, size_t len, const struct once *once)
 {
     struct report_server *s = c->server;
     struct report_ticket ticket = {.slot = c->slot, .generation = c->generation, .number = c->number_next};
@@ -168,9 +169,14 @@ static bool do_tool(struct conn *c, const char *line, size_t len)
     struct tool_request rq;
     int rc;
     if (tool_request_parse(line, len, &rq, answer + strlen(answer)) != 0) {
-        answer_now(c, harmless_answer(s, rq.verb, answer));
+        answer_now(c, once->number != 0 ? answer : harmless_answer(s, rq.verb, answer));
         return true;
     }
+    if (once->number != 0 && tool_verb_looks(rq.verb)) {
+        answer_now(c, once_looks);
+        return true;
+    }
+    rq.once = *once;
     if (tool_verb_looks(rq.verb) && pending(c) > 0)
         return block(c, BLOCK_BARRIER);
     c->number_next++;
@@ -188,13 +194,19 @@ static bool do_tool(struct conn *c, const char *line, size_t len)
 static bool do_request(struct conn *c, const char *line, size_t len)
 {
     char answer[REQUEST_REASON_MAX + 16] = "error: ";
+    struct once once = {.number = 0};
     struct request rq;
-    if (request_parse(line, len, c->server->sender_key, &rq, answer + strlen(answer)) != 0) {
+    if (once_split(&line, &len, &once, answer + strlen(answer)) < 0 || request_parse(line, len, c->server->sender_key, &rq, answer + strlen(answer)) != 0) {
         answer_now(c, answer);
         return true;
     }
     if (rq.verb == REQUEST_TOOL)
-        return do_tool(c, line, len);
+        return do_tool(c, line, len, &once);
+    rq.once = once;
+    if (once.number != 0 && rq.verb > REQUEST_RETRACT) {
+        answer_now(c, once_looks);
+        return true;
+    }
     return rq.verb <= REQUEST_RETRACT ? do_change(c, &rq) : do_question(c, &rq);
 }
 

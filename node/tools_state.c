@@ -18,8 +18,10 @@ static int say(char answer[REPORT_ANSWER_MAX], const char *text)
 }
 
 /* What daemon_storage_error() says, without the "error: " that tools_failed() puts in front. */
-static int storage_failed(enum tool_verb verb, int rc, char answer[REPORT_ANSWER_MAX])
+static int storage_failed(enum tool_verb verb, const struct once *once, int rc, char answer[REPORT_ANSWER_MAX])
 {
+    if (once->number != 0)           /* nobody's mail waits for this answer, and whoever sent it sends it again */
+        return say(answer, daemon_storage_error(rc));
     return tools_failed(verb, daemon_storage_error(rc) + strlen("error: "), answer);
 }
 
@@ -36,10 +38,10 @@ int tools_hand_over(struct daemon *d, enum tool_verb verb, struct report_ticket 
     struct tool_op *op;
 
     if (d->stopping)
-        return storage_failed(verb, -EAGAIN, answer);
+        return storage_failed(verb, &from->once, -EAGAIN, answer);
     op = tool_op_create(from);
     if (op == NULL)
-        return storage_failed(verb, -ENOMEM, answer);
+        return storage_failed(verb, &from->once, -ENOMEM, answer);
     if (d->reports_waiting >= d->config->limits.queue || store_thread_tool(d->store, ticket, op) != 0) {
         free(op);
         d->reports_paused = true;
@@ -62,7 +64,7 @@ void tools_done(struct daemon *d, const struct result *r)
     char answer[REPORT_ANSWER_MAX];
 
     if (r->rc != 0)
-        storage_failed(r->tool->verb, r->rc, answer);
+        storage_failed(r->tool->verb, &r->tool->once, r->rc, answer);
     else
         tools_answer(r->tool, answer);
     report_server_answer(d->reports, r->ticket, answer);
@@ -73,7 +75,7 @@ void tools_done(struct daemon *d, const struct result *r)
 
 int tools_tarpit(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
 {
-    const struct tool_op op = { .verb = TOOL_TARPIT, .subject = rq->subject };
+    const struct tool_op op = { .verb = TOOL_TARPIT, .once = rq->once, .subject = rq->subject };
 
     if (protect_covers(d->config->policy->protect, &rq->subject))
         return say(answer, "0");
@@ -95,7 +97,7 @@ int tools_count(struct daemon *d, const struct tool_request *rq, struct report_t
 int tools_grey(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
 {
     char sender[TOOL_FOLDED_MAX], rcpt[TOOL_FOLDED_MAX];
-    struct tool_op op = { .verb = TOOL_GREY, .subject = rq->subject, .sender = fold_sender(rq->sender, sender), .rcpt = fold_address(rq->rcpt, rcpt) };
+    struct tool_op op = { .verb = TOOL_GREY, .once = rq->once, .subject = rq->subject, .sender = fold_sender(rq->sender, sender), .rcpt = fold_address(rq->rcpt, rcpt) };
 
     if (protect_covers(d->config->policy->protect, &rq->subject))
         return say(answer, "false");
@@ -106,7 +108,7 @@ int tools_grey(struct daemon *d, const struct tool_request *rq, struct report_ti
 int tools_bounce(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
 {
     char user[TOOL_FOLDED_MAX];
-    struct tool_op op = { .verb = TOOL_BOUNCE, .count = rq->count, .user = fold_address(rq->user, user) };
+    struct tool_op op = { .verb = TOOL_BOUNCE, .once = rq->once, .count = rq->count, .user = fold_address(rq->user, user) };
 
     if (strchr(rq->user, '@') == NULL || !fold_domain(rq->user, &op.domain))
         op.domain.len = 0;
@@ -129,7 +131,7 @@ int tools_bounces(struct daemon *d, const struct tool_request *rq, struct report
 int tools_spf(struct daemon *d, const struct tool_request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
 {
     const struct policy *p = d->config->policy;
-    struct tool_op op = { .verb = TOOL_SPF, .subject = rq->subject, .spf = rq->spf };
+    struct tool_op op = { .verb = TOOL_SPF, .once = rq->once, .subject = rq->subject, .spf = rq->spf };
     bool teaches = rq->spf == SPF_FAIL ? p->tools.spf.weight_milli > 0 : rq->spf == SPF_PASS && p->tools.spf.keep_s > 0 && fold_domain(rq->domain, &op.domain);
 
     if (!teaches || protect_covers(p->protect, &rq->subject))
@@ -157,7 +159,7 @@ int tools_note(struct daemon *d, const struct tool_request *rq, struct report_ti
     if (protect_covers(d->config->policy->protect, &rq->subject))
         return tools_failed(rq->verb, "protected", answer);
     const struct tool_op op = {
-        .verb = TOOL_NOTE, .subject = rq->subject, .category = n->category_index, .weight_milli = n->weight_milli, .kept = !n->share, .say = "ok",
+        .verb = TOOL_NOTE, .once = rq->once, .subject = rq->subject, .category = n->category_index, .weight_milli = n->weight_milli, .kept = !n->share, .say = "ok",
     };
     int rc = n->weight_milli == 0 ? say(answer, "ok") : tools_hand_over(d, rq->verb, ticket, &op, answer);
     if (rc != -EAGAIN)               /* then it comes again */

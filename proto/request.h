@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/once.h"
 #include "proto/subject.h"
 
 enum { REQUEST_LINE_MAX = 4096, REQUEST_COUNT_MAX = 1000, REQUEST_REASON_MAX = 160 };
@@ -27,6 +28,7 @@ struct request {
     struct subject subject;                     /* unset for ping, stream and tools */
     char category[CATEGORY_MAX_BYTES + 1];      /* empty: none said. Form only: whether it is configured, the caller knows */
     char zone[NAME_MAX_BYTES + 1];              /* empty: none said */
+    struct once once;                           /* filled in by who split it off (proto/once.h) */
 };
 
 /* Reads one line without its end; of a tool's, the verb. 0; on failure -EINVAL, -EACCES or -ERANGE as in proto/subject.h, *out as it was,

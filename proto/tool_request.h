@@ -42,6 +42,7 @@ struct tool_request {
     int64_t size_bytes;               /* -1: not said */
     int64_t score_milli;              /* of score=, thousandths */
     bool has_score;
+    struct once once;                 /* filled in by who split it off (proto/once.h) */
     char text[REQUEST_LINE_MAX + 16];
 };
 

@@ -93,7 +93,10 @@ static const char *const steps[DB_SCHEMA] = {
 
     /* What was decided for a message and a recipient: key is their hash, so that neither is in the file. */
     ("CREATE TABLE tool_verdict(key BLOB PRIMARY KEY, verdict BLOB NOT NULL, time_s INTEGER NOT NULL, expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-     "CREATE INDEX tool_verdict_expires ON tool_verdict(expires_s);")
+     "CREATE INDEX tool_verdict_expires ON tool_verdict(expires_s);"),
+
+    /* Truth: up to which number each reporter's requests counted (proto/once.h). */
+    "CREATE TABLE once(source BLOB PRIMARY KEY, number INTEGER NOT NULL, time_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

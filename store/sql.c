@@ -191,6 +191,9 @@ const char *const sql_text[SQL_N] = {
     [SQL_VERDICT_DROP] = "DELETE FROM tool_verdict WHERE key = ?1",
     [SQL_VERDICT_DROP_OLD] = "DELETE FROM tool_verdict WHERE key IN (SELECT key FROM tool_verdict WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
 
+    [SQL_ONCE_GET] = "SELECT number FROM once WHERE source = ?1",
+    [SQL_ONCE_PUT] = "INSERT INTO once(source, number, time_s) VALUES(?1, ?2, ?3) ON CONFLICT(source) DO UPDATE SET number = ?2, time_s = ?3",
+    [SQL_ONCE_TRIM] = "DELETE FROM once WHERE source IN (SELECT source FROM once ORDER BY time_s DESC LIMIT -1 OFFSET ?1)",
     [SQL_INTEGRITY] = "PRAGMA integrity_check(20)",
     [SQL_OPINION_GET] = "SELECT epoch, seq, hash, time_s, black, white FROM opinion"
                         " WHERE subject = ?1 AND category = ?2 AND member = ?3",

@@ -15,6 +15,7 @@
 
 #include "proto/batch.h"
 #include "proto/identity.h"
+#include "proto/once.h"
 #include "proto/request.h"
 #include "proto/subject.h"
 #include "store/exception.h"
@@ -47,6 +48,7 @@ struct store_report {
     uint32_t weight_milli;                                  /* of one event; 0: as the category has it */
     bool kept;                                              /* counts here and is never told to other members */
     struct subject subject;
+    struct once once;                                       /* read by store_add_events() only */
 };
 /* All or none, durable on return. -EINVAL: a report that is none (verb, category, empty subject). */
 int store_add_reports(struct store *s, const struct store_report *reports, size_t n, int64_t now_s);

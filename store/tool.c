@@ -1,6 +1,7 @@
 #include "store/tool.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,7 +127,7 @@ static int note(struct store *s, const struct tool_op *op, int64_t now_s)
 
 /* ---- all of a turn */
 
-static int apply(struct store *s, const struct store_event *e, int64_t now_s)
+static int apply_fresh(struct store *s, const struct store_event *e, int64_t now_s)
 {
     if (e->tool == NULL) {
         int rc = store_put_report(s, &e->report, now_s);
@@ -142,6 +143,17 @@ static int apply(struct store *s, const struct store_event *e, int64_t now_s)
     case TOOL_NOTE: return note(s, e->tool, now_s);
     default: return -EINVAL;
     }
+}
+
+static int apply(struct store *s, const struct store_event *e, int64_t now_s)
+{
+    bool fresh;
+    int rc = once_take(s, e->tool != NULL ? &e->tool->once : &e->report.once, now_s, &fresh);
+    if (rc == 0 && fresh)
+        return apply_fresh(s, e, now_s);
+    if (rc == 0 && e->tool != NULL)
+        snprintf(e->tool->answer, sizeof e->tool->answer, "ok");
+    return rc;
 }
 
 int store_add_events(struct store *s, const struct store_event *events, size_t n, int64_t now_s)

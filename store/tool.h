@@ -34,6 +34,7 @@ struct tool_op {
     int category;                    /* note: index into the policy's ... */
     uint32_t weight_milli;           /* ... 0: not evidence ... */
     bool kept;                       /* ... never told */
+    struct once once;
     const char *sender, *rcpt, *user;    /* folded: store/tool_fold.h; owned by the operation, as `say` */
     uint8_t verdict_key[VERDICT_KEY_BYTES];
     char *verdict;                   /* what is proposed; then what stands, which may have been decided before. VERDICT_TEXT_MAX bytes; owned */
@@ -52,7 +53,7 @@ struct store_event {
     struct store_report report;
     struct tool_op *tool;            /* NULL: a report */
 };
-/* All or none, durable on return; then the operations have their answers. -EINVAL as store_add_reports(). */
+/* All or none, durable on return; then the operations have their answers. What counted before (proto/once.h) changes nothing, and is answered "ok". -EINVAL as store_add_reports(). */
 int store_add_events(struct store *s, const struct store_event *events, size_t n, int64_t now_s);
 
 /* What an operator takes out of a tool's state. */

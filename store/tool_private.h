@@ -33,6 +33,10 @@ int tool_verdict_find(struct db *d, const uint8_t key[VERDICT_KEY_BYTES], int64_
 /* What is reported of an address is said of the domains that passed SPF from it, too. */
 int tool_spf_share(struct store *s, const struct store_report *r, int64_t now_s);
 
+/* once.c: whether this request counts: its number is above all that its source sent before, and is noted now. Always so without a number. */
+enum { ONCE_SOURCES_MAX = 1024 };
+int once_take(struct store *s, const struct once *o, int64_t now_s, bool *fresh);
+
 /* truth.c */
 int store_put_report(struct store *s, const struct store_report *r, int64_t now_s);
 

@@ -48,7 +48,7 @@ int tool_tarpit(struct store *s, struct tool_op *op, int64_t now_s)
     rc = load(s, SQL_TARPIT_GET, key, &w, &is_new);
     if (rc != 0)
         return rc;
-    window_add(&w, 1, p->keep_s, now_s);
+    window_add(&w, 1, p->keep_s, now_s - op->once.age_s);
     rc = put(s, TOOL_TABLE_TARPIT, SQL_TARPIT_PUT, key, &w, p->keep_s, is_new);
     if (rc == 0)
         rc = tool_evidence(s, &op->subject, tool_category(s, "invalid-recipients"), p->weight_milli, !p->share, 1, now_s);
@@ -65,8 +65,9 @@ int tool_bounce(struct store *s, struct tool_op *op, int64_t now_s)
     int rc = load(s, SQL_BOUNCE_GET, key, &w, &is_new);
     if (rc != 0)
         return rc;
-    uint64_t before = window_count(&w, HOUR_S, now_s);
-    window_add(&w, op->count, p->keep_s, now_s);
+    int64_t at_s = now_s - op->once.age_s;
+    uint64_t before = window_count(&w, HOUR_S, at_s);
+    window_add(&w, op->count, p->keep_s, at_s);
     uint64_t after = before + op->count;
     rc = put(s, TOOL_TABLE_BOUNCES, SQL_BOUNCE_PUT, key, &w, p->keep_s, is_new);
     uint32_t events = (uint32_t)(after / BOUNCE_STEP - before / BOUNCE_STEP);

@@ -28,12 +28,34 @@ static void claim_is_refused_well(const char *reason)
         CLAIM(reason[i] >= ' ' && reason[i] <= '~');
 }
 
+static void claim_is_split_well(const char *line, size_t len)
+{
+    struct once once, before;
+    char reason[REQUEST_REASON_MAX];
+    const char *rest = line;
+    size_t rest_len = len;
+
+    memset(&once, 0x5a, sizeof once);
+    memset(reason, 0x5a, sizeof reason);
+    before = once;
+    int rc = once_split(&rest, &rest_len, &once, reason);
+    if (rc == 1) {
+        CLAIM(once.number >= 1 && once.number <= INT64_MAX && once.age_s <= ONCE_AGE_MAX_S);
+        CLAIM(rest_len > 0 && rest > line && rest + rest_len == line + len);
+    } else {
+        CLAIM(memcmp(&once, &before, sizeof once) == 0 && rest == line && rest_len == len);
+    }
+    if (rc < 0)
+        claim_is_refused_well(reason);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
     static const uint8_t sender_key[HASH_BYTES] = "a key for tests, of 32 bytes ...";
     struct request q, before;
     char reason[REQUEST_REASON_MAX];
 
+    claim_is_split_well((const char *)at, len);
     memset(&q, 0x5a, sizeof q);
     memset(reason, 0x5a, sizeof reason);
     before = q;
