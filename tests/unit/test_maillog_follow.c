@@ -370,6 +370,44 @@ static void a_truncated_log_without_a_copy_is_read_anew_and_said(void **state)
     assert_non_null(strstr(l->note, "truncated"));
 }
 
+static void what_was_written_copied_and_truncated_unseen_is_read(void **state)
+{
+    struct lab *l = *state;
+    line(l, "", "a");
+    begin(l);
+    read_all(l);
+    copy_and_truncate(l, ".1");
+    read_all(l);
+    assert_read(l, "a ");                                /* at the beginning of an empty log now */
+    line(l, "", "b");
+    rename_log(l, ".1", ".2");
+    copy_and_truncate(l, ".1");
+    line(l, "", "c");
+    rename_log(l, ".2", ".3");
+    rename_log(l, ".1", ".2");
+    copy_and_truncate(l, ".1");
+    restart(l, 0, 0);
+    read_all(l);
+    assert_read(l, "b c ");
+    line(l, "", "d");
+    read_all(l);
+    assert_read(l, "d ");
+}
+
+static void rotated_files_of_before_the_start_are_not_taken_for_new_ones(void **state)
+{
+    struct lab *l = *state;
+    line(l, ".2", "a");
+    line(l, ".1", "b");
+    put(l, "", "");
+    follow_begin(l->f, 0, T0_S + 100000000);            /* nothing of that is wanted */
+    read_all(l);
+    l->seconds = 100000000;
+    line(l, "", "c");
+    read_all(l);
+    assert_read(l, "c ");
+}
+
 static void half_a_line_at_the_moment_of_truncation_is_read_once(void **state)
 {
     struct lab *l = *state;
@@ -573,6 +611,8 @@ int main(void)
         LAB(what_was_copied_away_is_read_from_the_copy),
         LAB(a_log_that_grew_beyond_the_place_after_it_was_truncated_is_seen_to_be_another),
         LAB(a_truncated_log_without_a_copy_is_read_anew_and_said),
+        LAB(what_was_written_copied_and_truncated_unseen_is_read),
+        LAB(rotated_files_of_before_the_start_are_not_taken_for_new_ones),
         LAB(half_a_line_at_the_moment_of_truncation_is_read_once),
         LAB(it_goes_on_where_it_stopped),
         LAB(it_goes_on_through_files_that_were_rotated_and_compressed_meanwhile),

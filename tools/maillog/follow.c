@@ -78,6 +78,7 @@ void follow_begin(struct follow *f, uint64_t base, int64_t cutoff_s)
     f->base = base;
     if (chain_list(f->log, &c) == 0) {
         for (size_t i = 0; i < c.n && !found; i++) {
+            f->before = c.links[i].key;
             struct log_file *file = c.links[i].key.mtime_ns / 1000000000 < cutoff_s ? NULL : follow_open_link(&c.links[i]);
             found = file != NULL;
             if (found)
@@ -153,6 +154,7 @@ void follow_resume(struct follow *f, const struct follow_place *p, int64_t last_
 {
     note[0] = '\0';
     f->base = p->base;
+    f->before = p->before;
     if (resume_live(f, p) || resume_rotated(f, p)) {
         skip_old(f, cutoff_s);
         return;
@@ -174,17 +176,15 @@ static bool same_file(const struct follow *f, const struct chain_link *link)
     return link->dev == dev && link->ino == ino;
 }
 
-/* The oldest one that is newer than the present file. */
-static struct log_file *open_newer(struct follow *f, char path[FILE_PATH_MAX])
+struct log_file *follow_open_newer(const struct follow *f, const struct chain_key *than, char path[FILE_PATH_MAX])
 {
     struct chain c;
     struct log_file *file = NULL;
-    struct chain_key own = chain_key_of(f->file);
     if (chain_list(f->log, &c) == 0) {
         for (size_t i = 0; i < c.n && file == NULL; i++) {
             const struct chain_link *l = &c.links[i];
             bool same_text = f->print.len > 0 && f->print.len == l->print.len && f->print.hash == l->print.hash;
-            if (chain_compare(&l->key, &own) <= 0 || same_text || same_file(f, l))
+            if (chain_compare(&l->key, than) <= 0 || same_text || same_file(f, l))
                 continue;
             file = follow_open_link(l);
             if (file != NULL)
@@ -203,13 +203,16 @@ bool follow_next(struct follow *f)
     bool live = false;
     if (f->file == NULL)
         return follow_begin_live(f, f->base, 0);
-    file = open_newer(f, path);
+    struct chain_key own = chain_key_of(f->file);
+    file = follow_open_newer(f, &own, path);
     if (file == NULL) {
         live = log_file_open(f->log, &file) == 0;
         if (!live)
             return false;
         strcpy(path, f->log);
     }
+    if (chain_compare(&own, &f->before) > 0)
+        f->before = own;
     f->base = next_base;
     follow_turn(f, file, path, live, 0);
     return true;
@@ -219,7 +222,7 @@ bool follow_next(struct follow *f)
 
 void follow_where(const struct follow *f, uint64_t at_place, struct follow_place *out)
 {
-    *out = (struct follow_place){ .base = f->base, .offset = at_place == UINT64_MAX ? f->at : at_place - f->base, .print = f->print };
+    *out = (struct follow_place){ .base = f->base, .offset = at_place == UINT64_MAX ? f->at : at_place - f->base, .print = f->print, .before = f->before };
     if (f->file != NULL)
         log_file_id(f->file, &out->dev, &out->ino);
 }

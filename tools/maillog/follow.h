@@ -17,6 +17,7 @@ struct follow_place {
     uint64_t base, offset;
     uint64_t dev, ino;
     struct print print;
+    struct chain_key before;        /* of the newest file that was finished before this one, or not wanted */
 };
 
 enum follow_news {

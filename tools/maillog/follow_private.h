@@ -15,6 +15,7 @@ struct follow {
     uint64_t base;
     uint64_t at;                /* offset of the first byte that is not done, which is buffer[from] */
     struct print print;
+    struct chain_key before;    /* rotated files up to this one are done with */
     int64_t other_since_ms;     /* since when another file has the log's name; 0: none has */
     bool dropping;              /* in the middle of a line that is too long */
     uint64_t dropped;
@@ -30,6 +31,8 @@ void follow_turn(struct follow *f, struct log_file *file, const char *path, bool
 struct log_file *follow_open_link(const struct chain_link *link);
 /* Opens the rotated file that is the one of `p`. NULL: there is none. */
 struct log_file *follow_open_rotated(const struct follow *f, const struct follow_place *p, char path[FILE_PATH_MAX]);
+/* The oldest rotated file that is newer than `than`, and not the present one. NULL: there is none. */
+struct log_file *follow_open_newer(const struct follow *f, const struct chain_key *than, char path[FILE_PATH_MAX]);
 /* Turns to the file with the log's own name. */
 bool follow_begin_live(struct follow *f, uint64_t base, int64_t cutoff_s);
 

@@ -94,6 +94,16 @@ static void turn_to_copy(struct follow *f, char note[FOLLOW_NOTE_MAX])
     f->ended = true;
 }
 
+/* Nothing of the live file was read yet, so nothing tells whether it was filled, copied and truncated meanwhile: a rotated file that was not seen does. */
+static bool turn_to_unseen(struct follow *f)
+{
+    char path[FILE_PATH_MAX];
+    struct log_file *file = follow_open_newer(f, &f->before, path);
+    if (file != NULL)
+        follow_turn(f, file, path, false, 0);
+    return file != NULL;
+}
+
 static bool another_has_the_name(const struct follow *f)
 {
     struct stat st;
@@ -128,6 +138,8 @@ static int fill(struct follow *f, int64_t now_ms, char note[FOLLOW_NOTE_MAX])
         turn_to_copy(f, note);
         return 0;
     }
+    if (f->live && f->at + f->len == 0 && turn_to_unseen(f))
+        return 0;
     if (n == 0) {
         at_end(f, now_ms);
         return 0;
