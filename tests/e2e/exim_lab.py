@@ -20,9 +20,10 @@ def _as_exim():
 class Exim:
     """A mail server with the test's ACLs.
 
-    `main` goes into the main section (macros, options), `acls` below `begin acl`. What it accepts is appended to one mailbox."""
+    `main` goes into the main section (macros, options), `acls` below `begin acl`, `routers` above the one that delivers all to one mailbox, `transports`
+    beside that one's, and `extra` at the end."""
 
-    def __init__(self, lab, name, main="", acls="", start=True):
+    def __init__(self, lab, name, main="", acls="", start=True, routers="", transports="", extra=""):
         if not private_world():
             pytest.skip("needs root: Exim runs as a user of its own")
         self.name, self.port = name, lab.port()
@@ -31,12 +32,12 @@ class Exim:
             (self.dir / sub).mkdir()
             os.chown(self.dir / sub, pwd.getpwnam(USER).pw_uid, grp.getgrnam(USER).gr_gid)
         self.conf = self.dir / "exim.conf"
-        self.conf.write_text(self._conf(main, acls))
+        self.conf.write_text(self._conf(main, acls, routers, transports, extra))
         self._lab, self.process = lab, None
         if start:
             self.start()
 
-    def _conf(self, main, acls):
+    def _conf(self, main, acls, routers, transports, extra):
         return f'''{main}
 exim_user = {USER}
 exim_group = {USER}
@@ -59,15 +60,18 @@ keep_environment =
 begin acl
 {acls}
 begin routers
+{routers}
 all:
   driver = accept
   transport = box
 begin transports
+{transports}
 box:
   driver = appendfile
   file = {self.dir}/mail/box
   user = {USER}
   group = {USER}
+{extra}
 '''
 
     def start(self):
@@ -90,6 +94,11 @@ box:
     def main_log(self):
         path = self.dir / "log" / "mainlog"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def rotate_log(self):
+        """As logrotate does it; Exim makes a new one with its next line."""
+        path = self.dir / "log" / "mainlog"
+        path.rename(path.with_suffix(".1"))
 
     def mailbox(self):
         path = self.dir / "mail" / "box"
@@ -154,10 +163,11 @@ class Smtp:
             return ""
         return self._answer()
 
-    def mail(self, sender, rcpt, body="hello"):
+    def mail(self, sender, rcpt, body="hello", hello=True):
+        """`hello` false: a further message of the session."""
         if not self.greeting.startswith("2"):
             return self.greeting
-        for line in ("EHLO client.sender.example", f"MAIL FROM:<{sender}>", f"RCPT TO:<{rcpt}>", "DATA"):
+        for line in (*(["EHLO client.sender.example"] if hello else []), f"MAIL FROM:<{sender}>", f"RCPT TO:<{rcpt}>", "DATA"):
             answer = self.say(line)
             if answer[:1] not in ("2", "3"):
                 return answer
