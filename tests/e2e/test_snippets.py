@@ -85,6 +85,9 @@ def listed(village, subject, name="bl.a.example"):
 def test_every_snippet_has_a_test():
     tested = {"macros", "report-trap", "report-virus", "report-clean", "check-connect", "check-rcpt",
               "dnsbl", "dnsbl-domain", "dnsbl-category", "white-zone"}
+    # in test_toolbox.py
+    tested |= {"tarpit", "tarpit-connect", "grey", "bounce-event", "bounce-transport", "bounces", "spf", "spfcheck", "srs-forward", "srs-reverse",
+               "verdict-routers", "verdict-transport", "verdict-tag", "note"}
     assert {name for name in os.listdir(SNIPPETS) if name != "README.md"} == tested
 
 
