@@ -293,6 +293,51 @@ def catch_up(lab, a, name, known):
     return seconds
 
 
+# ---- the log
+
+def maillog(quick):
+    """Exim's main log turned into requests by hearsay-maillog, against grep counting the failed deliveries in the same file."""
+    rounds, messages = (1, 20000) if quick else (7, 600000)
+    with Lab("bench") as lab:
+        log = lab.dir / "mainlog"
+        failed = write_log(log, messages)
+        ours, limit, env = [], [], {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
+        for _ in range(rounds):
+            ours.append(megabytes(log, [BUILD / "tools" / "hearsay-maillog", "--log", log, "--dry-run"], env, lambda text: text.count("\n") == failed))
+            limit.append(megabytes(log, ["grep", "-cF", " ** ", log], env, lambda text: int(text) == failed))
+        yield rate("maillog.scan", ours, limit, "MB/s", 0.4)
+
+
+def megabytes(path, argv, env, right):
+    """MB of the file a second; `right` looks at what was printed."""
+    began = time.monotonic()
+    done = subprocess.run(list(map(str, argv)), text=True, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, timeout=300)
+    took = time.monotonic() - began
+    assert right(done.stdout), done.stdout[-200:]
+    return path.stat().st_size / took / 1e6
+
+
+def write_log(path, messages):
+    """Of the last hours. One message in fifty fails; returns how many."""
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    refused, taken = ": SMTP error from remote mail server after RCPT TO: 550 5.1.1 no such user", ' C="250 2.0.0 Ok: queued as 4SxyzABCDEF"'
+    start, failed = int(time.time()) - messages // 20 - 60, 0
+    with open(path, "w", encoding="utf-8") as f:
+        for i in range(messages):
+            at, ident, stamp = start + i // 20, "", time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(start + i // 20))
+            for _ in range(6):
+                at, ident = at // 62, digits[at % 62] + ident
+            head = f"{stamp} {ident}-{i % 1000000:06}-{digits[i % 62]}{digits[i // 62 % 62]}"
+            fails = i % 50 == 0
+            failed += fails
+            f.write(f"{head} <= user{i % 5000}@here.example H=client{i % 997}.example.net ([192.0.2.{i % 250}]) [203.0.113.{i % 250}] P=esmtpsa "
+                    f"X=TLS1.3:ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM:256 CV=no A=plain_login:user{i % 5000} S={i % 90000} id={i}.abcdef@client.example.net\n")
+            f.write(f"{head} {'**' if fails else '=>'} bob{i}@far.example R=dnslookup T=remote_smtp H=mx.far.example [198.51.100.7] X=TLS1.3:X CV=yes"
+                    f"{refused if fails else taken}\n")
+            f.write(f"{head} Completed\n")
+    return failed
+
+
 # ---- all of them
 
 def program(name):
@@ -305,7 +350,7 @@ def program(name):
 
 
 BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check, "tools": tools,
-              "catchup": catchup}
+              "catchup": catchup, "maillog": maillog}
 
 
 def show(r, quick):
