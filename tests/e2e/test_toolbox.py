@@ -1,5 +1,7 @@
 """The snippets of the Exim toolbox in conf/exim, each run by a real Exim, with the node alive, dead and frozen: mail goes on in every case."""
+import base64
 import re
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -27,6 +29,11 @@ UNKNOWN = """unknown:
   local_parts = ^nobody
   allow_fail
   data = :fail: no such user
+"""
+RULES = """rule 5 { when = "spam >= 10" action = drop }
+rule 7 { when = "spam >= 5" action = alternate location = "junk" }
+rule 8 { when = "spam >= 4.5" action = alternate location = "../../escape" }
+rule 9 { when = "spam >= 4" action = alternate location = ".." }
 """
 ACCEPT = "acl_rcpt:\n  accept\n"
 LOGIN = {"alice": "AUTH PLAIN AGFsaWNlAHNlY3JldA==", "bob": "AUTH PLAIN AGJvYgBzZWNyZXQ=", "carl": "AUTH PLAIN AGNhcmwAc2VjcmV0"}     # \0NAME\0secret
@@ -69,10 +76,19 @@ def village(lab):
     node = lab.node("mx.a.example", mesh=False, extra=f'''grey {{ retry = "{RETRY_S}s"  window = "1h" }}
 srs {{ secrets = {{ "a secret" }} }}
 note "forged-helo" {{ category = "abusive"  weight = 5 }}
-''').start()
+verdict {{ rules = "verdict.rules"  profiles = "profiles" }}
+''')
+    (node.dir / "verdict.rules").write_text(RULES)
+    (node.dir / "profiles").write_text("*@here.example: standard\nmild@here.example: none\n")
+    node.start()
+    for place in ("other", "junk"):
+        maildir = lab.dir / "quarantine" / place
+        maildir.mkdir(parents=True)
+        shutil.chown(maildir, "Debian-exim", "Debian-exim")
     PolicyResolver(lab, {})
     macros = (SNIPPETS / "macros").read_text()
-    for old, new in (("127.0.0.1:4440", f"127.0.0.1:{node.tcp[1]}"), ("/etc/exim4", str(lab.dir)), ("/var/mail/quarantine", str(lab.dir / "quarantine"))):
+    for old, new in (("127.0.0.1:4440", f"127.0.0.1:{node.tcp[1]}"), ("/etc/exim4", str(lab.dir)), ("/var/mail/quarantine", str(lab.dir / "quarantine")),
+                     ("HEARSAY_ALTERNATE_USER = mail", "HEARSAY_ALTERNATE_USER = Debian-exim")):
         assert old in macros, old
         macros = macros.replace(old, new)
     deny = "  deny domains = +local_domains\n       !verify = recipient\n       message = unknown user here\n"
@@ -90,6 +106,9 @@ note "forged-helo" {{ category = "abusive"  weight = 5 }}
         "spf": dict(mail=acl("acl_mail", "spf"), rcpt=ACCEPT),
         "spfcheck": dict(mail=acl("acl_mail", "spfcheck"), rcpt=ACCEPT),
         "note": dict(mail=acl("acl_mail", "note"), rcpt=ACCEPT),
+        "verdict": dict(routers=include("verdict-routers") + "mailbox:\n  driver = accept\n  domains = +local_domains\n  transport = box\n" + include("verdict-tag"),
+                        transports=include("verdict-transport"), rcpt=ACCEPT,
+                        data="acl_data:\n  warn set acl_m_hearsay_score = ${if match{$message_body}{spam=([0-9.]+)}{$1}}\n  accept\n"),
         "srs": dict(routers=include("srs-reverse") + UNKNOWN + forward + forwarder, transports=smtp + include("srs-forward") + options,
                     rcpt="acl_rcpt:\n" + deny + "  accept\n"),
     }
@@ -235,6 +254,27 @@ def test_srs_reverse_brings_bounces_home_and_refuses_forged_ones(village):
     wait_until(lambda: int(village.node.ask("score 203.0.113.51 abusive")) > 0, "a forged address is evidence")
 
 
+def quarantined(lab, place):
+    return "".join(path.read_text() for path in (lab.dir / "quarantine" / place).glob("new/*"))
+
+
+def test_verdict_delivers_drops_or_sets_aside_and_marks(lab, village):
+    exim = village.exims["verdict"]
+    for spam, rcpt in ((1, "user"), (12, "user"), (6, "user"), (4.5, "user"), (4.2, "user"), (12.5, "mild")):
+        assert send(exim, "203.0.113.52", rcpt=f"{rcpt}@here.example", body=f"spam={spam} to {rcpt}")[0].startswith("250 ")
+    wait_until(lambda: exim.main_log().count("Completed") >= 6, "all is delivered")
+    box = exim.mailbox()
+    assert "spam=1 to user" in box and "spam=12.5 to mild" in box
+    assert not any(f"spam={n} to user" in box for n in (12, 6, 4.5, 4.2))
+    assert "spam=6 to user" in quarantined(lab, "junk") and "X-Hearsay-Verdict: alternate;7,8,9;junk" in quarantined(lab, "junk")
+    assert "spam=4.5 to user" in quarantined(lab, "other") and "spam=4.2 to user" in quarantined(lab, "other")
+    assert ":blackhole:" in exim.main_log()
+    head = headers(exim, "spam=1 to user")
+    assert "X-Hearsay-Verdict: deliver;;" in head
+    tag = base64.b64decode(re.search(r"(?m)^X-Hearsay-Tag: (\S+)$", head).group(1)).decode()
+    assert re.fullmatch(r"deliver;;;[0-9a-f]{32};\d+", tag), tag
+
+
 # ---- in bad times
 
 def odd(village, name, addr, **mail):
@@ -265,6 +305,7 @@ MAILS = [
     ("spfcheck", odd, dict(sender="x@good.example"), "250 ", 1),
     ("note", note, {}, "250 ", 1),
     ("srs", odd, dict(rcpt="forward@here.example"), "250 ", 0),
+    ("verdict", odd, {}, "250 ", 0),
     ("srs", odd, dict(sender="", rcpt="SRS0=abcd=AB=far.example=x@here.example"), {"alive": "550 ", "dead": "451 ", "frozen": "451 "}, 1),
 ]
 
@@ -289,7 +330,7 @@ def test_mail_goes_on_while_the_node_is(village, state):
         delivered(village.remote, f"mail 9 while {state}", "forwarded mail goes on")
         bounce = village.exims["bounce"]
         wait_until(lambda: bounce.main_log().count("** nobody@far.example") > 0 and "Completed" in bounce.main_log(), "what fails is given up")
-        for name, i in (("tarpit", 1), ("tarpit-connect", 2), ("bounce", 4), ("spf", 6), ("spfcheck", 7)):
+        for name, i in (("tarpit", 1), ("tarpit-connect", 2), ("bounce", 4), ("spf", 6), ("spfcheck", 7), ("verdict", 10)):
             delivered(village.exims[name], f"mail {i} while {state}")
     finally:
         if state == "dead":
