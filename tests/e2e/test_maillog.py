@@ -245,6 +245,19 @@ def test_a_message_that_arrived_before_the_start_is_found_in_the_log(lab, node):
     assert watcher.status()["requests"] == before + 1
 
 
+def test_a_log_that_is_not_there_is_said_and_waited_for(lab, node):
+    log = Log(lab.dir / "late-log")
+    watcher = Watcher(lab, node, log.path, "late")
+    done = watcher.run("--dry-run")
+    assert done.returncode == 1 and "No such file or directory" in done.stderr
+    watcher.start()
+    wait_until(lambda: "waiting for it" in watcher.process.log.read_text(), "it says so")
+    log.bounce("karl")
+    counts(node, "karl", 1)
+    assert watcher.process.log.read_text().count("waiting for it") == 1
+    assert watcher.stop() == 0
+
+
 # ---- rotation and sudden death
 
 def rotate_by_rename(path):

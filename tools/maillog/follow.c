@@ -64,7 +64,8 @@ static uint64_t seek(struct log_file *file, int64_t time_s)
 bool follow_begin_live(struct follow *f, uint64_t base, int64_t cutoff_s)
 {
     struct log_file *file = NULL;
-    if (log_file_open(f->log, &file) != 0)
+    f->missing = log_file_open(f->log, &file);
+    if (f->missing != 0)
         return false;
     f->base = base;
     follow_turn(f, file, f->log, true, seek(file, cutoff_s));
@@ -236,6 +237,11 @@ int64_t follow_behind(const struct follow *f)
 uint64_t follow_dropped(const struct follow *f)
 {
     return f->dropped;
+}
+
+int follow_missing(const struct follow *f)
+{
+    return f->file == NULL ? f->missing : 0;
 }
 
 const char *follow_path(const struct follow *f)

@@ -49,6 +49,8 @@ void follow_where(const struct follow *f, uint64_t at_place, struct follow_place
 /* Bytes of the present file that are not done; -1 when that is not known. */
 int64_t follow_behind(const struct follow *f);
 uint64_t follow_dropped(const struct follow *f);                /* lines longer than FOLLOW_LINE_MAX */
+/* Why there is no file to read yet: -ENOENT, -EACCES and the like; 0 while there is one. */
+int follow_missing(const struct follow *f);
 const char *follow_path(const struct follow *f);                /* of the present file when it was opened; "" without one */
 
 /* Looks for the arrival of a message, from the time that its id tells on, in front of `before_place` in the present file and in older files that are not compressed,

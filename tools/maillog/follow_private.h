@@ -9,7 +9,8 @@ enum { BUFFER_BYTES = FOLLOW_LINE_MAX + 256 * 1024, READ_BYTES = 256 * 1024 };
 struct follow {
     char log[FILE_PATH_MAX];
     char path[FILE_PATH_MAX];   /* of `file`, when it was opened */
-    struct log_file *file;      /* NULL: none yet */
+    struct log_file *file;      /* NULL: none yet ... */
+    int missing;                /* ... and why: -ENOENT, -EACCES */
     bool live;                  /* it may still grow */
     bool ended;                 /* read to its final end */
     uint64_t base;

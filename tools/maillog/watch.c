@@ -36,6 +36,7 @@ struct watch {
     bool saved_once;
     bool waiting;               /* for answers, before the next file or for want of room */
     bool at_end, failed, read_failed;
+    int missing;                /* why there is no log to read, as far as it was said */
 };
 
 static int64_t now_ms(void)
@@ -159,6 +160,16 @@ static void note_read(struct watch *w, int rc)
     w->read_failed = rc != 0;
 }
 
+/* A log that is not there may come; one that may not be read will hardly become readable by itself, and is waited for all the same. */
+static void note_missing(struct watch *w)
+{
+    int rc = follow_missing(w->follow);
+    if (rc != 0 && rc != w->missing)
+        log_warning("%s: %s: waiting for it%s", w->conf->log, strerror(-rc),
+                    rc == -EACCES ? "; let this user read it and enter its directory (on Debian, as a member of the group adm)" : "");
+    w->missing = rc;
+}
+
 /* The file is finished: what it became must be answered and noted before the next one, in which places are counted anew. */
 static bool turn_over(struct watch *w)
 {
@@ -186,6 +197,7 @@ static bool read_log(struct watch *w)
         int rc = follow_read(w->follow, now_ms(), &news, &at, &len, &place, note);
         say_note(w, note);
         note_read(w, rc);
+        note_missing(w);
         w->at_end = rc != 0 || news == FOLLOW_IDLE;
         if (w->at_end || (news == FOLLOW_END && !turn_over(w)))
             return false;
@@ -344,7 +356,7 @@ int watch_run(struct conf *c, const struct watch_mode *mode)
         sd_notify(0, "STOPPING=1");
         saved = save(&w);
     }
-    bool failed = !saved || w.read_failed;
+    bool failed = !saved || w.read_failed || (w.mode.once && w.missing != 0);
     close_all(&w);
     return failed ? 1 : 0;
 }
