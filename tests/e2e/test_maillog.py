@@ -229,6 +229,16 @@ def test_every_option_is_in_the_sample_and_the_manual():
         assert option.replace("--", "Fl -") in manual, option
 
 
+def test_it_is_installed_with_its_unit_manual_and_sample(lab):
+    there = lab.dir / "installed"
+    done = subprocess.run(["cmake", "--install", str(BUILD)], env={**os.environ, "DESTDIR": str(there)}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in there.rglob("*")}
+    assert {"hearsay-maillog", "hearsay-maillog.service", "hearsay-maillog.8", "maillog.conf", "bounce-event"} <= names
+    program, = (path for path in there.rglob("hearsay-maillog") if path.is_file())
+    assert "hearsay-maillog" in subprocess.run([program, "--version"], text=True, stdout=subprocess.PIPE, check=True).stdout
+
+
 def test_a_message_that_arrived_before_the_start_is_found_in_the_log(lab, node):
     log = Log(lab.dir / "found-log")
     for i in range(200):
