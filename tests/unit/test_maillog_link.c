@@ -210,6 +210,19 @@ static void an_error_about_the_node_is_asked_again(void **state)
     assert_int_equal(link_counted(l->link).refused, 0);
 }
 
+/* Else a stranger who can have a word of his refused could stop all that comes after. */
+static void a_word_in_quotes_is_about_the_request_whatever_it_says(void **state)
+{
+    struct lab *l = *state;
+    listen_there(l);
+    push(l, "black timeout", 1);
+    push(l, "bounce b", 2);
+    greet(l);
+    say(l, "error: not an address or a name \"timeout\"\nok\n");
+    assert_true(link_is_idle(l->link) && link_is_up(l->link));
+    assert_int_equal(link_counted(l->link).refused, 1);
+}
+
 static void a_refused_connection_is_tried_again_and_its_reason_kept(void **state)
 {
     struct lab *l = *state;
@@ -305,6 +318,7 @@ int main(void)
         LAB(a_node_that_is_not_there_is_tried_ever_more_rarely),
         LAB(an_error_about_the_request_is_counted_and_the_next_goes_on),
         LAB(an_error_about_the_node_is_asked_again),
+        LAB(a_word_in_quotes_is_about_the_request_whatever_it_says),
         LAB(a_refused_connection_is_tried_again_and_its_reason_kept),
         LAB(a_silent_node_is_given_up_and_one_that_has_nothing_to_answer_is_not),
         LAB(what_is_no_hearsayd_is_left),

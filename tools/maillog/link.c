@@ -263,12 +263,13 @@ static void send_some(struct link *l, int64_t now_ms)
     }
 }
 
-/* What the node says when it is not the request that is wrong. */
+/* What the node says when it is not the request that is wrong. In quotes stands what a stranger may have chosen: it does not count. */
 static bool is_passing(const char *answer)
 {
+    size_t said = strcspn(answer, "\"");
     static const char *const signs[] = { "not stored", "shutting down", "too many connections", "not allowed", "out of memory", "timeout" };
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-        if (strstr(answer, signs[i]) != NULL)
+        if (memmem(answer, said, signs[i], strlen(signs[i])) != NULL)
             return true;
     return false;
 }
