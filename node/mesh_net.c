@@ -272,7 +272,7 @@ static void take_inputs(struct mesh_net *n)
 
 /* ---- the loop */
 
-enum { ITEM_INPUTS, ITEM_ZAP, ITEM_PUBLISH, ITEM_REPAIR, ITEMS_FIXED, ITEMS_PER_PEER = 4 };
+enum { ITEM_INPUTS, ITEM_ZAP, ITEM_PUBLISH, ITEM_REPAIR, ITEM_PUBLISH_MONITOR, ITEM_REPAIR_MONITOR, ITEMS_FIXED, ITEMS_PER_PEER = 4 };
 enum { ITEM_SUB, ITEM_DEALER, ITEM_SUB_MONITOR, ITEM_DEALER_MONITOR };
 
 struct poll_set {
@@ -287,6 +287,8 @@ static void poll_fill(struct mesh_net *n, struct poll_set *s)
     s->items[ITEM_ZAP] = (zmq_pollitem_t){ .socket = n->zap, .events = ZMQ_POLLIN };
     s->items[ITEM_PUBLISH] = (zmq_pollitem_t){ .socket = n->publish.socket, .events = ZMQ_POLLIN };
     s->items[ITEM_REPAIR] = (zmq_pollitem_t){ .socket = n->repair.socket, .events = ZMQ_POLLIN };
+    s->items[ITEM_PUBLISH_MONITOR] = (zmq_pollitem_t){ .socket = n->publish.monitor, .events = ZMQ_POLLIN };
+    s->items[ITEM_REPAIR_MONITOR] = (zmq_pollitem_t){ .socket = n->repair.monitor, .events = ZMQ_POLLIN };
     s->peers_n = 0;
     for (size_t i = 0; i < n->peers_n && s->peers_n < MESH_LINKS_MAX; i++) {
         struct net_peer *p = n->peers[i];
@@ -314,6 +316,10 @@ static long wait_ms(const struct mesh_net *n)
         return 0;
     if (n->jobs_n > 0)
         at = earlier(at, n->serve_retry_ms);
+    if (n->publish.cut_check_ms != 0)
+        at = earlier(at, n->publish.cut_check_ms);
+    if (n->repair.cut_check_ms != 0)
+        at = earlier(at, n->repair.cut_check_ms);
     if (n->publish.rebind_ms != 0)
         at = earlier(at, n->publish.rebind_ms);
     if (n->repair.rebind_ms != 0)
@@ -328,6 +334,10 @@ static void receive_all(struct mesh_net *n, const struct poll_set *s)
 {
     if (s->items[ITEM_ZAP].revents != 0)
         net_receive_zap(n);
+    if (s->items[ITEM_PUBLISH_MONITOR].revents != 0)
+        conns_read(&n->publish);
+    if (s->items[ITEM_REPAIR_MONITOR].revents != 0)
+        conns_read(&n->repair);
     if (s->items[ITEM_PUBLISH].revents != 0)
         net_receive_subscriptions(n);
     if (s->items[ITEM_REPAIR].revents != 0)
@@ -354,6 +364,8 @@ static void cut_and_bind(struct mesh_net *n)
         net_unbind(n, &n->repair);
     n->rebind_publish = false;
     n->rebind_repair = false;
+    conns_tick(n, &n->publish);
+    conns_tick(n, &n->repair);
     net_rebind_tick(n);
 }
 
@@ -453,8 +465,8 @@ static void destroy(struct mesh_net *n)
 {
     resolver_destroy(&n->resolver);
     net_peers_close(n);
-    close_socket(n->publish.socket);
-    close_socket(n->repair.socket);
+    net_bound_close(&n->publish);
+    net_bound_close(&n->repair);
     close_socket(n->zap);
     if (n->context != NULL)
         zmq_ctx_term(n->context);
@@ -462,7 +474,6 @@ static void destroy(struct mesh_net *n)
     reader_close(&n->reader);
     mailbox_destroy(&n->inputs, input_drop);
     free(n->allowed.keys);
-    free(n->refused.keys);
     free(n->jobs);
     free(n->failed);
     free(n->state.peers);

@@ -63,15 +63,10 @@ void key_set_remove(struct net_key_set *s, const uint8_t key[KEY_BYTES])
 
 /* ---- topics */
 
-/* Who asked for it before we knew it was refused, and does not ask again while connected. */
 static void allow(struct mesh_net *n, const uint8_t *key)
 {
     if (key_set_add(&n->allowed, key, MEMBERS_MAX + 1) != 0)
         log_error("mesh: no memory for a member's topic");
-    if (!key_set_has(&n->refused, key))
-        return;
-    key_set_remove(&n->refused, key);
-    n->rebind_publish = true;
 }
 
 static void subscribe(struct mesh_net *n, const struct mesh_action *a)

@@ -15,8 +15,13 @@ static int64_t next_pause(const struct mesh_net *n, const struct net_peer *p)
     return p->cut_ms * 2 < NET_CUT_MAX_MS ? p->cut_ms * 2 : NET_CUT_MAX_MS;
 }
 
-/* libzmq cannot end the connections of one peer alone: all are cut, and the others come back within a second. The links are looked at in the same turn,
- * so that nobody is told of it in the midst of a step. */
+void guard_disconnect(struct mesh_net *n, const uint8_t root[KEY_BYTES])
+{
+    conns_cut(n, &n->publish, root);
+    conns_cut(n, &n->repair, root);
+}
+
+/* The links are looked at in the same turn, so that nobody is told of it in the midst of a step. */
 void guard_pause(struct mesh_net *n, struct net_peer *p, int64_t ms, const char *text)
 {
     if (guard_is_cut(n, p))
@@ -26,8 +31,7 @@ void guard_pause(struct mesh_net *n, struct net_peer *p, int64_t ms, const char 
     log_warning("mesh: %s %s: cut off for %lld s", p->given.name, text, (long long)ms / 1000);
     snprintf(p->cut_problem, sizeof p->cut_problem, "cut off for a while: it %.90s", text);
     p->link.renew = p->wanted;
-    n->rebind_publish = true;
-    n->rebind_repair = true;
+    guard_disconnect(n, p->record.root);
 }
 
 void guard_cut(struct mesh_net *n, struct net_peer *p, const char *text)

@@ -137,8 +137,7 @@ static void old_tick(struct mesh_net *n, struct net_peer *p)
     log_info("mesh: the old CURVE key of %s is cut", p->given.name);
     p->has_old = false;
     p->link.expect_old = false;
-    n->rebind_publish = true;
-    n->rebind_repair = true;
+    guard_disconnect(n, p->record.root);         /* with the new key it comes again */
 }
 
 void keys_tick(struct mesh_net *n)

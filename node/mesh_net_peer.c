@@ -170,7 +170,7 @@ static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_
     return 0;
 }
 
-/* Its keys are cut off at once: both bound sockets let everybody in anew, unless it never came. */
+/* Its keys are cut off at once. */
 static void peer_remove(struct mesh_net *n, size_t i)
 {
     struct net_peer *p = n->peers[i];
@@ -178,8 +178,8 @@ static void peer_remove(struct mesh_net *n, size_t i)
     log_info("mesh: %s is no longer a member here%s", p->given.name, p->introduced ? ": no introduction gives it trust any more" : "");
     link_wanted(n, p, false);
     mesh_member_drop(n->mesh, p->record.root);
-    n->rebind_publish = n->rebind_publish || p->admitted;
-    n->rebind_repair = n->rebind_repair || p->admitted;
+    if (p->admitted)
+        guard_disconnect(n, p->record.root);
     n->peers_n--;
     memmove(n->peers + i, n->peers + i + 1, (n->peers_n - i) * sizeof(struct net_peer *));
     free(p);
@@ -343,7 +343,7 @@ static void drop_all(struct mesh_net *n)
         free(n->peers[i]);
     }
     n->peers_n = n->links_n = 0;
-    n->allowed.n = n->refused.n = 0;
+    n->allowed.n = 0;
     n->jobs_n = n->failed_n = 0;
     n->rebind_publish = n->rebind_repair = true;
 }

@@ -2,6 +2,7 @@
  *
  *   mesh_net.c         start, stop, the loop, what other threads say
  *   mesh_net_socket.c  sockets and their options
+ *   mesh_net_conns.c   who is connected to the bound sockets, and is cut alone
  *   mesh_net_link.c    the connection to one neighbour: tried, up, refused, silent, tried again
  *   mesh_net_way.c     the way to one endpoint: its name resolved, its addresses in turn
  *   mesh_net_peer.c    members as configured, loaded, changed, purged
@@ -20,6 +21,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <zmq.h>
 
 #include "node/mailbox.h"
 #include "node/mesh_net.h"
@@ -54,6 +56,8 @@ enum {
     NET_RESOLVE_MS = 5000,             /* a name is resolved anew after so long without a connection ... */
     NET_RESOLVE_MAX_MS = 60000,        /* ... doubling up to */
     NET_KICK_MS = 2000,                /* a neighbour that connects to us is tried at once, but not more often than so */
+    NET_CUT_CHECK_MS = 2000,           /* so long a connection that was cut may take to end; then all are made anew */
+    NET_CONNS_EVENTS_MAX = 65536,      /* that are read in a turn */
     NET_REBIND_MS = 50,
     NET_JOIN_MS = 250,                 /* between two messages of one invite */
     NET_JOIN_MAX = 4096,               /* bytes of one */
@@ -65,7 +69,6 @@ enum {
     NET_OLD_KEY_GRACE_S = 5,           /* and after it has used the new one */
     NET_STATE_MS = 500,
     NET_LOG_MS = 60000,                /* between two lines about one neighbour's faults, or about refused keys */
-    NET_REFUSED_MAX = MEMBERS_MAX,     /* topics asked for and not known here; more are not remembered: who asked gets them by repair */
     SERVE_JOBS_MAX = 512,
     SERVE_PEER_JOBS_MAX = 64,          /* of one neighbour; more are dropped, and asked for again */
     SERVE_SLICE = 16,                  /* frames in a turn */
@@ -183,9 +186,21 @@ struct serve_job {
     int64_t progress_ms;
 };
 
+/* A connection that was accepted. */
+struct net_conn {
+    int fd;
+    bool known;                        /* it has said something: root is whose it is */
+    bool cut;
+    uint8_t root[KEY_BYTES];
+};
+
 /* A socket that others connect to. */
 struct net_bound {
-    void *socket;
+    void *socket, *monitor;
+    struct net_conn *conns;
+    size_t conns_n, conns_room;
+    bool blind;                        /* a connection could not be noted */
+    int64_t cut_check_ms;              /* 0: nothing was cut of late */
     const char *option;                /* "mesh.publish" */
     char endpoint[ENDPOINT_MAX_BYTES + 1];       /* as bound: with the port that was really taken */
     int64_t rebind_ms;                 /* 0: bound; else when to try again */
@@ -213,7 +228,7 @@ struct mesh_net {
     struct net_peers *configured;      /* as last said */
     struct net_peer **peers;           /* by root, ascending */
     size_t peers_n, links_n;
-    struct net_key_set allowed, refused;         /* topics, without the letter */
+    struct net_key_set allowed;        /* topics, without the letter */
     bool rebind_publish, rebind_repair;          /* at the end of this turn */
     size_t topic_bytes;                /* that libzmq keeps of topics not known here, since topic_bytes_ms at the most */
     int64_t topic_bytes_ms;            /* when they were last freed */
@@ -239,9 +254,17 @@ struct mesh_net {
 int net_bind_all(struct mesh_net *n, const struct config_mesh *c, char *why);        /* ZAP first */
 void net_unbind(struct mesh_net *n, struct net_bound *b);             /* cuts all connections; bound again by net_rebind_tick() */
 void net_rebind_tick(struct mesh_net *n);
+void net_bound_close(struct net_bound *b);
 int net_link_sockets(struct mesh_net *n, struct net_link *l);         /* makes what is missing. 0, -errno */
 void net_link_keys(const struct mesh_net *n, struct net_link *l, const uint8_t expected[KEY_BYTES]);     /* ours, and whom to expect there; for the next connection */
 void net_link_close(struct net_link *l);
+
+/* ---- mesh_net_conns.c */
+void conns_read(struct net_bound *b);                                 /* what the monitor says */
+void conns_note(struct net_bound *b, zmq_msg_t *msg, const uint8_t root[KEY_BYTES]);       /* this message came from this member */
+void conns_cut(struct mesh_net *n, struct net_bound *b, const uint8_t root[KEY_BYTES]);    /* of this member, or of nobody known */
+void conns_clear(struct net_bound *b);                                /* all were ended by unbind */
+void conns_tick(struct mesh_net *n, struct net_bound *b);
 
 /* ---- mesh_net_link.c */
 void link_start(struct mesh_net *n, struct net_peer *p);
@@ -302,6 +325,7 @@ void net_receive_dealer(struct mesh_net *n, struct net_peer *p);
 
 /* ---- mesh_net_guard.c */
 bool guard_is_cut(const struct mesh_net *n, const struct net_peer *p);
+void guard_disconnect(struct mesh_net *n, const uint8_t root[KEY_BYTES]);       /* whoever connected with this member's key */
 void guard_cut(struct mesh_net *n, struct net_peer *p, const char *text);       /* ends its connections, and refuses new ones for a growing while */
 void guard_pause(struct mesh_net *n, struct net_peer *p, int64_t ms, const char *text);       /* the same for so long as the core says */
 void guard_topic_bad(struct mesh_net *n, struct net_peer *p, size_t bytes);

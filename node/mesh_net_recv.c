@@ -180,7 +180,8 @@ static const char many_parts[] = "sent a message of many parts";
 
 /* ---- each kind of socket */
 
-/* XPUB_MANUAL: what we do not take up is not subscribed. A topic is taken whole, and only of an origin that is known. */
+/* XPUB_MANUAL: what we do not take up is not subscribed. A topic is taken whole. That of an origin not known here is taken, too, within bounds: nothing is published
+ * on it unless it becomes known, and who asked once does not ask again. */
 static void on_subscription(struct mesh_net *n, struct net_peer *from, struct bytes wish)
 {
     const uint8_t *topic = wish.at + 1;
@@ -194,12 +195,12 @@ static void on_subscription(struct mesh_net *n, struct net_peer *from, struct by
     option = wish.at[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
     if (option == ZMQ_SUBSCRIBE && from == NULL)
         return;
-    if (option == ZMQ_UNSUBSCRIBE || key_set_has(&n->allowed, topic + 1)) {
-        zmq_setsockopt(n->publish.socket, option, topic, MESH_TOPIC_BYTES);
-    } else if (from != NULL) {
-        key_set_add(&n->refused, topic + 1, NET_REFUSED_MAX);
+    if (option == ZMQ_SUBSCRIBE && !key_set_has(&n->allowed, topic + 1)) {
         guard_topic_unknown(n, from, wish.len);
+        if (guard_is_cut(n, from))
+            return;
     }
+    zmq_setsockopt(n->publish.socket, option, topic, MESH_TOPIC_BYTES);
 }
 
 void net_receive_subscriptions(struct mesh_net *n)
@@ -209,6 +210,8 @@ void net_receive_subscriptions(struct mesh_net *n)
 
     for (int i = 0; i < NET_RECEIVE_MAX * 16 && (parts = receive(n->publish.socket, &p)) > 0; i++) {
         struct net_peer *from = sender(n, &p.at[0]);       /* NULL also when libzmq itself unsubscribes who is gone */
+        if (from != NULL)
+            conns_note(&n->publish, &p.at[0], from->record.root);
         if (parts <= PARTS_MAX)
             on_subscription(n, from, part(&p, 0));
         else if (from != NULL)
@@ -223,6 +226,7 @@ static void on_newcomer(struct mesh_net *n, struct parts *p, const uint8_t curve
     struct net_routing from = { .len = routing.len };
 
     memcpy(from.at, routing.at, routing.len);
+    conns_note(&n->repair, &p->at[p->n - 1], curve);
     net_join_ask(n, curve, &from, part(p, 1));
 }
 
@@ -234,6 +238,8 @@ static void on_ask(struct mesh_net *n, struct parts *p, int parts)
 
     if (from == NULL && parts == 2 && routing.len <= ROUTING_MAX && is_invited(&p->at[1], curve))
         on_newcomer(n, p, curve);
+    if (from != NULL)
+        conns_note(&n->repair, &p->at[p->n - 1], from->record.root);
     if (from != NULL && parts > PARTS_MAX)
         guard_cut(n, from, many_parts);
     if (from == NULL || parts != 2 || routing.len > ROUTING_MAX)

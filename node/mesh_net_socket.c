@@ -2,6 +2,7 @@
  * (libzmq 4.3.4: issues 4064, 3937, 4767); so every option that matters is set here, before the connection that it is for. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
@@ -28,6 +29,33 @@ static void set_common(void *socket)
     set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 60);
     set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 20);
     set(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
+}
+
+/* Without a bound on what waits: libzmq's one thread would wait for us when it is full, and all connections with it. */
+static void *open_monitor(struct mesh_net *n, void *socket, int events)
+{
+    char endpoint[64];
+    void *monitor;
+
+    snprintf(endpoint, sizeof endpoint, "inproc://monitor-%p", socket);
+    if (zmq_socket_monitor(socket, endpoint, events) != 0)
+        return NULL;
+    monitor = zmq_socket(n->context, ZMQ_PAIR);
+    if (monitor == NULL)
+        return NULL;
+    set(monitor, ZMQ_LINGER, 0);
+    set(monitor, ZMQ_RCVHWM, 0);
+    if (zmq_connect(monitor, endpoint) == 0)
+        return monitor;
+    zmq_close(monitor);
+    return NULL;
+}
+
+static void close_one(void **socket)
+{
+    if (*socket != NULL)
+        zmq_close(*socket);
+    *socket = NULL;
 }
 
 /* ---- what others connect to */
@@ -66,6 +94,7 @@ static int open_publish(struct mesh_net *n, const char *endpoint, char *why)
     if (b->socket == NULL)
         return -errno;
     set_server(n, b->socket, ZAP_DOMAIN);
+    b->monitor = open_monitor(n, b->socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
     set(b->socket, ZMQ_XPUB_MANUAL, 1);
     set(b->socket, ZMQ_SNDHWM, NET_PUBLISH_HWM);
     set_message_max(b->socket, NET_SUBSCRIPTION_MAX);
@@ -82,6 +111,7 @@ static int open_repair(struct mesh_net *n, const char *endpoint, char *why)
     if (b->socket == NULL)
         return -errno;
     set_server(n, b->socket, ZAP_DOMAIN_REPAIR);
+    b->monitor = open_monitor(n, b->socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
     set(b->socket, ZMQ_ROUTER_MANDATORY, 1);
     set(b->socket, ZMQ_SNDHWM, NET_ROUTER_HWM);
     set_message_max(b->socket, MESSAGE_MAX);
@@ -107,12 +137,23 @@ int net_bind_all(struct mesh_net *n, const struct config_mesh *c, char *why)
     return rc;
 }
 
-/* There is no call to drop one peer, and ZAP is asked once for each connection: so all are cut, and those who may come again do. */
+/* ZAP is asked once for each connection: so all are cut, and those who may come again do. */
 void net_unbind(struct mesh_net *n, struct net_bound *b)
 {
     if (b->rebind_ms == 0)
         zmq_unbind(b->socket, b->endpoint);
+    conns_clear(b);
     b->rebind_ms = n->now_ms;
+}
+
+void net_bound_close(struct net_bound *b)
+{
+    if (b->socket != NULL)
+        zmq_socket_monitor(b->socket, NULL, 0);
+    close_one(&b->monitor);
+    close_one(&b->socket);
+    free(b->conns);
+    b->conns = NULL;
 }
 
 static void rebind(struct mesh_net *n, struct net_bound *b)
@@ -148,25 +189,10 @@ static void set_client(const struct mesh_net *n, void *socket)
     set_message_max(socket, MESSAGE_MAX);
 }
 
-static void *open_monitor(struct mesh_net *n, void *socket)
-{
-    const int events = ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
-                       | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-    char endpoint[64];
-    void *monitor;
-
-    snprintf(endpoint, sizeof endpoint, "inproc://monitor-%p", socket);
-    if (zmq_socket_monitor(socket, endpoint, events) != 0)
-        return NULL;
-    monitor = zmq_socket(n->context, ZMQ_PAIR);
-    if (monitor == NULL)
-        return NULL;
-    set(monitor, ZMQ_LINGER, 0);
-    if (zmq_connect(monitor, endpoint) == 0)
-        return monitor;
-    zmq_close(monitor);
-    return NULL;
-}
+enum {
+    LINK_EVENTS = ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+                  | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+};
 
 static void open_sub(struct mesh_net *n, struct net_link *l)
 {
@@ -176,7 +202,7 @@ static void open_sub(struct mesh_net *n, struct net_link *l)
     set_client(n, l->sub);
     set(l->sub, ZMQ_SNDHWM, 0);        /* subscriptions count against it, and those beyond are lost without a word */
     set(l->sub, ZMQ_RCVHWM, 1000);
-    l->sub_monitor = open_monitor(n, l->sub);
+    l->sub_monitor = open_monitor(n, l->sub, LINK_EVENTS);
 }
 
 static void open_dealer(struct mesh_net *n, struct net_link *l)
@@ -188,7 +214,7 @@ static void open_dealer(struct mesh_net *n, struct net_link *l)
     set(l->dealer, ZMQ_IMMEDIATE, 1);  /* no queue for a neighbour that is not there */
     set(l->dealer, ZMQ_SNDHWM, 16);
     set(l->dealer, ZMQ_RCVHWM, 1000);
-    l->dealer_monitor = open_monitor(n, l->dealer);
+    l->dealer_monitor = open_monitor(n, l->dealer, LINK_EVENTS);
 }
 
 int net_link_sockets(struct mesh_net *n, struct net_link *l)
@@ -213,13 +239,6 @@ void net_link_keys(const struct mesh_net *n, struct net_link *l, const uint8_t e
         zmq_setsockopt(sockets[i], ZMQ_CURVE_SECRETKEY, n->curve_secret, KEY_BYTES);
         zmq_setsockopt(sockets[i], ZMQ_CURVE_SERVERKEY, expected, KEY_BYTES);
     }
-}
-
-static void close_one(void **socket)
-{
-    if (*socket != NULL)
-        zmq_close(*socket);
-    *socket = NULL;
 }
 
 void net_link_close(struct net_link *l)

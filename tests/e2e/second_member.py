@@ -30,6 +30,8 @@ class Link:
         self.sub.sndhwm, self.sub.rcvhwm = 0, 1000
         self.dealer.immediate = 1
         self.monitor = self.dealer.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+        self.sub_monitor = self.sub.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.lost = 0                       # how often one of the two connections was lost
         self.holds, self.fetches, self.rests, self.empty = {}, {}, {}, Counter()
         self.told, self.have_s, self.full_s = {}, 0, 0
         self.blamed, self.refused = Counter(), 0
@@ -39,8 +41,9 @@ class Link:
             socket.connect(endpoint)
 
     def close(self):
-        self.dealer.disable_monitor()
-        self.monitor.close(0)
+        for socket, monitor in ((self.dealer, self.monitor), (self.sub, self.sub_monitor)):
+            socket.disable_monitor()
+            monitor.close(0)
         self.sub.close()
         self.dealer.close()
 
@@ -138,7 +141,7 @@ class SecondMember:
         for other in self.records:
             if other != self.root:
                 link.sub.subscribe(b"B" + other)
-        for socket in (link.sub, link.dealer, link.monitor):
+        for socket in (link.sub, link.dealer, link.monitor, link.sub_monitor):
             self.poller.register(socket, zmq.POLLIN)
         return link
 
@@ -167,6 +170,8 @@ class SecondMember:
         for link in list(self.links.values()):
             if link.monitor in ready:
                 self._monitored(link)
+            if link.sub_monitor in ready:
+                link.lost += sum(1 for _ in self._all(link.sub_monitor))
             for parts in self._all(link.sub) if link.sub in ready else ():
                 link.heard_s = time.monotonic()
                 if len(parts) == 2:
@@ -189,6 +194,7 @@ class SecondMember:
         for parts in self._all(link.monitor):
             event = parse_monitor_message(parts)["event"]
             link.up = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            link.lost += event == zmq.EVENT_DISCONNECTED
             if link.up:
                 link.told, link.full_s, link.have_s = {}, 0, 0
                 link.fetches.clear()

@@ -232,6 +232,29 @@ def test_it_detects_a_fork_that_a_relays(street):
     street.a.hearsay("peer", "remove", "two-tongues.example", "--purge", check=True)
 
 
+# ---- members come and go
+
+def test_who_comes_and_goes_drops_nobody_else(street):
+    """Also one whom the neighbours knew, and asked for, before A did: their connections stay."""
+    p, before = street.p, street.link.lost
+    with second(street.a.lab, "r.example") as r:
+        p.know(r.card)
+        p.run(0.3)
+        street.a.hearsay("peer", "add", r.card, check=True)
+        link = r.add(street.a.card())
+        r.until(lambda: link.up and r.counts["subscribed"] and r.counts["haves"], "connected")
+        r.publish([bad("192.0.2.40")])
+        r.run(0.2)
+        p.until(lambda: told(p, r.root, "192.0.2.40"), "p hears of it over A")
+        assert not link.lost
+        street.a.hearsay("peer", "remove", "r.example", check=True)
+        r.until(lambda: link.lost >= 2 and not link.up, "both of its connections are cut", 5)
+        r.until(lambda: link.refused, "and its key is refused")
+    assert street.a.ask("black 192.0.2.41 malware") == "ok"
+    p.until(lambda: told(p, street.a_root, "192.0.2.41"), "all goes on")
+    assert street.link.lost == before
+
+
 # ---- those who mean ill
 
 def forged(p):
@@ -398,7 +421,7 @@ def test_a_serves_ranges_as_the_document_says(street, villain):
 
 
 def test_who_goes_on_so_is_shut_out_and_nobody_else(street):
-    v = new_villain(street, 99)
+    v, lost = new_villain(street, 99), street.link.lost
     for _ in range(12):
         v.send(forged(v))
     v.until(lambda: not v.link.up and "cut off" in peer(street.a, v.name)["problem"], "its connection is cut, and status says why")
@@ -408,6 +431,7 @@ def test_who_goes_on_so_is_shut_out_and_nobody_else(street):
     assert street.a.ask("black 192.0.2.120 malware") == "ok"
     street.p.until(lambda: told(street.p, street.a_root, "192.0.2.120"), "the others go on")
     assert (v.root, subject_address("192.0.2.100"), b"malware") not in street.p.registers
+    assert street.link.lost == lost, "nobody else's connection is touched"
 
 
 def test_a_is_well_after_all_that(street):
