@@ -95,7 +95,7 @@ static void on_introductions(void *ctx, const uint8_t introducer[KEY_BYTES], str
 {
     struct daemon *d = ctx;
     struct mesh_net *mesh = atomic_load(&d->mesh);
-    bool own = memcmp(introducer, identity_root(d->identity), KEY_BYTES) == 0;
+    bool own = memcmp(introducer, d->self, KEY_BYTES) == 0;
 
     if (rc != 0)
         log_warning("a list of introductions could not be stored: %s", strerror(-rc));
@@ -452,8 +452,10 @@ static int load_identity(struct daemon *d, char *why)
         snprintf(why, CONFIG_WHY_MAX, "%s can be read by others than its owner: it must have mode 0600 (chmod 600), and think whether somebody has a copy", path);
     else if (rc != 0)
         snprintf(why, CONFIG_WHY_MAX, "%s is not an identity file: %s", path, strerror(-rc));
-    if (rc == 0)
-        memcpy(d->config->policy->self, identity_root(d->identity), KEY_BYTES);
+    if (rc == 0) {
+        memcpy(d->self, identity_root(d->identity), KEY_BYTES);
+        memcpy(d->config->policy->self, d->self, KEY_BYTES);
+    }
     return rc;
 }
 

@@ -28,7 +28,8 @@ struct daemon {
     bool reload_again;                   /* a SIGHUP came while a reload was under way */
     struct config *next;                 /* while a reload is under way: not in force yet; read by the store thread's handler */
     struct verdict_rules *next_rules;    /* of `next` */
-    struct identity *identity;
+    struct identity *identity;           /* the main thread's: a rotation puts another in its place */
+    uint8_t self[KEY_BYTES];             /* own root key; set once, for all threads */
     struct record record;                /* this member's own */
     uint8_t record_frame[RECORD_FRAME_MAX];
     size_t record_len;

@@ -59,6 +59,16 @@ static int make_wish(struct daemon *d, const struct config_peer *p, int64_t now_
     return rc < 0 ? rc : 0;
 }
 
+/* Who has left is nobody to vouch for any more. */
+static int add_wish(struct daemon *d, const struct config_peer *p, int64_t now_s, struct wish *wishes, size_t *n)
+{
+    int rc = make_wish(d, p, now_s, &wishes[*n]);
+
+    if (rc == 0 && !record_is_farewell(&wishes[*n].entry.record))
+        (*n)++;
+    return rc;
+}
+
 static bool is_wanted(const struct config_peer *p, int64_t now_s)
 {
     return p->introduce_milli > 0 && (p->introduce_until_s == 0 || p->introduce_until_s > now_s);
@@ -75,7 +85,7 @@ static int make_wishes(struct daemon *d, int64_t now_s, struct wish **out, size_
         return -ENOMEM;
     for (size_t i = 0; rc == 0 && i < c->peers_n; i++) {
         if (is_wanted(&c->peers[i], now_s) && *n < INTRODUCTIONS_MAX)
-            rc = make_wish(d, &c->peers[i], now_s, &(*out)[(*n)++]);
+            rc = add_wish(d, &c->peers[i], now_s, *out, n);
     }
     return rc;
 }
@@ -160,8 +170,11 @@ void introduce_refresh(struct daemon *d)
     struct wish *wishes = NULL;
     size_t n = 0;
     int64_t now_s = daemon_now_s();
-    int rc = reader_lists(d->reader, identity_root(d->identity), keep_list, &own);
+    int rc;
 
+    if (renew_is_over(&d->record, now_s))
+        return;                                  /* nobody would take what is signed under it */
+    rc = reader_lists(d->reader, d->self, keep_list, &own);
     if (rc == 0)
         rc = make_wishes(d, now_s, &wishes, &n);
     if (rc == 0)

@@ -125,6 +125,38 @@ int cmd_introduce(struct call *call)
     return rc;
 }
 
+/* ---- a peer that is removed */
+
+struct vouching {
+    const struct home *home;
+    const struct config_peer *peer;
+    char who[512];
+    int64_t now_s;
+};
+
+static int add_voucher(void *ctx, const struct trust_link *l, struct bytes record)
+{
+    struct vouching *v = ctx;
+    size_t used = strlen(v->who);
+    const struct policy_member *by = policy_member(v->home->config->policy, l->introducer);
+    (void)record;
+    if (by != NULL && by->trust_micro > 0 && l->expires_s > v->now_s && memcmp(l->introduced, v->peer->record.root, KEY_BYTES) == 0)
+        snprintf(v->who + used, sizeof v->who - used, "%s%s", used > 0 ? ", " : "", by->name);
+    return 0;
+}
+
+void introduce_warn(const struct home *h, const struct config_peer *p)
+{
+    struct vouching v = { .home = h, .peer = p, .now_s = now_unix_s() };
+    struct reader *r = NULL;
+    char why[STORE_WHY_MAX];
+    if (reader_open(h->config->database, h->config->policy, &r, why) == 0)
+        reader_introductions(r, add_voucher, &v);
+    reader_close(&r);
+    if (v.who[0] != '\0')
+        say_warning("%s is introduced by %s, and so believed a little without being a peer; to believe nothing of it, add it again with --trust 0", p->name, v.who);
+}
+
 /* ---- introductions */
 
 struct table_of_trust {

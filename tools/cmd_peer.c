@@ -333,6 +333,8 @@ static int remove_peer(const struct call *call, const struct home *h, const char
         if (done != 0)
             return peer_edit_failed(h, done, name);
         say_text(call, "Trusts %s no more.\n", name);
+        if (p != NULL)
+            introduce_warn(h, p);
         rc = peer_finish_edit(call, h, name, false);
     }
     return rc == 0 && purging ? purge(call, h, root) : rc;

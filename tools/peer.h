@@ -16,6 +16,9 @@ int peer_edit_failed(const struct home *h, int rc, const char *name);
 /* Whether the configuration is still right, and tells the node, which may be down. `wanted`: the peer should be there now. */
 int peer_finish_edit(const struct call *call, const struct home *h, const char *name, bool wanted);
 
+/* Warns if others introduce this peer, so that it is believed, a little, without being one. */
+void introduce_warn(const struct home *h, const struct config_peer *p);
+
 /* One new friend alone reaches neither the default threshold nor the default quorum: a mistake in a card does no harm. */
 extern const char peer_trust_default[];
 

@@ -132,6 +132,32 @@ def test_a_restored_backup_does_not_bring_a_withdrawn_introduction_back(line):
     assert introduced(a) == {}
 
 
+def test_a_rotation_of_the_introducers_keys_signs_its_list_anew(line):
+    a, b, c = line
+    b.hearsay("introduce", "mx.c.example", "--share", "1", check=True)
+    wait_until(lambda: "mx.c.example" in introduced(a), "A knows C")
+    assert c.ask(f"black {BAD} count=4") == "ok"
+    b.hearsay("rotate", "--keys", check=True)
+    wait_until(lambda: b.log_text().count("introductions: signed a list of 1") == 2, b.log_text)
+    wait_until(lambda: score(a) > 300, lambda: f"C's word counts at A {a.log_text()}", 40)
+    b.hearsay("introduce", "--withdraw", "mx.c.example", check=True)
+    wait_until(lambda: introduced(a) == {}, "a list under the new key is taken", 40)
+
+
+def test_a_removed_peer_that_others_introduce_is_warned_of(line):
+    a, b, c = line
+    a.peer_add(c, 0.9)
+    b.hearsay("introduce", "mx.c.example", "--share", "1", check=True)
+    wait_until(lambda: row(a, "mx.b.example", "mx.c.example"), "A heard of it")
+    assert row(a, "mx.b.example", "mx.c.example")["direct"]
+    assert introduced(a) == {}
+    done = a.hearsay("peer", "remove", "mx.c.example", check=True)
+    assert "introduced by mx.b.example" in done.stderr
+    wait_until(lambda: abs(introduced(a).get("mx.c.example", {}).get("trust", 0) - 0.4) < 1e-6, "it is believed by introduction")
+    a.peer_add(c, 0)
+    wait_until(lambda: introduced(a) == {}, "a trust of 0 blocks")
+
+
 def test_faults_are_named(line):
     a, b, c = line
     stranger = a.lab.node("mx.d.example")

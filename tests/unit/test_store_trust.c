@@ -100,13 +100,14 @@ static bool lists(const char *subject)
     return v == VERDICT_BLACK;
 }
 
-struct seen { size_t n; struct trusted last; struct record record; };
+struct seen { size_t n, more_n; struct trusted last; struct record record; };
 
 static int see(void *ctx, const struct trusted *t, const struct record *rec, struct bytes frame)
 {
     struct seen *s = ctx;
     assert_true(frame.len > 0);
     s->n++;
+    s->more_n += t->tau_micro == MICRO / 2000;             /* a thousandth of a full trust, halved */
     s->last = *t;
     s->record = *rec;
     return 0;
@@ -373,6 +374,79 @@ static void another_coalition_is_told_all_anew_and_told_nothing_of_the_last(void
     claim_verifies(T0 + 110);
 }
 
+/* ---- too many */
+
+enum { CROWD_SPONSORS = 34, CROWD = CROWD_SPONSORS * INTRODUCTIONS_MAX };
+
+struct someone { struct identity *id; struct record record; uint8_t frame[RECORD_FRAME_MAX]; size_t len; };
+
+static void someone_make(struct someone *p, unsigned number)
+{
+    assert_int_equal(identity_generate(&p->id), 0);
+    memcpy(p->record.root, identity_root(p->id), KEY_BYTES);
+    memcpy(p->record.operational, identity_operational(p->id), KEY_BYTES);
+    memcpy(p->record.curve, identity_curve(p->id), KEY_BYTES);
+    snprintf(p->record.name, sizeof p->record.name, "mx%u.example", number);
+    p->record.serial = 1;
+    p->record.not_after_s = T0 + 90 * WORLD_DAY;
+    p->len = sizeof p->frame;
+    assert_int_equal(record_seal(&p->record, p->id, p->frame, &p->len), 0);
+}
+
+/* A sponsor that this member trusts vouches for 128 strangers. */
+static void crowd_of(struct someone *sponsor, uint64_t serial)
+{
+    static struct someone strangers[INTRODUCTIONS_MAX];
+    static struct introduction list[INTRODUCTIONS_MAX];
+    struct introductions l = { .federation = "test", .record_serial = 1, .serial = serial, .time_s = T0, .list = list, .n = INTRODUCTIONS_MAX };
+    uint8_t *frame = NULL;
+    size_t len = 0;
+    for (unsigned i = 0; i < INTRODUCTIONS_MAX; i++) {
+        someone_make(&strangers[i], i);
+        list[i] = (struct introduction){ { strangers[i].frame, strangers[i].len }, strangers[i].record, 1, T0 + WORLD_DAY };
+    }
+    memcpy(l.introducer, sponsor->record.root, KEY_BYTES);
+    assert_int_equal(introductions_seal(&l, sponsor->id, &frame, &len), 0);
+    assert_int_equal(store_add_introductions(w.store, (struct bytes){ frame, len }), 0);
+    free(frame);
+    for (unsigned i = 0; i < INTRODUCTIONS_MAX; i++)
+        identity_destroy(&strangers[i].id);
+}
+
+static void of_too_many_the_least_trusted_are_left_out_and_configured_ones_never(void **state)
+{
+    static struct someone sponsors[CROWD_SPONSORS];
+    struct policy_member *members = calloc(CROWD_SPONSORS + 2, sizeof *members);
+    (void)state;
+    assert_non_null(members);
+    memcpy(members, w.policy->members, 2 * sizeof *members);
+    free(w.policy->members);
+    w.policy->members = members;
+    for (unsigned i = 0; i < CROWD_SPONSORS; i++) {
+        struct policy_member *m = &members[w.policy->members_n++];
+        someone_make(&sponsors[i], i);
+        memcpy(m->root, sponsors[i].record.root, KEY_BYTES);
+        m->trust_micro = i < CROWD_SPONSORS / 2 ? MICRO : MICRO / 2;
+    }
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    for (unsigned i = 0; i < CROWD_SPONSORS; i++) {
+        assert_int_equal(store_add_record(w.store, sponsors[i].record.root, 1, (struct bytes){ sponsors[i].frame, sponsors[i].len }), 0);
+        crowd_of(&sponsors[i], 1);
+    }
+    fold_at(T0 + 10);
+    assert_int_equal(trusted_now().n, MEMBERS_MAX - 1 - w.policy->members_n);
+    assert_int_equal(trusted_now().more_n, CROWD / 2);
+    crowd_of(&sponsors[0], 2);                             /* 128 others in their place: strangers make room */
+    fold_at(T0 + 20);
+    assert_int_equal(trusted_now().n, MEMBERS_MAX - 1 - w.policy->members_n);
+    w.policy->members_n = 2;                               /* and all of them go */
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 30), 0);
+    fold_at(T0 + 40);
+    assert_int_equal(trusted_now().n, 0);
+    for (unsigned i = 0; i < CROWD_SPONSORS; i++)
+        identity_destroy(&sponsors[i].id);
+}
+
 int main(void)
 {
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -387,6 +461,7 @@ int main(void)
         CLAIM(a_purge_forgets_the_list_as_well),
         CLAIM(a_list_that_does_not_verify_is_refused),
         CLAIM(why_names_the_group_and_who_introduced),
+        CLAIM(of_too_many_the_least_trusted_are_left_out_and_configured_ones_never),
         CLAIM(another_coalition_is_told_all_anew_and_told_nothing_of_the_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
