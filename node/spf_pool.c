@@ -376,20 +376,18 @@ void spf_pool_counted(const struct spf_pool *p, struct spf_pool_counts *out)
     out->helpers = p->helpers_n;
 }
 
-bool spf_pool_program(char out[1024])
+void spf_pool_program(char out[1024])
 {
-    char self[1000];
+    static const char *const places[] = { "hearsay-spf", "../libexec/hearsay/hearsay-spf" };
+    char self[900];
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     char *slash;
-    if (len > 0) {
-        self[len] = '\0';
-        slash = strrchr(self, '/');
-        if (slash != NULL) {
-            snprintf(out, 1024, "%.*s/hearsay-spf", (int)(slash - self), self);
-            if (access(out, X_OK) == 0)
-                return true;
-        }
+    self[len > 0 ? len : 0] = '\0';
+    slash = strrchr(self, '/');
+    for (size_t i = 0; slash != NULL && i < sizeof places / sizeof *places; i++) {
+        snprintf(out, 1024, "%.*s/%s", (int)(slash - self), self, places[i]);
+        if (access(out, X_OK) == 0)
+            return;
     }
     snprintf(out, 1024, "%s/hearsay-spf", HEARSAY_LIBEXEC);
-    return access(out, X_OK) == 0;
 }

@@ -6,7 +6,6 @@
 #ifndef HEARSAY_NODE_SPF_POOL_H
 #define HEARSAY_NODE_SPF_POOL_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -44,7 +43,7 @@ struct spf_pool_counts {
 };
 void spf_pool_counted(const struct spf_pool *p, struct spf_pool_counts *out);
 
-/* Where hearsay-spf is: beside this program, or where it was installed. False: nowhere. */
-bool spf_pool_program(char out[1024]);
+/* Where hearsay-spf is: beside this program, in ../libexec/hearsay from there, or where it was configured to be installed, which is also the answer if it is nowhere. */
+void spf_pool_program(char out[1024]);
 
 #endif

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "node/daemon_parts.h"
-#include "node/log.h"
 #include "node/tools_parts.h"
 
 static const char *const answers[] = {
@@ -16,8 +15,7 @@ static void options_of(const struct config *c, struct spf_pool_options *o)
     const struct config_spf *spf = &c->tools.spf;
     *o = (struct spf_pool_options){ .timeout_ms = spf->timeout_ms, .workers = spf->workers, .queue = spf->queue };
     snprintf(o->resolver, sizeof o->resolver, "%s", spf->resolver);
-    if (!spf_pool_program(o->program))
-        log_warning("spfcheck: %s is not there; the answer is temperror", o->program);
+    spf_pool_program(o->program);          /* if it is nowhere, the pool says so when it is asked */
 }
 
 static void on_checked(void *ctx, struct report_ticket ticket, enum spf_answer answer)

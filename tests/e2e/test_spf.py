@@ -3,6 +3,7 @@
 The suite is read from Debian's package python3-spf; nothing of it is kept here."""
 import gzip
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -222,6 +223,20 @@ def test_a_resolver_may_have_an_ipv6_address():
             assert check(node, "192.0.2.8", "mail.example.com", "user@example.com") == "fail"
     finally:
         dns.close()
+
+
+@pytest.mark.parametrize("place", ["sbin", "libexec/hearsay"])
+def test_the_helper_is_found_where_it_is_installed(dns, place):
+    dns.set({"example.com": [{"TXT": "v=spf1 ip4:192.0.2.7 -all"}]})
+    with Lab("spfplace") as lab:
+        (lab.dir / "sbin").mkdir()
+        (lab.dir / place).mkdir(parents=True, exist_ok=True)
+        daemon = shutil.copy(BUILD / "node" / "hearsayd", lab.dir / "sbin")
+        shutil.copy(BUILD / "node" / "hearsay-spf", lab.dir / place)
+        node = lab.node("mx.a.example", extra=f'spf {{ resolver = "127.0.0.1:{dns.port}" }}\n')
+        node.argv = lambda: [daemon, "-c", str(node.conf)]
+        node.start()
+        wait_until(lambda: check(node, "192.0.2.7", "mail.example.com", "user@example.com") == "pass", "the helper is found")
 
 
 # ---- the cage
