@@ -56,6 +56,7 @@ struct daemon {
 
     struct join_answer *joins;           /* DAEMON_JOINS_MAX, or NULL: newcomers to answer when a reload is done */
     size_t joins_n;
+    int64_t join_logged_ms;
     int introduce_failed;                /* why this member's introductions could not be signed the last time; 0 */
 
     struct mailbox *results;             /* from the store thread to here: struct result */

@@ -9,6 +9,8 @@
 #include "node/log.h"
 #include "node/peers_file.h"
 
+enum { JOIN_LOG_MS = 5000 };
+
 /* Sent once the newcomer's key is let in: it connects at once. */
 struct join_answer {
     uint8_t routing[JOIN_ROUTING_MAX];
@@ -61,14 +63,14 @@ static void refuse(struct daemon *d, const uint8_t *routing, size_t routing_len,
     send_answer(d, routing, routing_len, &msg);
 }
 
-static void accept_newcomer(struct daemon *d, const struct join_answer *a)
+static void accept_newcomer(struct daemon *d, const uint8_t *routing, size_t routing_len)
 {
     struct message msg = { .kind = MESSAGE_JOINED };
 
     msg.u.joined.record = (struct bytes){ d->record_frame, d->record_len };
     msg.u.joined.federation = text_bytes(d->config->federation);
     msg.u.joined.secret = text_bytes(d->config->secret);
-    send_answer(d, a->routing, a->routing_len, &msg);
+    send_answer(d, routing, routing_len, &msg);
 }
 
 /* ---- */
@@ -82,6 +84,19 @@ static const struct config_peer *peer_of(const struct config *c, const uint8_t *
     return NULL;
 }
 
+/* One that is not its own would make the configuration an error. */
+static bool takes_curve(const struct daemon *d, const struct record *r)
+{
+    if (memcmp(r->curve, identity_curve(d->identity), KEY_BYTES) == 0)
+        return true;
+    for (size_t i = 0; i < d->config->peers_n; i++) {
+        const struct record *other = &d->config->peers[i].record;
+        if (memcmp(other->root, r->root, KEY_BYTES) != 0 && memcmp(other->curve, r->curve, KEY_BYTES) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* What stands against it, before the invite is spent. NULL: nothing. */
 static const char *objection(const struct daemon *d, const struct record *r)
 {
@@ -91,6 +106,8 @@ static const char *objection(const struct daemon *d, const struct record *r)
         return "this is the inviter's own key";
     if (r->not_after_s <= daemon_now_s())
         return "your record is over: look at your clock";
+    if (takes_curve(d, r))
+        return "your record names another member's CURVE key";
     if (strcmp(r->name, d->config->name) == 0 || (by_name != NULL && memcmp(by_name->record.root, r->root, KEY_BYTES) != 0))
         return "another member has your name here: choose another, or let it be removed there";
     return NULL;
@@ -105,12 +122,15 @@ static const char *use_text(int rc)
                          : "the inviter's node cannot write its invites";
 }
 
-static int add_peer(struct daemon *d, const struct record *r, struct bytes frame, const struct invite_entry *e)
+static int add_peer(struct daemon *d, const struct record *r, struct bytes frame, const struct invite_entry *e, bool *changed)
 {
     const struct config_peer *known = peer_of(d->config, r->root, NULL);
     char card[CARD_MAX];
     int rc = known != NULL ? 0 : card_encode(frame, card, sizeof card);
 
+    *changed = known == NULL || (strcmp(e->share, "0") != 0 && known->introduce_milli == 0);
+    if (!*changed)
+        return 0;                                /* it asks again, and nothing is new */
     if (rc == 0 && known == NULL)
         rc = peers_file_add(d->config->peers_file, r->name, card, e->trust, true);
     if (rc == -EEXIST)                           /* written a moment ago, and not in force yet */
@@ -136,12 +156,24 @@ static void wait_for_reload(struct daemon *d, const struct join_request *rq)
     reload_begin(d, NULL);
 }
 
+/* Who holds an invite can ask four times a second. */
+static void log_refused(struct daemon *d, const char *name, const char *fingerprint, const char *why)
+{
+    int64_t now_ms = daemon_now_ms();
+
+    if (d->join_logged_ms != 0 && now_ms - d->join_logged_ms < JOIN_LOG_MS)
+        return;
+    d->join_logged_ms = now_ms;
+    log_warning("join: %s (%s) with an invite of this node: %s", name, fingerprint, why);
+}
+
 void join_take(struct daemon *d, const struct join_request *rq)
 {
     struct record r;
     struct invite_entry e;
     char fingerprint[FINGERPRINT_MAX];
     const char *why;
+    bool changed = false;
     int rc;
 
     if (record_open((struct bytes){ rq->frame, rq->frame_len }, &r) != 0) {
@@ -152,12 +184,16 @@ void join_take(struct daemon *d, const struct join_request *rq)
     rc = why != NULL ? 0 : invites_use(d->config->invites_file, daemon_now_s(), rq->curve, r.root, r.name, &e);
     if (why == NULL && rc != 0)
         why = use_text(rc);
-    if (why == NULL && (rc = add_peer(d, &r, (struct bytes){ rq->frame, rq->frame_len }, &e)) != 0)
+    if (why == NULL && (rc = add_peer(d, &r, (struct bytes){ rq->frame, rq->frame_len }, &e, &changed)) != 0)
         why = "the inviter's node cannot write its peers; try again when that is mended";
     record_fingerprint(r.root, fingerprint);
     if (why != NULL) {
-        log_warning("join: %s (%s) with an invite of this node: %s%s%s", r.name, fingerprint, why, rc != 0 ? ": " : "", rc != 0 ? strerror(-rc) : "");
+        log_refused(d, r.name, fingerprint, why);
         refuse(d, rq->routing, rq->routing_len, why);
+        return;
+    }
+    if (!changed) {
+        accept_newcomer(d, rq->routing, rq->routing_len);
         return;
     }
     log_info("join: %s joined by invite, trust %s; its fingerprint is %s: compare it over the telephone", r.name, e.trust, fingerprint);
@@ -178,7 +214,7 @@ void join_reload_done(struct daemon *d, bool taken)
         if (!d->joins[i].begun)
             d->joins[kept++] = d->joins[i];
         else if (taken)
-            accept_newcomer(d, &d->joins[i]);
+            accept_newcomer(d, d->joins[i].routing, d->joins[i].routing_len);
         else
             refuse(d, d->joins[i].routing, d->joins[i].routing_len, "the inviter's configuration has an error; try again when that is mended");
     }
