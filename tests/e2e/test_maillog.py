@@ -355,6 +355,34 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_counts_twice(lab, node
     assert "not there any more" not in watcher.process.log.read_text()
 
 
+def test_a_state_has_one_watcher(lab, node):
+    log = Log(lab.dir / "two-log")
+    log.bounce("lars")
+    watcher = Watcher(lab, node, log.path, "two").start()
+    counts(node, "lars", 1)
+    done = watcher.run("--once")
+    assert done.returncode == 1 and "another hearsay-maillog uses it" in done.stderr
+    assert watcher.run("--dry-run").stdout == "bounce lars\n"
+    watcher.kill()
+    watcher.once()
+    assert bounces(node, "lars") == "1:1"
+
+
+def test_once_counts_once_and_says_what_failed(node):
+    once = "once 8f3a0c1d5e7b92468f3a0c1d5e7b9246"
+    assert [node.ask(f"{once}:{n} bounce mia") for n in (1, 1, 2)] == ["ok"] * 3
+    assert bounces(node, "mia") == "2:2"
+    assert [node.ask(f"{once}:{n} black 203.0.113.91") for n in (3, 3)] == ["ok"] * 2
+    assert node.ask(f"{once}:4 tarpit 203.0.113.92") == "1"
+    assert node.ask(f"{once}:4 tarpit 203.0.113.92") == "ok"
+    for request in ("check 203.0.113.91", "count 203.0.113.92", "ping", "stream", "bounces mia"):
+        assert node.ask(f"{once}:5 {request}") == "error: once needs a request that changes something"
+    assert node.ask(f"{once}:5 tarpit nonsense").startswith("error: "), "not the harmless 0"
+    assert node.ask("once x:5 bounce mia").startswith("error: once needs SOURCE:NUMBER")
+    assert node.ask(f"{once}:6 once 8f3a0c1d5e7b92468f3a0c1d5e7b9247:1 bounce mia").startswith("error: unknown request")
+    assert bounces(node, "mia") == "2:2"
+
+
 def test_an_unwritable_state_is_said_and_nothing_starts(lab, node):
     log = Log(lab.dir / "state-log")
     log.bounce("hans")

@@ -1,10 +1,12 @@
 #include "tools/maillog/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -104,6 +106,23 @@ int state_load(const char *path, struct state *out, char why[256])
     int rc = o == NULL ? wrong(why, "damaged") : from_json(o, out, why);
     json_decref(o);
     return rc;
+}
+
+int state_lock(const char *path, int *fd)
+{
+    char beside[FILE_PATH_MAX];
+    if ((size_t)snprintf(beside, sizeof beside, "%s-lock", path) >= sizeof beside)
+        return -ENAMETOOLONG;
+    int file = open(beside, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (file < 0)
+        return -errno;
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        int rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+        close(file);
+        return rc;
+    }
+    *fd = file;
+    return 0;
 }
 
 int state_save(const char *path, const struct state *s)

@@ -25,6 +25,8 @@ int state_make(struct state *out);
 /* 0, -ENOENT, -EINVAL (`why`, 256 bytes, says what is wrong with it), -EACCES, -EIO. */
 int state_load(const char *path, struct state *out, char why[256]);
 int state_save(const char *path, const struct state *s);
+/* One watcher a state: takes the lock PATH-lock until *fd is closed. 0, -EBUSY, -EACCES and the like. */
+int state_lock(const char *path, int *fd);
 /* What state_save() writes; a new reference, NULL without memory. */
 json_t *state_json(const struct state *s);
 

@@ -30,7 +30,7 @@ struct watch {
     struct follow *follow;
     struct sieve *sieve;
     struct link *link;          /* NULL in a dry run */
-    int signal_fd, inotify_fd;
+    int signal_fd, inotify_fd, lock_fd;
     int64_t saved_ms;
     struct follow_place saved;
     bool saved_once;
@@ -216,9 +216,15 @@ static bool read_log(struct watch *w)
 
 static int open_state(struct watch *w)
 {
-    char why[256];
-    int rc = w->mode.dry_run ? -ENOENT : state_load(w->conf->state, &w->state, why);
-    if (rc == -ENOENT)
+    char why[256] = "";
+    if (w->mode.dry_run)
+        return state_make(&w->state);
+    int rc = state_lock(w->conf->state, &w->lock_fd);
+    if (rc == -EBUSY)
+        snprintf(why, sizeof why, "another hearsay-maillog uses it");
+    if (rc == 0)
+        rc = state_load(w->conf->state, &w->state, why);
+    if (rc == -ENOENT && w->lock_fd >= 0)
         return state_make(&w->state);
     if (rc != 0)
         log_error("%s: %s", w->conf->state, why[0] != '\0' ? why : strerror(-rc));
@@ -280,6 +286,8 @@ static void close_all(struct watch *w)
         close(w->signal_fd);
     if (w->inotify_fd >= 0)
         close(w->inotify_fd);
+    if (w->lock_fd >= 0)
+        close(w->lock_fd);
 }
 
 /* ---- the loop */
@@ -335,7 +343,7 @@ static void loop(struct watch *w)
 
 int watch_run(struct conf *c, const struct watch_mode *mode)
 {
-    struct watch w = { .conf = c, .mode = *mode, .signal_fd = -1, .inotify_fd = -1 };
+    struct watch w = { .conf = c, .mode = *mode, .signal_fd = -1, .inotify_fd = -1, .lock_fd = -1 };
     int rc = open_state(&w);
     if (rc == 0)
         rc = open_parts(&w);
