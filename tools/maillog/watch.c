@@ -222,6 +222,8 @@ static int open_state(struct watch *w)
     int rc = state_lock(w->conf->state, &w->lock_fd);
     if (rc == -EBUSY)
         snprintf(why, sizeof why, "another hearsay-maillog uses it");
+    if (rc == -ENOENT)
+        snprintf(why, sizeof why, "its directory is not there: make it, or name another file with `state` or --state");
     if (rc == 0)
         rc = state_load(w->conf->state, &w->state, why);
     if (rc == -ENOENT && w->lock_fd >= 0)
