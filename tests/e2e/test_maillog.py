@@ -13,7 +13,7 @@ import time
 import pytest
 
 from exim_lab import Exim
-from hearsay_lab import BUILD, SOURCE, Process, wait_until
+from hearsay_lab import BUILD, SOURCE, Process, private_world, wait_until
 
 MAILLOG = BUILD / "tools" / "hearsay-maillog"
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -167,6 +167,25 @@ def test_while_the_node_is_down_nothing_is_lost(lab, node):
     counts(node, "emil", 50)
     assert "requests wait" in watcher.process.log.read_text()
     watcher.stop()
+
+
+def test_while_the_node_is_frozen_nothing_is_lost(lab, node):
+    log = Log(lab.dir / "frozen-log")
+    log.append("")
+    watcher = Watcher(lab, node, log.path, "frozen").start()
+    node.process.freeze()
+    try:
+        for _ in range(20):
+            log.bounce("fritz")
+        time.sleep(1)
+        watcher.kill()              # the requests may have been sent, and the node may find them when it wakes
+        watcher.start()
+    finally:
+        node.process.thaw()
+    counts(node, "fritz", 20)
+    watcher.stop()
+    watcher.once()
+    assert bounces(node, "fritz") == "20:20"
 
 
 def test_a_request_that_the_node_refuses_does_not_hold_up_the_others(lab, node):
@@ -353,6 +372,35 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_counts_twice(lab, node
     watcher.once()
     assert bounces(node, user) == f"{len(written)}:{len(written)}"
     assert "not there any more" not in watcher.process.log.read_text()
+
+
+def test_a_full_disk_below_the_state_doubles_nothing(lab, node):
+    if not private_world():
+        pytest.skip("needs root: mounts a small disk")
+    small = lab.dir / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
+    lab.at_end(lambda: subprocess.run(["umount", str(small)], check=True))
+    log = Log(lab.dir / "full-log")
+    log.bounce("nina")
+    watcher = Watcher(lab, node, log.path, "full")
+    watcher.state = small / "state"
+    watcher.conf.write_text(watcher.conf.read_text().replace(str(lab.dir / "full.state"), str(watcher.state)))
+    watcher.start()
+    counts(node, "nina", 1)
+    wait_until(lambda: watcher.status()["taken"] == 1, "the place is noted")
+    with pytest.raises(OSError), open(small / "filler", "wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+    for _ in range(5):
+        log.bounce("nina")
+    counts(node, "nina", 6)
+    wait_until(lambda: "No space left" in watcher.process.log.read_text(), "it says so")
+    watcher.kill()
+    assert watcher.run("--once").returncode == 1, "without a note of where it stands nothing is sent"
+    (small / "filler").unlink()
+    watcher.once()
+    assert bounces(node, "nina") == "6:6"
 
 
 def test_a_state_has_one_watcher(lab, node):
