@@ -262,6 +262,8 @@ static void a_renamed_log_is_read_to_its_end_before_the_new_one(void **state)
     assert_read(l, "a b ");
     line(l, "", "c");
     read_all(l);
+    l->now_ms += FOLLOW_GRACE_MS - 1;
+    read_all(l);
     assert_read(l, "");                                  /* the old one may still get lines */
     line(l, ".1", "late");
     grace(l);
