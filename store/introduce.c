@@ -277,6 +277,7 @@ int introduce_derive(struct store *s, int64_t now_s)
     if (rc != 0)
         return rc;
     s->trust_stale = false;
+    s->trust_pause_s = TRUST_EVERY_S + (int64_t)(links_n / TRUST_LINKS_PER_S);
     s->trust_at_s = now_s;
     s->trust_next_s = next_s;
     return 0;
@@ -284,7 +285,7 @@ int introduce_derive(struct store *s, int64_t now_s)
 
 int64_t introduce_due_s(const struct store *s)
 {
-    int64_t stale_s = s->trust_at_s + (s->rescan ? TRUST_RESCAN_S : TRUST_EVERY_S);
+    int64_t stale_s = s->trust_at_s + (s->rescan ? TRUST_RESCAN_S : s->trust_pause_s);
     return s->trust_stale && stale_s < s->trust_next_s ? stale_s : s->trust_next_s;
 }
 

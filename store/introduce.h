@@ -6,6 +6,7 @@
 
 enum {
     TRUST_EVERY_S = 2,             /* new lists are reckoned with at most so often ... */
+    TRUST_LINKS_PER_S = 16384,     /* ... and a second rarer for so many introductions: a third of a million take the writer half a second */
     TRUST_RESCAN_S = 600           /* ... and while a pass over all keys is under way not before this, so that it comes to its end */
 };
 

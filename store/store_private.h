@@ -74,6 +74,7 @@ struct store {
     bool coalition_changed;                 /* since store_took_coalition() was asked */
     bool trust_stale;                       /* lists of introductions came that were not reckoned with yet */
     int64_t trust_at_s, trust_next_s;       /* when trust was last reckoned; when an introduction expires next */
+    int64_t trust_pause_s;                  /* before new lists are reckoned with */
     uint64_t trust_version, lists_version;  /* since opening: changes of who has trust, and of the lists */
     int wal_pages, wal_tried;               /* in the log after the last commit, and when the writer last moved it into the file itself */
 };

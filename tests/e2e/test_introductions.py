@@ -132,6 +132,25 @@ def test_a_restored_backup_does_not_bring_a_withdrawn_introduction_back(line):
     assert introduced(a) == {}
 
 
+def test_trust_reaches_over_two_hops(line):
+    a, b, c = line
+    d = a.lab.node("mx.d.example", zones=zone("bl.d.example", threshold=0.3, quorum=1))
+    c.peer_add(d, 0.8)
+    d.peer_add(c, 0.8)
+    d.start()
+    b.hearsay("introduce", "mx.c.example", "--share", "1", check=True)
+    c.hearsay("introduce", "mx.d.example", "--share", "1", check=True)
+    assert d.ask(f"black {BAD} count=4") == "ok"
+    wait_until(lambda: score(a) > 150, lambda: f"D's word counts at A {a.json('introductions')} {a.log_text()}", 60)
+    there = introduced(a)["mx.d.example"]
+    assert abs(there["trust"] - 0.2) < 1e-6 and there["hops"] == 2
+    assert (there["group"], there["introducer"]) == ("mx.b.example", "mx.c.example")
+    assert "mx.d.example (by mx.c.example of mx.b.example)" in a.hearsay("why", BAD).stdout
+    b.hearsay("introduce", "--withdraw", "mx.c.example", check=True)
+    wait_until(lambda: introduced(a) == {} and score(a) == 0, "without the first hop the second is gone", 40)
+    assert abs(introduced(b)["mx.d.example"]["trust"] - 0.4) < 1e-6
+
+
 def test_a_rotation_of_the_introducers_keys_signs_its_list_anew(line):
     a, b, c = line
     b.hearsay("introduce", "mx.c.example", "--share", "1", check=True)

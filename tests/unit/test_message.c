@@ -50,6 +50,7 @@ static void a_have_of_every_log_comes_back(void **state)
         logs[i].floor = INT64_MAX - 2 * i;
         logs[i].head = INT64_MAX - i;
         logs[i].record_serial = INT64_MAX;
+        memset(logs[i].introductions, 0xff, STAMP_BYTES);
     }
     m.u.have.logs = logs;
     m.u.have.logs_n = HAVE_LOGS_MAX;
@@ -66,6 +67,7 @@ static void a_have_of_every_log_comes_back(void **state)
         assert_int_equal(got->floor, logs[i].floor);
         assert_int_equal(got->head, logs[i].head);
         assert_int_equal(got->record_serial, logs[i].record_serial);
+        assert_memory_equal(again.u.have.logs[i].introductions, logs[i].introductions, STAMP_BYTES);
     }
     message_close(&again);
     assert_null(again.memory);
