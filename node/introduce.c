@@ -69,9 +69,10 @@ static int add_wish(struct daemon *d, const struct config_peer *p, int64_t now_s
     return rc;
 }
 
+/* Nobody vouches for one of whom it believes nothing. */
 static bool is_wanted(const struct config_peer *p, int64_t now_s)
 {
-    return p->introduce_milli > 0 && (p->introduce_until_s == 0 || p->introduce_until_s > now_s);
+    return p->introduce_milli > 0 && p->trust_micro > 0 && (p->introduce_until_s == 0 || p->introduce_until_s > now_s);
 }
 
 static int make_wishes(struct daemon *d, int64_t now_s, struct wish **out, size_t *n)

@@ -80,6 +80,10 @@ static void say_introduced(const struct call *call, const struct config_peer *p,
 
 static int set_introduction(const struct call *call, const struct home *h, const struct config_peer *p, const char *share, const char *until)
 {
+    if (strcmp(share, "0") != 0 && p->trust_micro == 0) {
+        say_error("this node believes nothing of %s, and so cannot vouch for it: first say `hearsay peer trust %s W`", p->name, p->name);
+        return STATUS_NO;
+    }
     int done = peers_file_introduce(h->config->peers_file, p->name, share, until);
     if (done != 0)
         return peer_edit_failed(h, done, p->name);
@@ -263,7 +267,7 @@ static void add_unsigned(struct listing_of *l)
         json_t *row = find_own(l, hex_text(p->record.root, KEY_BYTES, root));
         if (row != NULL)
             json_object_set_new(row, "renewed", json_boolean(p->introduce_milli > 0 && p->introduce_until_s == 0));
-        if (row != NULL || p->introduce_milli == 0 || (link.expires_s != 0 && link.expires_s <= l->now_s))
+        if (row != NULL || p->introduce_milli == 0 || p->trust_micro == 0 || (link.expires_s != 0 && link.expires_s <= l->now_s))
             continue;
         memcpy(link.introducer, l->home->config->policy->self, KEY_BYTES);
         memcpy(link.introduced, p->record.root, KEY_BYTES);

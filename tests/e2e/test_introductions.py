@@ -190,4 +190,7 @@ def test_faults_are_named(line):
             (("introduce", "--withdraw", "mx.c.example"), 1, "not introduced")):
         done = b.hearsay(*args)
         assert done.returncode == status and text in done.stderr, (args, done)
+    b.hearsay("peer", "trust", "mx.c.example", "0", check=True)
+    done = b.hearsay("introduce", "mx.c.example")
+    assert done.returncode == 1 and "believes nothing" in done.stderr, done
     assert a.hearsay("introductions").stdout.startswith("Nobody introduces anybody")
