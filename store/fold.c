@@ -1,4 +1,5 @@
 #include "store/fold.h"
+#include "store/tool_private.h"
 #include "store/introduce.h"
 
 #include <errno.h>
@@ -79,11 +80,24 @@ static int fold_truth(struct fold *f)
     return rc == 0 ? fold_batches(f) : rc;
 }
 
+/* However busy the fold is, some go on. */
+static int fold_fresh(struct fold *f)
+{
+    enum { FRESH_MIN = 128 };
+    size_t moved = 0;
+    int rc = tool_move_fresh(f->s, f->rows_left > FRESH_MIN ? f->rows_left : FRESH_MIN, &moved);
+    fold_spend(f, moved);
+    f->more |= f->s->fresh_n > 0;
+    return rc;
+}
+
 static int fold_all(struct fold *f)
 {
     int rc = introduce_derive_if_due(f->s, f->now_s);
     if (rc == 0)
         rc = fold_truth(f);
+    if (rc == 0)
+        rc = fold_fresh(f);
     if (rc == 0)
         rc = fold_floors(f);
     if (rc == 0)
@@ -119,7 +133,7 @@ int store_fold(struct store *s, size_t rows_max, int64_t now_s, bool *more, int6
 {
     struct fold f = { .s = s, .now_s = now_s, .rows_left = rows_max > 0 ? rows_max : 1 };
     size_t changes_n = s->changes_n;
-    size_t journal_n = s->journal_n, batches_n = s->batches_n;
+    size_t journal_n = s->journal_n, batches_n = s->batches_n, fresh_n = s->fresh_n;
     int64_t wake = INT64_MAX;
     int rc = db_begin(&s->db);
     if (rc == 0)
@@ -132,6 +146,7 @@ int store_fold(struct store *s, size_t rows_max, int64_t now_s, bool *more, int6
         s->changes_n = changes_n;
         s->journal_n = journal_n;
         s->batches_n = batches_n;
+        s->fresh_n = fresh_n;
         return rc;
     }
     *more = f.more || wake <= now_s;

@@ -154,38 +154,62 @@ const char *const sql_text[SQL_N] = {
     [SQL_TRUSTED_CLEAR] = "DELETE FROM trusted",
     [SQL_TRUSTED_ADD] = "INSERT INTO trusted(root, sponsor, introducer, tau_micro, hops, expires_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     /* ..._OLD: those that die first, and not after ?1. */
-    [SQL_TARPIT_GET] = "SELECT events FROM tool_tarpit WHERE subject = ?1",
-    [SQL_TARPIT_PUT] = "INSERT INTO tool_tarpit(subject, events, expires_s) VALUES(?1, ?2, ?3)"
-                       " ON CONFLICT(subject) DO UPDATE SET events = ?2, expires_s = ?3",
+    [SQL_TARPIT_GET] = "SELECT events, 1 FROM tool_tarpit_fresh WHERE subject = ?1 UNION ALL SELECT events, 0 FROM tool_tarpit WHERE subject = ?1 LIMIT 1",
+    [SQL_TARPIT_PUT] = "INSERT INTO tool_tarpit_fresh(subject, events, expires_s) VALUES(?1, ?2, ?3) ON CONFLICT(subject) DO UPDATE SET events = ?2, expires_s = ?3",
+    [SQL_TARPIT_MOVE] = "INSERT INTO tool_tarpit SELECT subject, events, expires_s FROM tool_tarpit_fresh WHERE true ORDER BY subject LIMIT ?1"
+                       " ON CONFLICT(subject) DO UPDATE SET events = excluded.events, expires_s = excluded.expires_s",
+    [SQL_TARPIT_MOVED] = "DELETE FROM tool_tarpit_fresh WHERE subject IN (SELECT subject FROM tool_tarpit_fresh ORDER BY subject LIMIT ?1)",
     [SQL_TARPIT_DROP] = "DELETE FROM tool_tarpit WHERE subject = ?1",
     [SQL_TARPIT_DROP_OLD] = "DELETE FROM tool_tarpit WHERE subject IN (SELECT subject FROM tool_tarpit WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
-    [SQL_TARPIT_EACH] = "SELECT subject, events, expires_s FROM tool_tarpit WHERE expires_s > ?1 ORDER BY subject",
-    [SQL_BOUNCE_GET] = "SELECT events FROM tool_bounce WHERE user = ?1",
-    [SQL_BOUNCE_PUT] = "INSERT INTO tool_bounce(user, events, expires_s) VALUES(?1, ?2, ?3)"
-                       " ON CONFLICT(user) DO UPDATE SET events = ?2, expires_s = ?3",
+    [SQL_TARPIT_EACH] = "SELECT subject, events, expires_s FROM tool_tarpit_fresh WHERE expires_s > ?1 UNION ALL SELECT subject, events, expires_s FROM tool_tarpit AS old"
+                       " WHERE expires_s > ?1 AND NOT EXISTS (SELECT 1 FROM tool_tarpit_fresh AS f WHERE f.subject = old.subject) ORDER BY 1",
+    [SQL_BOUNCE_GET] = "SELECT events, 1 FROM tool_bounce_fresh WHERE user = ?1 UNION ALL SELECT events, 0 FROM tool_bounce WHERE user = ?1 LIMIT 1",
+    [SQL_BOUNCE_PUT] = "INSERT INTO tool_bounce_fresh(user, events, expires_s) VALUES(?1, ?2, ?3) ON CONFLICT(user) DO UPDATE SET events = ?2, expires_s = ?3",
+    [SQL_BOUNCE_MOVE] = "INSERT INTO tool_bounce SELECT user, events, expires_s FROM tool_bounce_fresh WHERE true ORDER BY user LIMIT ?1"
+                       " ON CONFLICT(user) DO UPDATE SET events = excluded.events, expires_s = excluded.expires_s",
+    [SQL_BOUNCE_MOVED] = "DELETE FROM tool_bounce_fresh WHERE user IN (SELECT user FROM tool_bounce_fresh ORDER BY user LIMIT ?1)",
     [SQL_BOUNCE_DROP] = "DELETE FROM tool_bounce WHERE user = ?1",
     [SQL_BOUNCE_DROP_OLD] = "DELETE FROM tool_bounce WHERE user IN (SELECT user FROM tool_bounce WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
-    [SQL_BOUNCE_EACH] = "SELECT user, events, expires_s FROM tool_bounce WHERE expires_s > ?1 ORDER BY user",
-    [SQL_GREY_GET] = "SELECT first_s, passed_s, expires_s FROM tool_grey WHERE network = ?1 AND sender = ?2 AND rcpt = ?3",
-    [SQL_GREY_PUT] = "INSERT INTO tool_grey(network, sender, rcpt, client, first_s, passed_s, last_s, expires_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+    [SQL_BOUNCE_EACH] = "SELECT user, events, expires_s FROM tool_bounce_fresh WHERE expires_s > ?1 UNION ALL SELECT user, events, expires_s FROM tool_bounce AS old"
+                       " WHERE expires_s > ?1 AND NOT EXISTS (SELECT 1 FROM tool_bounce_fresh AS f WHERE f.user = old.user) ORDER BY 1",
+    [SQL_GREY_GET] = "SELECT first_s, passed_s, expires_s, 1 FROM tool_grey_fresh WHERE network = ?1 AND sender = ?2 AND rcpt = ?3"
+                     " UNION ALL SELECT first_s, passed_s, expires_s, 0 FROM tool_grey WHERE network = ?1 AND sender = ?2 AND rcpt = ?3 LIMIT 1",
+    [SQL_GREY_PUT] = "INSERT INTO tool_grey_fresh(network, sender, rcpt, client, first_s, passed_s, last_s, expires_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                      " ON CONFLICT(network, sender, rcpt) DO UPDATE SET client = ?4, first_s = ?5, passed_s = ?6, last_s = ?7, expires_s = ?8",
+    [SQL_GREY_MOVE] = "INSERT INTO tool_grey SELECT network, sender, rcpt, client, first_s, passed_s, last_s, expires_s FROM tool_grey_fresh WHERE true"
+                      " ORDER BY network, sender, rcpt LIMIT ?1 ON CONFLICT(network, sender, rcpt) DO UPDATE SET client = excluded.client,"
+                      " first_s = excluded.first_s, passed_s = excluded.passed_s, last_s = excluded.last_s, expires_s = excluded.expires_s",
+    [SQL_GREY_MOVED] = "DELETE FROM tool_grey_fresh WHERE (network, sender, rcpt) IN (SELECT network, sender, rcpt FROM tool_grey_fresh"
+                       " ORDER BY network, sender, rcpt LIMIT ?1)",
     [SQL_GREY_DROP] = "DELETE FROM tool_grey WHERE network = ?1 AND sender = ?2 AND rcpt = ?3",
     [SQL_GREY_OLD] = "SELECT network, sender, rcpt, client, passed_s FROM tool_grey WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2",
     [SQL_GREY_DROP_NETWORK] = "DELETE FROM tool_grey WHERE network = ?1",
-    [SQL_GREY_EACH] = "SELECT network, sender, rcpt, client, first_s, passed_s, last_s, expires_s FROM tool_grey WHERE expires_s > ?1"
-                      " ORDER BY network, sender, rcpt",
+    [SQL_GREY_EACH] = "SELECT network, sender, rcpt, client, first_s, passed_s, last_s, expires_s FROM tool_grey_fresh WHERE expires_s > ?1"
+                      " UNION ALL SELECT network, sender, rcpt, client, first_s, passed_s, last_s, expires_s FROM tool_grey AS old WHERE expires_s > ?1"
+                      " AND NOT EXISTS (SELECT 1 FROM tool_grey_fresh AS f WHERE f.network = old.network AND f.sender = old.sender AND f.rcpt = old.rcpt)"
+                      " ORDER BY 1, 2, 3",
     [SQL_CLIENT_GET] = "SELECT passed, abandoned, expires_s FROM tool_client WHERE network = ?1",
     [SQL_CLIENT_PUT] = "INSERT INTO tool_client(network, passed, abandoned, last_s, expires_s) VALUES(?1, ?2, ?3, ?4, ?5)"
                        " ON CONFLICT(network) DO UPDATE SET passed = ?2, abandoned = ?3, last_s = ?4, expires_s = ?5",
     [SQL_CLIENT_DROP] = "DELETE FROM tool_client WHERE network = ?1",
     [SQL_CLIENT_DROP_OLD] = "DELETE FROM tool_client WHERE network IN (SELECT network FROM tool_client WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
     [SQL_CLIENT_EACH] = "SELECT network, passed, abandoned, last_s, expires_s FROM tool_client WHERE expires_s > ?1 ORDER BY network",
-    [SQL_SPF_OF_SUBJECT] = "SELECT domain, expires_s FROM tool_spf WHERE subject = ?1 ORDER BY expires_s LIMIT ?2",
-    [SQL_SPF_PUT] = "INSERT INTO tool_spf(subject, domain, expires_s) VALUES(?1, ?2, ?3) ON CONFLICT(subject, domain) DO UPDATE SET expires_s = ?3",
+    [SQL_SPF_OF_SUBJECT] = "SELECT domain, expires_s, 1 FROM tool_spf_fresh WHERE subject = ?1 UNION ALL SELECT domain, expires_s, 0 FROM tool_spf AS old"
+                           " WHERE subject = ?1 AND NOT EXISTS (SELECT 1 FROM tool_spf_fresh AS f WHERE f.subject = ?1 AND f.domain = old.domain)"
+                           " ORDER BY 2 LIMIT ?2",
+    [SQL_SPF_PUT] = "INSERT INTO tool_spf_fresh(subject, domain, expires_s) VALUES(?1, ?2, ?3) ON CONFLICT(subject, domain) DO UPDATE SET expires_s = ?3",
+    [SQL_SPF_MOVE] = "INSERT INTO tool_spf SELECT subject, domain, expires_s FROM tool_spf_fresh WHERE true ORDER BY subject, domain LIMIT ?1"
+                     " ON CONFLICT(subject, domain) DO UPDATE SET expires_s = excluded.expires_s",
+    [SQL_SPF_MOVED] = "DELETE FROM tool_spf_fresh WHERE (subject, domain) IN (SELECT subject, domain FROM tool_spf_fresh ORDER BY subject, domain LIMIT ?1)",
+    [SQL_SPF_DROP_FRESH] = "DELETE FROM tool_spf_fresh WHERE subject = ?1 AND domain = ?2",
     [SQL_SPF_DROP] = "DELETE FROM tool_spf WHERE subject = ?1 AND domain = ?2",
     [SQL_SPF_DROP_SUBJECT] = "DELETE FROM tool_spf WHERE subject = ?1",
     [SQL_SPF_DROP_OLD] = "DELETE FROM tool_spf WHERE (subject, domain) IN (SELECT subject, domain FROM tool_spf WHERE expires_s <= ?1 ORDER BY expires_s LIMIT ?2)",
-    [SQL_SPF_EACH] = "SELECT subject, domain, expires_s FROM tool_spf WHERE expires_s > ?1 ORDER BY subject, domain",
+    [SQL_SPF_EACH] = "SELECT subject, domain, expires_s FROM tool_spf_fresh WHERE expires_s > ?1 UNION ALL SELECT subject, domain, expires_s FROM tool_spf AS old"
+                     " WHERE expires_s > ?1 AND NOT EXISTS (SELECT 1 FROM tool_spf_fresh AS f WHERE f.subject = old.subject AND f.domain = old.domain)"
+                     " ORDER BY 1, 2",
+    [SQL_FRESH_COUNT] = "SELECT (SELECT count(*) FROM tool_tarpit_fresh) + (SELECT count(*) FROM tool_bounce_fresh)"
+                        " + (SELECT count(*) FROM tool_grey_fresh) + (SELECT count(*) FROM tool_spf_fresh)",
     [SQL_VERDICT_GET] = "SELECT verdict, time_s FROM tool_verdict WHERE key = ?1 AND expires_s > ?2",
     [SQL_VERDICT_PUT] = "INSERT INTO tool_verdict(key, verdict, time_s, expires_s) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(key) DO NOTHING",
     [SQL_VERDICT_DROP] = "DELETE FROM tool_verdict WHERE key = ?1",

@@ -69,7 +69,7 @@ int store_count_backlog(struct store *s)
         rc = count_rows(s, SQL_BATCH_UNFOLDED_COUNT, mark, &s->batches_n);
     if (rc == 0)
         rc = count_rows(s, SQL_JOURNAL_COUNT, 0, &s->journal_n);
-    return rc;
+    return rc == 0 ? count_rows(s, SQL_FRESH_COUNT, 0, &s->fresh_n) : rc;
 }
 
 int store_reload(struct store *s)
@@ -184,7 +184,7 @@ void store_close(struct store **s)
 
 size_t store_backlog(const struct store *s)
 {
-    return s->journal_n + s->batches_n;
+    return s->journal_n + s->batches_n + s->fresh_n;
 }
 
 int store_checkpoint(const char *path)

@@ -58,6 +58,7 @@ struct store {
     struct run journal, opinions;           /* what of it is read ahead */
     int64_t tool_rows[TOOL_TABLES];         /* as they are now */
     int64_t tool_rows_max;
+    size_t fresh_n;                         /* rows of the tools that the fold has not moved over yet */
     int64_t prefixes;                       /* as in meta */
     struct exceptions exceptions;           /* in force */
     bool exceptions_known;                  /* false: to be read again, and listings to be checked against them */

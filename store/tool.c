@@ -86,6 +86,9 @@ int tool_room(struct store *s, enum tool_table t)
     size_t dropped;
     if (s->tool_rows[t] < s->tool_rows_max)
         return 0;
+    int rc = tool_move_fresh(s, SIZE_MAX, &dropped);       /* the one to go may be among them */
+    if (rc != 0)
+        return rc;
     return t == TOOL_TABLE_GREY ? tool_grey_drop_first(s) : drop_old(s, t, INT64_MAX, 1, &dropped);
 }
 
@@ -158,13 +161,15 @@ static int apply(struct store *s, const struct store_event *e, int64_t now_s)
 
 int store_add_events(struct store *s, const struct store_event *events, size_t n, int64_t now_s)
 {
-    size_t journal_n = s->journal_n;
+    size_t journal_n = s->journal_n, fresh_n = s->fresh_n;
     int rc = db_begin(&s->db);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = apply(s, &events[i], now_s);
     rc = store_end(s, rc);
-    if (rc != 0)
+    if (rc != 0) {
         s->journal_n = journal_n;
+        s->fresh_n = fresh_n;
+    }
     return rc;
 }
 
@@ -214,7 +219,10 @@ static int clear_one(struct store *s, const struct tool_clearing *c, uint64_t *n
 int store_tool_clear(struct store *s, const struct tool_clearing *c, uint64_t *n)
 {
     uint64_t gone = 0;
+    size_t moved = 0, fresh_n = s->fresh_n;
     int rc = db_begin(&s->db);
+    if (rc == 0)
+        rc = tool_move_fresh(s, SIZE_MAX, &moved);
     if (rc == 0 && !c->all)
         rc = clear_one(s, c, &gone);
     else if (rc == 0)
@@ -224,5 +232,7 @@ int store_tool_clear(struct store *s, const struct tool_clearing *c, uint64_t *n
     rc = store_end(s, rc);
     if (rc == 0)
         *n = gone;
+    else
+        s->fresh_n = fresh_n;
     return rc;
 }

@@ -11,7 +11,7 @@
 #include "store/tool_private.h"
 
 struct triplet {
-    bool found;
+    bool found, is_fresh;                      /* fresh: it is where it is put */
     int64_t first_s, passed_s, expires_s;      /* passed_s 0: it waits */
 };
 
@@ -65,7 +65,7 @@ static int load_triplet(struct store *s, const struct tool_op *op, struct triple
     *t = (struct triplet){ .found = false };
     bind_triplet(&q, op);
     if (query_row(&q))
-        *t = (struct triplet){ .found = true, .first_s = column_int(&q, 0), .passed_s = column_int(&q, 1), .expires_s = column_int(&q, 2) };
+        *t = (struct triplet){ .found = true, .first_s = column_int(&q, 0), .passed_s = column_int(&q, 1), .expires_s = column_int(&q, 2), .is_fresh = column_int(&q, 3) != 0 };
     return query_end(&q);
 }
 
@@ -82,6 +82,7 @@ static int put_triplet(struct store *s, const struct tool_op *op, const struct t
     query_int(&q, now_s);
     query_int(&q, t->expires_s);
     rc = query_run(&q);
+    s->fresh_n += rc == 0 && !t->is_fresh;
     if (rc == 0 && !t->found)
         tool_counted(s, TOOL_TABLE_GREY, 1);
     return rc;
@@ -139,9 +140,10 @@ static int judge(struct store *s, const struct tool_op *op, enum tool_reputation
         rc = load_client(s, (struct bytes){ op->network.key, op->network.len }, now_s, c);
     if (rc != 0)
         return rc;
+    t->is_fresh &= s->fresh_n > 0;                     /* making room for a client may have moved it */
     bool ahead = t->passed_s == 0 && t->first_s > now_s;       /* the clock was set back: it waits from now */
     if (!t->found || dead || ahead)
-        *t = (struct triplet){ .found = t->found, .first_s = now_s };
+        *t = (struct triplet){ .found = t->found, .is_fresh = t->is_fresh, .first_s = now_s };
     if (t->passed_s != 0 || now_s - t->first_s >= wait_s)
         return let_through(s, op, t, c, now_s);
     *defer = true;

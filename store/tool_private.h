@@ -12,6 +12,9 @@ void tool_counted(struct store *s, enum tool_table t, int64_t rows);
 
 int tool_load_counts(struct store *s);
 
+/* tool_fresh.c: moves up to `max` of the rows that were put lately to where they stay. */
+int tool_move_fresh(struct store *s, size_t max, size_t *moved);
+
 /* What is known of a client. GOOD: a white zone lists it, this member itself saw more good than bad of it, or it is never listed: such a one is not counted and not
  * greylisted. BAD: a black zone lists it. */
 enum tool_reputation { TOOL_UNKNOWN, TOOL_GOOD, TOOL_BAD };

@@ -8,6 +8,7 @@
 /* The first to die comes first. There are never more: the next one takes its place. */
 struct passed {
     struct subject domains[SPF_DOMAINS_MAX + 1];
+    bool is_fresh[SPF_DOMAINS_MAX + 1];  /* it is where it is put */
     size_t n, live_from;             /* those before it are past their end, and not swept yet */
 };
 
@@ -21,6 +22,7 @@ static int load_passed(struct store *s, const struct subject *client, int64_t no
         struct bytes key = column_bytes(&q, 0);
         if (subject_from_key(key.at, key.len, &p->domains[p->n]) != 0)
             continue;
+        p->is_fresh[p->n] = column_int(&q, 2) != 0;
         p->n++;
         if (column_int(&q, 1) <= now_s)
             p->live_from = p->n;
@@ -28,23 +30,36 @@ static int load_passed(struct store *s, const struct subject *client, int64_t no
     return query_end(&q);
 }
 
-static int put(struct store *s, const struct subject *client, const struct subject *domain, int64_t expires_s)
+static int put(struct store *s, const struct subject *client, const struct subject *domain, int64_t expires_s, bool is_fresh)
 {
     struct query q = query(&s->db, SQL_SPF_PUT);
     query_blob(&q, client->key, client->len);
     query_blob(&q, domain->key, domain->len);
     query_int(&q, expires_s);
+    int rc = query_run(&q);
+    s->fresh_n += rc == 0 && !is_fresh;
+    return rc;
+}
+
+static int drop_from(struct store *s, enum sql which, const struct subject *client, const struct subject *domain)
+{
+    struct query q = query(&s->db, which);
+    query_blob(&q, client->key, client->len);
+    query_blob(&q, domain->key, domain->len);
     return query_run(&q);
 }
 
-static int drop(struct store *s, const struct subject *client, const struct subject *domain)
+/* It may stand in both places, and is one. */
+static int drop(struct store *s, const struct subject *client, const struct subject *domain, bool is_fresh)
 {
-    struct query q = query(&s->db, SQL_SPF_DROP);
-    query_blob(&q, client->key, client->len);
-    query_blob(&q, domain->key, domain->len);
-    int rc = query_run(&q);
-    tool_counted(s, TOOL_TABLE_SPF, rc == 0 ? -sqlite3_changes(s->db.sql) : 0);
-    return rc;
+    int rc = drop_from(s, SQL_SPF_DROP, client, domain);
+    if (rc == 0 && is_fresh)
+        rc = drop_from(s, SQL_SPF_DROP_FRESH, client, domain);
+    if (rc != 0)
+        return rc;
+    s->fresh_n -= is_fresh && s->fresh_n > 0;
+    tool_counted(s, TOOL_TABLE_SPF, -1);
+    return 0;
 }
 
 /* One more than those that may share is remembered, so that a host of many stays known as such. */
@@ -59,13 +74,13 @@ static int remember(struct store *s, const struct subject *client, const struct 
         return rc;
     for (size_t i = 0; i < p.n; i++)
         if (subject_compare(&p.domains[i], domain) == 0)
-            return put(s, client, domain, now_s + keep_s);
+            return put(s, client, domain, now_s + keep_s, p.is_fresh[i]);
     if (p.n > SPF_DOMAINS_MAX)
-        rc = drop(s, client, &p.domains[0]);
+        rc = drop(s, client, &p.domains[0], p.is_fresh[0]);
     if (rc == 0)
         rc = tool_room(s, TOOL_TABLE_SPF);
     if (rc == 0)
-        rc = put(s, client, domain, now_s + keep_s);
+        rc = put(s, client, domain, now_s + keep_s, false);
     if (rc == 0)
         tool_counted(s, TOOL_TABLE_SPF, 1);
     return rc;

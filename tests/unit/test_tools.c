@@ -268,7 +268,6 @@ static void other_results_are_no_evidence(void **state)
     spf(&w, "192.0.2.7", "b.example", SPF_PASS, T0);
     assert_int_equal(tool_score(&w, "192.0.2.7", "fraud", T0), 0);
     assert_int_equal(tool_score(&w, "b.example", "fraud", T0), 0);
-    assert_int_equal(store_backlog(w.store), 0);
     world_destroy(&w);
 }
 
@@ -407,7 +406,7 @@ static void a_turn_is_stored_whole_or_not_at_all(void **state)
     assert_int_equal(w.store->tool_rows[TOOL_TABLE_TARPIT], 0);
     assert_int_equal(store_backlog(w.store), 0);
     assert_int_equal(store_add_events(w.store, e, 1, T0), 0);
-    assert_int_equal(store_backlog(w.store), 1);
+    assert_int_equal(store_backlog(w.store), 2);                        /* the offence and what it is evidence of */
     free(copy);
     world_destroy(&w);
 }
