@@ -1,13 +1,14 @@
 """The Exim toolbox over the report socket of a real node: answers, kill -9, many at once, what other members hear of it, and the operator's hand."""
+import contextlib
 import json
 import sqlite3
+import subprocess
 import threading
-from contextlib import closing
 
 import pytest
 
 from command_lab import ABSENT, DONE, NO, USAGE
-from hearsay_lab import stays, talk, wait_until, zone
+from hearsay_lab import private_world, stays, talk, wait_until, zone
 
 KINDS = 'note "forged-srs" { category = "abusive"  weight = 2 }'
 
@@ -172,6 +173,46 @@ def test_counts_go_on_where_a_killed_node_stopped(own_lab):
         known = now
 
 
+# ---- a full disk
+
+def fill(path):
+    with open(path, "wb", buffering=0) as f, contextlib.suppress(OSError):
+        for size in (65536, 4096, 1):
+            with contextlib.suppress(OSError):
+                while f.write(b"x" * size):
+                    pass
+
+
+def test_a_full_disk_lets_mail_through_and_loses_nothing(own_lab):
+    if not private_world():
+        pytest.skip("needs root: mounts a small file system")
+    folder = own_lab.dir / "mx.a.example"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=755", "tmpfs", str(folder)], check=True)
+    own_lab.at_end(lambda: subprocess.run(["umount", "-l", str(folder)], check=True))
+    node = own_lab.node("mx.a.example", mesh=False, extra=KINDS).start()
+    assert node.ask("tarpit 192.0.2.7") == "1" and node.ask("bounce anna") == "ok"
+    fill(node.dir / "filler")
+    stored, numbers = 1, iter(range(1 << 20))
+
+    def full():
+        nonlocal stored
+        answer = node.ask("tarpit 192.0.2.7")
+        stored += answer != "0"
+        assert answer in ("0", str(stored))
+        return answer == "0" and node.ask(f"grey 192.0.2.7 a@b.example c{next(numbers)}@d.example") == "false"
+    wait_until(full, "the disk is full for the tools", every=0)
+    assert node.ask("bounce anna").startswith("error: ") and node.ask("note 192.0.2.7 forged-srs").startswith("error: ")
+    assert node.ask("count 192.0.2.7") == str(stored) and node.ask("bounces anna") == "1:1"
+    (node.dir / "filler").unlink()
+    wait_until(lambda: node.ask("tarpit 192.0.2.7") != "0", "it counts again once there is space")
+    assert node.ask("count 192.0.2.7") == str(stored + 1)
+    node.kill()
+    node.start()
+    assert node.ask("count 192.0.2.7") == str(stored + 1)
+    assert node.hearsay("verify").returncode == DONE
+
+
 # ---- other members
 
 def members(lab, extra):
@@ -201,7 +242,7 @@ LEARNED = ["192.0.2.7", "192.0.2.8", "192.0.2.9", "customer.example"]
 
 def batches(node):
     """Every byte that this node told, was told, or holds ready for others."""
-    with closing(sqlite3.connect(f"file:{node.dir}/hearsay.db?mode=ro", uri=True, timeout=30)) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{node.dir}/hearsay.db?mode=ro", uri=True, timeout=30)) as db:
         return b"".join(row[0] for row in db.execute("SELECT frame FROM batch"))
 
 
