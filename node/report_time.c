@@ -1,4 +1,6 @@
 /* Deadlines of connections: a queue for each kind, and one timer for the earliest of all. */
+#include <sys/socket.h>
+
 #include "node/report_conn.h"
 
 static enum deadline wanted(const struct conn *c)
@@ -73,11 +75,24 @@ static void line_is_late(struct conn *c)
     server_wake(c);
 }
 
+/* When the loop was held up, timers come before what clients sent in time: that is still read. */
+static void linger_is_over(struct conn *c)
+{
+    char byte;
+    if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+        c->moved = true;
+        conn_set_deadline(c);
+        return;
+    }
+    conn_refuse(c, NULL);
+    server_wake(c);
+}
+
 static void fire(struct conn *c, enum deadline kind)
 {
     switch (kind) {
     case DEADLINE_LINE: line_is_late(c); break;
-    case DEADLINE_LINGER: conn_refuse(c, NULL); server_wake(c); break;
+    case DEADLINE_LINGER: linger_is_over(c); break;
     case DEADLINE_RATE: c->blocked &= ~(unsigned)BLOCK_RATE; server_wake(c); break;
     default: conn_close(c); break;             /* it takes no answers, or does not close */
     }

@@ -156,6 +156,22 @@ static void what_comes_within_the_linger_time_is_answered_too(void **state)
     hang_up(c);
 }
 
+/* The node is held up for longer than it lingers; the line was there in time. */
+static void what_came_in_time_is_answered_by_a_node_that_was_held_up(void **state)
+{
+    struct client *c;
+    (void)state;
+    start();
+    c = dial(0);
+    say(c, "ping\n");
+    until(c->got_len == 4);
+    settle();
+    assert_int_equal(send(c->fd, "check 192.0.2.1\n", 16, 0), 16);
+    usleep(120000);
+    expect_end(c, "pong\nunknown");
+    hang_up(c);
+}
+
 static void an_answer_that_takes_long_keeps_the_connection(void **state)
 {
     struct client *c;
@@ -261,6 +277,7 @@ int main(void)
         with_server(nonsense_is_an_error_and_stores_nothing),
         with_server(a_client_that_keeps_its_side_open_is_answered_at_once_and_closed_soon),
         with_server(what_comes_within_the_linger_time_is_answered_too),
+        with_server(what_came_in_time_is_answered_by_a_node_that_was_held_up),
         with_server(an_answer_that_takes_long_keeps_the_connection),
         with_server(answers_come_in_the_order_of_the_lines),
         with_server(a_question_waits_for_the_changes_before_it),
