@@ -101,7 +101,10 @@ static void collect(struct daemon *d, const struct tool_request *rq, const struc
 
 /* ---- the decision */
 
-/* Of message and recipient, whatever its case. What is stored names neither. */
+enum { KEY_HEAD_BYTES = 6 };
+
+/* Of message and recipient, whatever its case: a hash, so that what is stored names no recipient. In front of it the beginning of the message's name, which in Exim is its time:
+ * what is new then lies together in the table, and a commit of many touches few pages. */
 static int make_key(const struct tool_request *rq, uint8_t key[VERDICT_KEY_BYTES])
 {
     static const char tag[] = "hearsay verdict";
@@ -113,7 +116,9 @@ static int make_key(const struct tool_request *rq, uint8_t key[VERDICT_KEY_BYTES
     lower(rq->rcpt, text + sizeof tag + message_len);
     if (EVP_Digest(text, sizeof tag + message_len + strlen(rq->rcpt), hash, NULL, EVP_sha256(), NULL) != 1)
         return -ENOMEM;
-    memcpy(key, hash, VERDICT_KEY_BYTES);
+    for (size_t i = 0; i < KEY_HEAD_BYTES; i++)
+        key[i] = i < message_len ? (uint8_t)rq->message[i] : 0;
+    memcpy(key + KEY_HEAD_BYTES, hash, VERDICT_KEY_BYTES - KEY_HEAD_BYTES);
     return 0;
 }
 

@@ -91,7 +91,7 @@ static const char *const steps[DB_SCHEMA] = {
     "CREATE TABLE tool_spf(subject BLOB NOT NULL, domain BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY(subject, domain)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX tool_spf_expires ON tool_spf(expires_s);",
 
-    /* What was decided for a message and a recipient: key is their hash, so that neither is in the file. */
+    /* What was decided for a message and a recipient: key is the beginning of the message's name and a hash of both, so that no recipient is in the file. */
     ("CREATE TABLE tool_verdict(key BLOB PRIMARY KEY, verdict BLOB NOT NULL, time_s INTEGER NOT NULL, expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
      "CREATE INDEX tool_verdict_expires ON tool_verdict(expires_s);"),
 
