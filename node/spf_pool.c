@@ -36,6 +36,7 @@ struct helper {
     uint64_t born_ms;
     unsigned questions_n;
     int handles;                           /* still to be closed */
+    bool answered;                         /* once at least: it can be started */
     bool old;                              /* to end when idle */
     bool closing;
     char answer[2];
@@ -117,6 +118,8 @@ static void helper_end(struct helper *h, bool failed)
     h->asked = NULL;
     h->pool->helpers_n--;
     h->pool->counts.died += failed;
+    if (failed && !h->answered)            /* the next one will do no better: not one for each question */
+        h->pool->no_start_before_ms = uv_now(h->pool->loop) + RESTART_MS;
     uv_close((uv_handle_t *)&h->pipe, on_handle_closed);
     uv_close((uv_handle_t *)&h->timer, on_handle_closed);
     if (h->process.pid > 0)
@@ -129,6 +132,7 @@ static void helper_end(struct helper *h, bool failed)
 
 static void complain(struct spf_pool *p, const char *what, const char *why)
 {
+    snprintf(p->counts.problem, sizeof p->counts.problem, "%.120s: %.60s", what, why);
     if (uv_now(p->loop) < p->no_complaint_before_ms)
         return;
     p->no_complaint_before_ms = uv_now(p->loop) + COMPLAINT_MS;
@@ -143,8 +147,6 @@ static void on_exit_of(uv_process_t *process, int64_t status, int signum)
     if (!h->closing) {
         snprintf(why, sizeof why, "%s %lld", signum != 0 ? "signal" : "exit status", signum != 0 ? (long long)signum : (long long)status);
         complain(p, "a helper ended by itself", why);
-        if (h->questions_n == 0)                   /* it does not even start */
-            p->no_start_before_ms = uv_now(p->loop) + RESTART_MS;
     }
     h->process.pid = 0;
     if (!h->closing)
@@ -185,11 +187,11 @@ static void on_answer(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     if (n != 1 || q == NULL || answer < SPF_ANSWER_NONE || answer > SPF_ANSWER_PERMERROR) {
         complain(p, "a helper broke off", n < 0 ? uv_strerror((int)n) : "no answer of ours");
-        if (h->questions_n <= 1)
-            p->no_start_before_ms = uv_now(p->loop) + RESTART_MS;
         helper_end(h, true);
     } else {
         uv_timer_stop(&h->timer);
+        p->counts.problem[0] = '\0';
+        h->answered = true;
         h->asked = NULL;
         answer_question(p, q, (enum spf_answer)answer);
         if (is_done(h))
@@ -210,6 +212,8 @@ static int spawn(struct helper *h)
     int rc;
     snprintf(timeout, sizeof timeout, "%lld", (long long)p->o.timeout_ms);
     rc = uv_spawn(p->loop, &h->process, &options);
+    if (rc != 0)
+        h->process.pid = 0;                /* nobody will tell of its end */
     return rc == 0 ? uv_read_start((uv_stream_t *)&h->pipe, on_room, on_answer) : rc;
 }
 
@@ -231,7 +235,6 @@ static struct helper *helper_start(struct spf_pool *p)
     if (rc == 0)
         return h;
     complain(p, p->o.program, uv_strerror(rc));
-    p->no_start_before_ms = uv_now(p->loop) + RESTART_MS;
     helper_end(h, true);
     return NULL;
 }
@@ -255,6 +258,7 @@ static void on_written(uv_write_t *write, int status)
     struct spf_pool *p = h->pool;
     if (status == 0 || h->closing)
         return;
+    complain(p, "a helper cannot be asked", uv_strerror(status));
     helper_end(h, true);
     serve(p);
 }

@@ -12,7 +12,7 @@
 #include "node/report_server.h"
 #include "node/spf_wire.h"
 
-enum { SPF_RESOLVER_MAX = 80 };
+enum { SPF_RESOLVER_MAX = 80, SPF_PROBLEM_MAX = 200 };
 
 struct spf_pool;
 
@@ -27,7 +27,7 @@ struct spf_pool_options {
 /* Called on the loop, each question exactly once; within spf_pool_ask() when it is refused. */
 typedef void spf_pool_answer(void *ctx, struct report_ticket ticket, enum spf_answer answer);
 
-/* No helper is started yet. 0 or -ENOMEM. */
+/* No helper is started yet. SIGPIPE must be ignored, as report_server_start() does it. 0 or -ENOMEM. */
 int spf_pool_create(uv_loop_t *loop, const struct spf_pool_options *o, spf_pool_answer *answer, void *ctx, struct spf_pool **out);
 /* New options from the next question on; helpers end when they are done with what they have. */
 void spf_pool_reload(struct spf_pool *p, const struct spf_pool_options *o);
@@ -40,6 +40,7 @@ void spf_pool_ask(struct spf_pool *p, struct report_ticket ticket, const struct 
 struct spf_pool_counts {
     uint64_t asked, late, refused, died;   /* questions; of them not answered in time; with a full queue; helpers that died or could not be started */
     unsigned helpers;                      /* that run now */
+    char problem[SPF_PROBLEM_MAX];         /* with the last helper, if none has answered since; else empty */
 };
 void spf_pool_counted(const struct spf_pool *p, struct spf_pool_counts *out);
 

@@ -235,6 +235,22 @@ static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
     free(s.peers);
 }
 
+static json_t *spfcheck_json(struct daemon *d, json_t *warnings)
+{
+    struct spf_pool_counts c;
+    json_t *o = json_object();
+
+    spf_pool_counted(d->spf, &c);
+    set(o, "asked", c.asked);
+    set(o, "late", c.late);
+    set(o, "refused", c.refused);
+    set(o, "died", c.died);
+    set(o, "helpers", c.helpers);
+    if (c.problem[0] != '\0')
+        warn(warnings, "spfcheck answers temperror: %s", c.problem);
+    return o;
+}
+
 static json_t *zones_json(struct daemon *d, json_t *warnings)
 {
     struct zone_thread_state *states = calloc(POLICY_ZONES_MAX, sizeof *states);
@@ -275,6 +291,7 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "rates", rates_json(d));
     json_object_set_new(o, "counts", counts_json(d, warnings));
     json_object_set_new(o, "reports", reports_json(d, warnings));
+    json_object_set_new(o, "spfcheck", spfcheck_json(d, warnings));
     mesh_json(d, o, warnings);
     json_object_set_new(o, "zones", zones_json(d, warnings));
     json_object_set_new(o, "left", json_boolean(record_is_farewell(&d->record)));

@@ -239,6 +239,19 @@ def test_the_helper_is_found_where_it_is_installed(dns, place):
         wait_until(lambda: check(node, "192.0.2.7", "mail.example.com", "user@example.com") == "pass", "the helper is found")
 
 
+def test_status_says_that_the_helper_is_missing(dns):
+    with Lab("spfmissing") as lab:
+        daemon = shutil.copy(BUILD / "node" / "hearsayd", lab.dir)
+        node = lab.node("mx.a.example")
+        node.argv = lambda: [daemon, "-c", str(node.conf)]
+        node.start()
+        if check(node, "192.0.2.7", "mail.example.com", "user@example.com") != "temperror":
+            pytest.skip("hearsay-spf is installed on this machine")
+        status = node.json("status")
+        assert status["spfcheck"]["asked"] == 1 and not status["healthy"]
+        assert "spfcheck answers temperror" in status["warnings"][0] and "no such file" in status["warnings"][0]
+
+
 # ---- the cage
 
 def test_a_helper_stands_behind_its_walls(node, dns):

@@ -92,6 +92,13 @@ static void assert_counts(const struct lab *l, uint64_t asked, uint64_t late, ui
     assert_int_equal(c.refused, refused);
 }
 
+static const char *problem(const struct lab *l)
+{
+    static struct spf_pool_counts c;
+    spf_pool_counted(l->pool, &c);
+    return c.problem;
+}
+
 static void an_answer_is_passed_on(void **state)
 {
     struct lab l;
@@ -103,6 +110,7 @@ static void an_answer_is_passed_on(void **state)
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(l.answers[i], SPF_ANSWER_PASS);
     assert_int_equal(starts(&l), 1);
+    assert_string_equal(problem(&l), "");
     destroy(&l);
 }
 
@@ -147,6 +155,7 @@ static void a_helper_that_is_not_there_is_a_temperror(void **state)
     until_answered(&l, 5);
     for (unsigned i = 0; i < 5; i++)
         assert_int_equal(l.answers[i], SPF_ANSWER_TEMPERROR);
+    assert_non_null(strstr(problem(&l), "no such file"));
     destroy(&l);
 }
 
