@@ -295,8 +295,8 @@ static void poll_fill(struct mesh_net *n, struct poll_set *s)
         zmq_pollitem_t *at = &s->items[ITEMS_FIXED + ITEMS_PER_PEER * s->peers_n];
         if (p->link.sub == NULL)
             continue;
-        at[ITEM_SUB] = (zmq_pollitem_t){ .socket = p->link.sub, .events = ZMQ_POLLIN };
-        at[ITEM_DEALER] = (zmq_pollitem_t){ .socket = p->link.dealer, .events = ZMQ_POLLIN };
+        at[ITEM_SUB] = (zmq_pollitem_t){ .socket = p->link.sub, .events = budget_is_ready(n, p, NET_BUDGET_SUB) ? ZMQ_POLLIN : 0 };
+        at[ITEM_DEALER] = (zmq_pollitem_t){ .socket = p->link.dealer, .events = budget_is_ready(n, p, NET_BUDGET_DEALER) ? ZMQ_POLLIN : 0 };
         at[ITEM_SUB_MONITOR] = (zmq_pollitem_t){ .socket = p->link.sub_monitor, .events = ZMQ_POLLIN };
         at[ITEM_DEALER_MONITOR] = (zmq_pollitem_t){ .socket = p->link.dealer_monitor, .events = ZMQ_POLLIN };
         s->peers[s->peers_n++] = p;
@@ -325,7 +325,7 @@ static long wait_ms(const struct mesh_net *n)
     if (n->repair.rebind_ms != 0)
         at = earlier(at, n->repair.rebind_ms);
     for (size_t i = 0; i < n->peers_n; i++)
-        at = earlier(at, link_wake_ms(n->peers[i]));
+        at = earlier(earlier(at, link_wake_ms(n->peers[i])), budget_wake_ms(n, n->peers[i]));
     return at <= n->now_ms ? 0 : (long)(at - n->now_ms);
 }
 

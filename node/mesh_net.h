@@ -84,6 +84,7 @@ struct mesh_net_peer {
     int64_t record_expires_s;
     double penalty;                                /* points of faults as they count now; at 100 the link is paused. Says nothing of trust */
     int64_t paused_until_s;                        /* 0: it is not */
+    uint64_t throttled;                            /* how often it was not read for a moment, since it sent too fast */
     uint64_t over_quota;                           /* its batches that were passed over since it said more than its quota, to be fetched later */
     uint64_t record_serial;
     bool left;                                     /* its newest record is a farewell */
@@ -94,7 +95,7 @@ struct mesh_net_state {
     struct mesh_catching catching;
     uint64_t counts[MESH_COUNTS];
     uint64_t bytes_in, bytes_out;
-    uint64_t zap_denied;
+    uint64_t zap_denied, throttled;
     struct mesh_net_peer *peers;                   /* by name; the caller's to free() */
     size_t peers_n;
 };

@@ -10,6 +10,7 @@
  *   mesh_net_keys.c    new CURVE keys, ours and theirs
  *   mesh_net_join.c    strangers with an invite
  *   mesh_net_recv.c    what comes in
+ *   mesh_net_budget.c  how fast one neighbour is read
  *   mesh_net_guard.c   who asks too much of us, and is cut off for a while
  *   mesh_net_act.c     what the core wants done
  *   mesh_net_serve.c   ranges for neighbours, in slices
@@ -41,6 +42,8 @@ enum {
     NET_CUT_FORGET_MS = 24 * 3600 * 1000,       /* so long after the last one it begins anew */
     NET_DRAIN_MAX = 1024,              /* parts of a message read in a turn */
     NET_PUBLISH_HWM = 256,             /* messages that wait for one slow subscriber: 16 MiB of the largest; more are lost to it and repaired */
+    NET_RECEIVE_HWM = 256,             /* messages of one neighbour that wait to be read: 16 MiB of the largest batches; then it waits */
+    NET_ASK_HWM = 128,                 /* requests of one neighbour: 16 MiB of the largest */
     NET_ROUTER_HWM = 128,              /* answers that wait for one slow asker */
     NET_HANDSHAKE_MS = 5000,           /* so long a stranger holds a descriptor of ours */
     NET_BACKLOG = 64,                  /* neighbours that connect at one moment: each has two sockets here, and tries again */
@@ -108,6 +111,13 @@ struct net_link {
     bool expect_old;                   /* the next try expects the neighbour's key before its newest */
 };
 
+/* What may yet be read of a neighbour: see mesh_net_budget.c. */
+enum net_budget_kind { NET_BUDGET_SUB, NET_BUDGET_DEALER, NET_BUDGETS };
+struct net_budget {
+    int64_t bytes_milli, messages_milli, at_ms;
+    bool begun, dry;                   /* dry: not read until there is some again */
+};
+
 struct net_routing {
     uint8_t at[ROUTING_MAX];
     size_t len;
@@ -128,6 +138,8 @@ struct net_peer {
     struct net_routing routing;        /* of its newest message at our ROUTER */
     unsigned topics_bad, topics_unknown;         /* asked for since topics_ms */
     int64_t topics_ms;
+    struct net_budget budget[NET_BUDGETS];
+    uint64_t throttled;                /* how often it was not read for a moment, since it sent too fast */
     int64_t cut_until_ms, cut_ms;      /* cut off until then; for so long the last time */
     int64_t connected_s, heard_s;
     uint64_t batches, bad;
@@ -243,7 +255,7 @@ struct mesh_net {
     int64_t wake_ms;                   /* as the core said */
     int64_t now_ms, now_s;
     int64_t denied_logged_ms;
-    uint64_t bytes_in, bytes_out, zap_denied;
+    uint64_t bytes_in, bytes_out, zap_denied, throttled;
 
     pthread_mutex_t state_lock;        /* guards `state` only; nothing is called under it */
     struct mesh_net_state state;
@@ -322,6 +334,11 @@ void net_receive_subscriptions(struct mesh_net *n);
 void net_receive_asks(struct mesh_net *n);
 void net_receive_sub(struct mesh_net *n, struct net_peer *p);
 void net_receive_dealer(struct mesh_net *n, struct net_peer *p);
+
+/* ---- mesh_net_budget.c */
+bool budget_is_ready(struct mesh_net *n, struct net_peer *p, enum net_budget_kind kind);
+bool budget_spend(struct mesh_net *n, struct net_peer *p, enum net_budget_kind kind, size_t bytes);       /* false: read no more of it now */
+int64_t budget_wake_ms(const struct mesh_net *n, const struct net_peer *p);
 
 /* ---- mesh_net_guard.c */
 bool guard_is_cut(const struct mesh_net *n, const struct net_peer *p);

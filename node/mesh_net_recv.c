@@ -167,7 +167,8 @@ static int receive(void *socket, struct parts *p)
     do {
         zmq_msg_t *msg = &p->at[p->n];
         zmq_msg_init(msg);
-        if (zmq_msg_recv(msg, socket, p->n == 0 ? ZMQ_DONTWAIT : 0) < 0) {
+        /* Never waits, also not for the rest of a message: it is lost when the connection that it came over is cut in the midst of it. */
+        if (zmq_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0) {
             zmq_msg_close(msg);
             return p->n;
         }
@@ -267,11 +268,15 @@ void net_receive_sub(struct mesh_net *n, struct net_peer *from)
     struct parts p;
     int parts;
 
-    for (int i = 0; i < NET_RECEIVE_MAX && (parts = receive(from->link.sub, &p)) > 0; i++) {
+    bool more = true;
+
+    for (int i = 0; more && i < NET_RECEIVE_MAX && (parts = receive(from->link.sub, &p)) > 0; i++) {
+        size_t bytes = part(&p, parts == 2 ? 1 : 0).len;
         if (parts > PARTS_MAX)
             guard_cut(n, from, many_parts);
         link_heard(n, from);
-        n->bytes_in += part(&p, parts == 2 ? 1 : 0).len;
+        n->bytes_in += bytes;
+        more = budget_spend(n, from, NET_BUDGET_SUB, bytes);
         if (parts == 2)
             net_step(n, &(struct mesh_event){ .kind = MESH_FRAME, .neighbour = from->record.root, .bytes = part(&p, 1) });
         parts_close(&p);
@@ -283,11 +288,14 @@ void net_receive_dealer(struct mesh_net *n, struct net_peer *from)
     struct parts p;
     int parts;
 
-    for (int i = 0; i < NET_RECEIVE_MAX && (parts = receive(from->link.dealer, &p)) > 0; i++) {
+    bool more = true;
+
+    for (int i = 0; more && i < NET_RECEIVE_MAX && (parts = receive(from->link.dealer, &p)) > 0; i++) {
         if (parts > PARTS_MAX)
             guard_cut(n, from, many_parts);
         link_heard(n, from);
         n->bytes_in += part(&p, 0).len;
+        more = budget_spend(n, from, NET_BUDGET_DEALER, part(&p, 0).len);
         if (parts == 1)
             net_step(n, &(struct mesh_event){ .kind = MESH_ANSWER, .neighbour = from->record.root, .bytes = part(&p, 0) });
         parts_close(&p);

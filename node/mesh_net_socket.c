@@ -114,6 +114,7 @@ static int open_repair(struct mesh_net *n, const char *endpoint, char *why)
     b->monitor = open_monitor(n, b->socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
     set(b->socket, ZMQ_ROUTER_MANDATORY, 1);
     set(b->socket, ZMQ_SNDHWM, NET_ROUTER_HWM);
+    set(b->socket, ZMQ_RCVHWM, NET_ASK_HWM);
     set_message_max(b->socket, MESSAGE_MAX);
     return bind_socket(b, why);
 }
@@ -201,7 +202,7 @@ static void open_sub(struct mesh_net *n, struct net_link *l)
         return;
     set_client(n, l->sub);
     set(l->sub, ZMQ_SNDHWM, 0);        /* subscriptions count against it, and those beyond are lost without a word */
-    set(l->sub, ZMQ_RCVHWM, 1000);
+    set(l->sub, ZMQ_RCVHWM, NET_RECEIVE_HWM);
     l->sub_monitor = open_monitor(n, l->sub, LINK_EVENTS);
 }
 
@@ -213,7 +214,7 @@ static void open_dealer(struct mesh_net *n, struct net_link *l)
     set_client(n, l->dealer);
     set(l->dealer, ZMQ_IMMEDIATE, 1);  /* no queue for a neighbour that is not there */
     set(l->dealer, ZMQ_SNDHWM, 16);
-    set(l->dealer, ZMQ_RCVHWM, 1000);
+    set(l->dealer, ZMQ_RCVHWM, NET_RECEIVE_HWM);
     l->dealer_monitor = open_monitor(n, l->dealer, LINK_EVENTS);
 }
 

@@ -31,6 +31,7 @@ static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct
     out->heard_s = p->heard_s;
     out->batches = p->batches;
     out->bad = p->bad;
+    out->throttled = p->throttled;
     out->record_expires_s = p->record.not_after_s;
     out->record_serial = p->record.serial;
     out->left = record_is_farewell(&p->record);
@@ -58,7 +59,7 @@ static int by_name(const void *a, const void *b)
 
 void net_state_tick(struct mesh_net *n)
 {
-    struct mesh_net_state s = { .settled = mesh_settled(n->mesh), .bytes_in = n->bytes_in, .bytes_out = n->bytes_out, .zap_denied = n->zap_denied };
+    struct mesh_net_state s = { .settled = mesh_settled(n->mesh), .bytes_in = n->bytes_in, .bytes_out = n->bytes_out, .zap_denied = n->zap_denied, .throttled = n->throttled };
     struct mesh_net_peer *old;
 
     mesh_catching(n->mesh, &s.catching);

@@ -170,6 +170,7 @@ static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, 
     json_object_set_new(o, "penalty", json_real(p->penalty));
     set(o, "paused_until_s", (uint64_t)p->paused_until_s);
     set(o, "over_quota", p->over_quota);
+    set(o, "throttled", p->throttled);
     json_object_set_new(o, "left", json_boolean(p->left));
     json_object_set_new(o, "trust", json_real(member == NULL ? 0 : member->trust_micro / 1e6));
     warn_of_link(d, p, warnings);
@@ -227,8 +228,8 @@ static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
     for (unsigned c = 0; c < MESH_COUNTS; c++)
         set(counts, mesh_count_text((enum mesh_count)c), s.counts[c]);
     json_object_set_new(root, "settled", json_boolean(s.settled));
-    json_object_set_new(root, "mesh", json_pack("{s:b,s:o,s:I,s:I,s:I,s:o}", "settled", s.settled, "counts", counts,
-        "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "zap_denied", (json_int_t)s.zap_denied, "catching_up", catching_json(d, &s.catching)));
+    json_object_set_new(root, "mesh", json_pack("{s:b,s:o,s:I,s:I,s:I,s:o,s:I}", "settled", s.settled, "counts", counts,
+        "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "zap_denied", (json_int_t)s.zap_denied, "catching_up", catching_json(d, &s.catching), "throttled", (json_int_t)s.throttled));
     for (size_t i = 0; i < s.peers_n; i++)
         json_array_append_new(s.peers[i].introduced ? introduced : peers,
                               s.peers[i].introduced ? introduced_json(d, &s, &s.peers[i]) : peer_json(d, &s.peers[i], warnings));

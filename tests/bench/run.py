@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import sqlite3
 import statistics
@@ -26,7 +27,7 @@ from hearsay_lab import BUILD, Lab, Process, stays, wait_until, zone    # noqa: 
 
 PROGRAMS = BUILD / "tests" / "bench"
 POLL_S = 0.005
-_first = [0]
+_first, _look = [0], [0]
 
 
 def rate(name, ours, limit, unit, aim):
@@ -338,6 +339,64 @@ def write_log(path, messages):
     return failed
 
 
+# ---- a flood beside it
+
+def flood(quick):
+    """Reports at A, and from a report at B to the listing at A, while a hostile neighbour of A sends as fast as it is read; against the same in its absence."""
+    rounds, reports_n, looks = (1, 400, 3) if quick else (7, 6000, 10)
+    with Lab("bench") as lab:
+        a = quiet_node(lab, "mx.a.example", zones=zone("bl.a.example", threshold=0.25, quorum=1))
+        b, e = quiet_node(lab, "mx.b.example"), quiet_node(lab, "mx.e.example")
+        a.start(), b.start()
+        a.peer_add(b), b.peer_add(a)
+        wait_until(lambda: not a.json("status")["mesh"]["catching_up"]["held_back"], "A has caught up", 60)
+        a.peer_add(e)
+        process = Process("flood", [str(PROGRAMS / "bench_flood"), str(e.dir / "identity.pem"), e.card(), a.card(), a.federation], lab.dir / "flood.log")
+        try:
+            wait_until(lambda: sum(p["connected"] for p in a.json("status")["peers"]) == 2, "A is connected to both", 60)
+            wait_until(lambda: peer(a, e.name)["batches"] > 0, "the flood has begun", 60)
+            wait_until(lambda: a.json("status")["backlog"] < 64, "A has scored the first wave of it", 120, every=1)
+            with_it, without, slow, quick_ = [], [], [], []
+            for _ in range(rounds):
+                process.freeze()
+                time.sleep(0.2 if quick else 1)
+                without.append(load(f"unix:{a.unix}", reports_n, 16)["rate"])
+                quick_ += [report_to_check(b, a) for _ in range(looks)]
+                process.thaw()
+                time.sleep(0.2 if quick else 1)
+                with_it.append(load(f"unix:{a.unix}", reports_n, 16)["rate"])
+                slow += [report_to_check(b, a) for _ in range(looks)]
+            status = peer(a, e.name)
+            assert process.alive() and peer(a, b.name)["connected"]
+        finally:
+            process.end(signal.SIGKILL)
+        print(f"flood: {status['batches']} batches were taken of it, {status['over_quota']} passed over, it was not read for a moment {status['throttled']} times", file=sys.stderr)
+        yield rate("flood.reports", with_it, without, "reports/s", 0.9)
+        yield latency_ratio("flood.listing", statistics.median(slow), statistics.median(quick_), 0.9, len(slow))
+
+
+def peer(node, name):
+    return next(p for p in node.json("status")["peers"] if p["name"] == name)
+
+
+def latency_ratio(name, value_ms, limit_ms, aim, rounds):
+    return {"name": name, "value": round(value_ms, 3), "unit": "ms", "limit": round(limit_ms, 3), "ratio": round(limit_ms / value_ms, 4), "aim": aim, "rounds": rounds}
+
+
+def report_to_check(a, b):
+    """Milliseconds from the report at one member until the other one's `check` says so; no zone file and no rbldnsd in between."""
+    _look[0] += 1
+    addr = f"12.{_look[0] // 62500}.{_look[0] // 250 % 250}.{_look[0] % 250 + 1}"
+    time.sleep(random.random() * 0.3)            # the publisher has a rhythm of its own
+
+    def listed():
+        deadline = time.monotonic() + 30
+        while b.ask(f"check {addr}") != "black":
+            assert time.monotonic() < deadline, f"{addr} is not listed after 30 s"
+            time.sleep(0.001)
+    return timed(lambda: a.ask(f"black {addr}"), listed)
+
+
 # ---- all of them
 
 def program(name):
@@ -350,7 +409,7 @@ def program(name):
 
 
 BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check, "tools": tools,
-              "catchup": catchup, "maillog": maillog}
+              "catchup": catchup, "maillog": maillog, "flood": flood}
 
 
 def show(r, quick):
