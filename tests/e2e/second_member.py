@@ -62,6 +62,7 @@ class SecondMember:
         self.hashes, self.floor = set(), defaultdict(lambda: (0, 0))
         self.registers = {}                         # (root, subject, category): (order, black, white, time)
         self.forks, self.counts, self.put_off, self.wanted_s = set(), Counter(), [], {}
+        self.introductions, self.trust = {}, {}     # root: its list; root: what it is trusted, 0 to 1, of those known directly
         self.links, self.epoch, self.seq, self.previous, self.next_id = {}, 0, 0, b"", 1
         self.refuses = set()                        # members that may not connect for the moment
         self.context, self.poller = zmq.Context(), zmq.Poller()
@@ -131,8 +132,8 @@ class SecondMember:
         record = w.open_card(card)
         self.records[record.root].setdefault(record.serial, record)
         for link in self.links.values():
-            if link.root != self.root:
-                link.sub.subscribe(b"B" + record.root)
+            link.sub.subscribe(b"B" + record.root)
+            link.full_s = 0         # what a neighbour told of it before was ignored
         return record.root
 
     def add(self, card):
@@ -144,6 +145,13 @@ class SecondMember:
         for socket in (link.sub, link.dealer, link.monitor, link.sub_monitor):
             self.poller.register(socket, zmq.POLLIN)
         return link
+
+    def drop(self, root):
+        """Ends the link to a neighbour; it stays a member."""
+        link = self.links.pop(root)
+        for socket in (link.sub, link.dealer, link.monitor, link.sub_monitor):
+            self.poller.unregister(socket)
+        link.close()
 
     # -- turns
 
@@ -228,9 +236,12 @@ class SecondMember:
                 for key in self.log[root][epoch, max(numbers)]:
                     head ^= int.from_bytes(key[:8], "big")
                 yield (root, epoch), pb.LogHave(origin=root, epoch=epoch, floor=min(numbers), head=max(numbers), head_hash=head.to_bytes(8, "big"),
-                                                record_serial=max(records))
+                                                record_serial=max(records), introductions=self._stamp(root))
             if not epochs:
-                yield (root, 0), pb.LogHave(origin=root, record_serial=max(records))
+                yield (root, 0), pb.LogHave(origin=root, record_serial=max(records), introductions=self._stamp(root))
+
+    def _stamp(self, root):
+        return self.introductions[root].stamp if root in self.introductions else b""
 
     def have(self, link, full, answer_wanted):
         """The messages for one neighbour: all logs, or what changed since the last."""
@@ -268,14 +279,20 @@ class SecondMember:
                 continue
             if log.record_serial > max(self.records[log.origin]):
                 self._want_record(link, log.origin)
+            if log.introductions > self._stamp(log.origin) and log.origin != self.root:
+                self._want(link, "introductions", log.origin, w.message(introductions_want=pb.IntroductionsWant(introducer=log.origin)))
             if log.head:
                 link.holds[log.origin, log.epoch] = (log.floor, log.head, log.head_hash)
                 link.rests.pop((log.origin, log.epoch), None)
 
     def _want_record(self, link, origin):
-        if time.monotonic() - self.wanted_s.get(origin, -WANT_S) >= WANT_S:
-            self.wanted_s[origin] = time.monotonic()
-            self.send_to(link, w.message(record_want=pb.RecordWant(origin=origin, serial_above=max(self.records[origin]) if self.records[origin] else 0)))
+        self._want(link, "record", origin, w.message(record_want=pb.RecordWant(origin=origin, serial_above=max(self.records[origin], default=0))))
+
+    def _want(self, link, what, origin, data):
+        """At most every few seconds for one member."""
+        if time.monotonic() - self.wanted_s.get((what, origin), -WANT_S) >= WANT_S:
+            self.wanted_s[what, origin] = time.monotonic()
+            self.send_to(link, data)
 
     # -- fetching
 
@@ -331,7 +348,7 @@ class SecondMember:
     def _answered(self, link, data):
         try:
             kind, body = w.open_message(data)
-            w.must(kind not in ("fetch", "record_want"), "a request among the answers")
+            w.must(kind not in ("fetch", "record_want", "introductions_want", "join"), "a request among the answers")
         except Fault as fault:
             link.blamed[fault.verdict] += 1
             return
@@ -341,6 +358,60 @@ class SecondMember:
             self._fetched(link, body)
         elif kind == "records":
             self._take_records(link, body)
+        elif kind == "introductions":
+            self._take_introductions(link, body.frame)
+
+    # -- introductions
+
+    def _take_introductions(self, link, frame):
+        try:
+            body = w.name_introductions(frame)
+            if body.introducer not in self.records or w.stamp_of(body, frame) <= self._stamp(body.introducer):
+                return
+            record = self.records[body.introducer].get(body.record_serial)
+            if record is None:
+                self._want_record(link, body.introducer)
+                return
+            made = w.check_introductions(frame, body, record, self.federation)
+        except Fault as fault:
+            link.blamed[fault.verdict] += 1
+            return
+        self.introductions[made.introducer] = made
+        self.counts["introductions"] += 1
+        self._know_introduced()
+
+    def taus(self):
+        """What each member is trusted, in millionths: directly, or by introduction, over two hops at the most."""
+        taus = {root: int(trust * 1000000) for root, trust in self.trust.items()}
+        last = dict(taus)
+        for _ in range(2):
+            reached = {}
+            for introducer, tau in last.items():
+                rows = [row for row in self.introductions[introducer].introduced if row[2] > self.now()] if introducer in self.introductions else []
+                whole = max(1000, sum(share for _, share, _ in rows))
+                for record, share, _ in rows:
+                    lent = tau * share // (2 * whole)
+                    if lent >= 1 and record.root not in self.trust and lent > reached.get(record.root, 0):
+                        reached[record.root] = lent
+            for root, tau in reached.items():
+                taus[root] = max(tau, taus.get(root, 0))
+            last = reached
+        return taus
+
+    def _know_introduced(self):
+        trusted = self.taus()
+        for made in list(self.introductions.values()):
+            for record, _, _ in made.introduced:
+                if trusted.get(record.root) and record.root != self.root and record.root not in self.records:
+                    self.know(w.card_of(record))
+
+    def introduce(self, rows):
+        """Signs its list anew: [(record, share, expiry)]."""
+        serial = max(int(self.now()), self.introductions[self.root].serial + 1 if self.root in self.introductions else 0)
+        frame = w.make_introductions(self.who, self.federation, max(self.records[self.root]), serial, rows, time_s=int(self.now()))
+        made = w.check_introductions(frame, w.name_introductions(frame), self.newest(self.root), self.federation)
+        made.serial = serial
+        self.introductions[self.root] = made
 
     def _take_records(self, link, body):
         for frame in body.frames:
@@ -367,13 +438,15 @@ class SecondMember:
             link = self.links.get(bytes.fromhex(parts[1].get("User-Id")))       # as the ZAP handler named it
             try:
                 kind, body = w.open_message(data)
-                w.must(kind not in ("fetched", "records"), "an answer among the requests")
+                w.must(kind not in ("fetched", "records", "introductions", "joined"), "an answer among the requests")
             except Fault as fault:
                 self.counts[f"asked {fault.verdict}"] += 1
                 continue
             self.counts[f"asked {kind}"] += 1
             if kind == "have" and link is not None:
                 self._heard_have(link, body)
+            if kind == "introductions_want" and link is not None:
+                link.full_s = time.monotonic() - FULL_S + 1     # it may come to know members of whom it was told in vain
             for answer in self._answers(kind, body):
                 try:
                     self.router.send_multipart([routing, answer], zmq.DONTWAIT)
@@ -388,6 +461,8 @@ class SecondMember:
         if kind == "record_want" and body.origin in self.records:
             newer = [r.frame for serial, r in sorted(self.records[body.origin].items()) if serial > body.serial_above]
             return [w.message(records=pb.Records(frames=newer[:w.RECORDS_MAX]))]
+        if kind == "introductions_want" and body.introducer in self.introductions:
+            return [w.message(introductions=pb.Introductions(frame=self.introductions[body.introducer].frame))]
         return []
 
     def _serve(self, body):

@@ -25,6 +25,7 @@ from google.protobuf.message import DecodeError
 PROTO = Path(__file__).resolve().parents[2] / "proto"
 RECORD_TAG, BATCH_TAG, CARD_TAG = b"hearsay-record-1\n", b"hearsay-batch-1\n", "hearsay1:"
 SIGNATURE_BYTES, RECORD_MAX, BATCH_MAX, MESSAGE_MAX, CARD_MAX = 64, 2048, 65536, 131072, 3071
+INTRODUCTIONS_TAG, INTRODUCTIONS_MAX, INTRODUCED_MAX = b"hearsay-introductions-1\n", 98304, 128
 OPINIONS_MAX, CATEGORIES_MAX, LOGS_MAX, FETCH_WIDTH_MAX, RECORDS_MAX, AGE_MAX = 4096, 32, 1024, 64, 16, 4320
 SEQ_MAX, TIME_MAX, EPOCH_ZERO_S, DAYS_30 = 2 ** 63 - 1, 253402300799, 1767225600, 30 * 86400
 STEPS = (0, 0.25, 0.5, 1, 2, 5, 10, 20, 32)
@@ -343,6 +344,46 @@ def check_batch(frame, body, federation):
                  body.record_serial, words, batch_hash(frame), bytes(frame))
 
 
+# ---- introductions
+
+@dataclass
+class Introductions:
+    introducer: bytes
+    stamp: bytes
+    introduced: list            # (Record, share in thousandths, expiry), by root
+    frame: bytes
+
+
+def make_introductions(who, federation, record_serial, serial, introduced, *, time_s, key=None):
+    body = pb.IntroductionsBody(introducer=who.root, federation=federation, record_serial=record_serial, serial=serial, time_s=time_s)
+    for record, share, expires_s in sorted(introduced, key=lambda row: row[0].root):
+        body.introduced.add(record=record.frame, share=share, expires_s=expires_s)
+    return seal(INTRODUCTIONS_TAG, body.SerializeToString(), key or who.operational_key)
+
+
+def stamp_of(body, frame):
+    return body.record_serial.to_bytes(8, "big") + body.serial.to_bytes(8, "big") + batch_hash(frame)[:16]
+
+
+def name_introductions(frame):
+    """What is needed before anything is believed."""
+    body = decode(pb.IntroductionsBody, split(INTRODUCTIONS_TAG, frame, INTRODUCTIONS_MAX))
+    must(len(body.introducer) == 32 and 1 <= body.record_serial <= SEQ_MAX and 1 <= body.serial <= SEQ_MAX, "no introducer and serial")
+    return body
+
+
+def check_introductions(frame, body, record, federation):
+    must(signed_by(frame, record.operational) and body.time_s <= record.not_after_s + 300, "signature", "rejected")
+    must(body.federation == federation and 1 <= body.time_s <= TIME_MAX and len(body.introduced) <= INTRODUCED_MAX, "a rule of the table")
+    rows = []
+    for one in body.introduced:
+        rows.append((open_record(one.record), one.share, one.expires_s))
+        must(1 <= one.share <= 1000 and 1 <= one.expires_s <= TIME_MAX and rows[-1][0].root != body.introducer, "a rule of the second table")
+    roots = [record.root for record, _, _ in rows]
+    must(roots == sorted(set(roots)), "order of the introduced")
+    return Introductions(body.introducer, stamp_of(body, frame), rows, bytes(frame))
+
+
 # ---- messages
 
 def message(**kind):
@@ -357,14 +398,16 @@ def open_message(data):
     if kind is None:
         return None, None
     body = getattr(made, kind)
-    {"have": _check_have, "fetch": _check_fetch, "fetched": _check_fetched, "record_want": _check_want, "records": _check_records}.get(kind, lambda b: None)(body)
+    {"have": _check_have, "fetch": _check_fetch, "fetched": _check_fetched, "record_want": _check_want, "records": _check_records,
+     "introductions_want": lambda b: must(len(b.introducer) == 32, "a wish for introductions"),
+     "introductions": lambda b: must(b.frame, "no introductions")}.get(kind, lambda b: None)(body)
     return kind, body
 
 
 def _check_have(body):
     must(len(body.logs) <= LOGS_MAX, "too many logs")
     for log in body.logs:
-        must(len(log.origin) == 32 and log.head <= SEQ_MAX and log.record_serial <= SEQ_MAX, "a log")
+        must(len(log.origin) == 32 and log.head <= SEQ_MAX and log.record_serial <= SEQ_MAX and len(log.introductions) in (0, 32), "a log")
         if log.head == 0:
             must(log.head_hash == b"", "a hash of no head")
         else:

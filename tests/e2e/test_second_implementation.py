@@ -232,6 +232,58 @@ def test_it_detects_a_fork_that_a_relays(street):
     street.a.hearsay("peer", "remove", "two-tongues.example", "--purge", check=True)
 
 
+# ---- introductions
+
+def test_it_writes_the_introductions_of_the_document_byte_for_byte():
+    other = w.make_record(Identity(b"\x04" * 32, b"\x05" * 32, b"\x06" * 32), "mx.b.example", "tcp://mx.b.example:4441", "tcp://mx.b.example:4442", 1, 1807776000)
+    assert other.frame == EXAMPLES["introduced record"]
+    frame = w.make_introductions(example_identity(), b"example-coalition", 1, 1800000000, [(other, 250, 1807776000)], time_s=1800000000)
+    assert frame == EXAMPLES["introductions"]
+    made = w.check_introductions(frame, w.name_introductions(frame), w.open_record(EXAMPLES["record"]), b"example-coalition")
+    assert made.stamp == EXAMPLES["stamp"]
+
+
+def test_whom_a_introduces_it_believes_and_hears(street):
+    """C is known to A alone; A vouches for it, and so P hears C over A and believes it half as much."""
+    p = street.p
+    p.trust[street.a_root] = 0.8
+    with second(street.a.lab, "c.example") as c:
+        street.a.hearsay("peer", "add", c.card, "--trust", 1, check=True)
+        link = c.add(street.a.card())
+        c.until(lambda: link.up and c.counts["subscribed"] and c.counts["haves"], "connected")
+        c.publish([bad("192.0.2.50")])
+        assert c.root not in p.records
+        street.a.hearsay("introduce", "c.example", "--share", "0.5", check=True)
+        for turn in range(200):
+            c.turn()
+            p.turn()
+            if c.root in p.records and told(p, c.root, "192.0.2.50"):
+                break
+        assert p.taus()[c.root] == 200000, p.taus()
+        assert told(p, c.root, "192.0.2.50"), "its batches come over A"
+        assert not street.link.blamed
+
+
+def test_whom_it_introduces_a_takes_up(street):
+    """A trusts P, so a member that P alone knows is one at A, too."""
+    p = street.p
+    with second(street.a.lab, "d.example") as d:
+        d.know(p.card)
+        link = p.add(d.card)
+        p.introduce([(d.newest(d.root), 1000, int(time.time()) + 86400)])
+        deadline = time.monotonic() + 20
+        d.settle(0)
+        d.publish([bad("192.0.2.60")])
+        while time.monotonic() < deadline and not lists(street.a, "192.0.2.60"):
+            d.turn()
+            p.turn()
+            link_up = link.up
+        p.drop(d.root)
+        assert link_up and "d.example" in street.a.hearsay("introductions", check=True).stdout
+        why = street.a.json("why", "192.0.2.60")
+        assert [o["member"] for o in why["opinions"]] == ["d.example"], why
+
+
 # ---- members come and go
 
 def test_who_comes_and_goes_drops_nobody_else(street):
