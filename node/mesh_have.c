@@ -113,6 +113,36 @@ static void full_tick(struct mesh *m)
     }
 }
 
+/* Whoever makes members come and go all the time must not make this expensive. */
+static bool takes_full(const struct mesh *m, struct link *l)
+{
+    const int64_t most = INT64_C(1000) * FULL_WANTED_BURST, passed_ms = m->now_ms - l->full_milli_ms;
+
+    if (passed_ms > 0) {
+        int64_t grown = passed_ms > FULL_WANTED_BURST * FULL_WANTED_MS ? most : l->full_milli + passed_ms * 1000 / FULL_WANTED_MS;
+        l->full_milli = grown < most ? grown : most;
+        l->full_milli_ms = m->now_ms;
+    }
+    if (!l->full_wanted || l->full_milli < 1000)
+        return false;
+    l->full_wanted = false;
+    l->full_milli -= 1000;
+    return true;
+}
+
+void have_soon(struct mesh *m)
+{
+    int64_t soon_ms = m->now_ms + HAVE_SOON_MS;
+
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct link *l = &m->members[i]->link;
+        if (!l->up)
+            continue;
+        l->have_at_ms = l->have_at_ms < soon_ms ? l->have_at_ms : soon_ms;
+        m->have_at_ms = m->have_at_ms < soon_ms ? m->have_at_ms : soon_ms;
+    }
+}
+
 void have_tick(struct mesh *m)
 {
     full_tick(m);
@@ -125,8 +155,8 @@ void have_tick(struct mesh *m)
         if (!o->link.up)
             continue;
         if (m->now_ms >= o->link.have_at_ms) {
-            have_send(m, o, MESH_DO_ASK, o->link.full_wanted, o->link.full_wanted || answer_is_wanted(m, &o->link));
-            o->link.full_wanted = false;
+            bool full = takes_full(m, &o->link);
+            have_send(m, o, MESH_DO_ASK, full, full || answer_is_wanted(m, &o->link));
             o->link.have_at_ms = m->now_ms + MESH_HAVE_MS;
         }
         if (o->link.have_at_ms < m->have_at_ms)

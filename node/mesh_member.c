@@ -63,6 +63,7 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     o->records_milli = INT64_C(1000) * MESH_KEYS_MAX;
     o->doubt.next_ms = INT64_MIN / 2;
     o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
+    o->link.full_milli = INT64_C(1000) * FULL_WANTED_BURST;
     introduce_init(o);
     quota_init(m, o);
     memmove(m->members + i + 1, m->members + i, (m->members_n - i) * sizeof(struct member *));
@@ -166,6 +167,7 @@ static void member_introduce(struct mesh *m, struct member *o)
 {
     for (size_t i = 0; i < m->members_n; i++)
         m->members[i]->link.full_wanted = m->members[i]->link.up;
+    have_soon(m);
     update_topic(m, MESH_DO_ALLOW, NULL, o);
     for (size_t i = 0; i < m->members_n; i++) {
         if (subscribes(m, m->members[i], o))

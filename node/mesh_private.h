@@ -38,6 +38,9 @@ enum {
     RECORD_ASK_MS = 5000,              /* between two questions for one member's records */
     RECORD_ANSWER_MS = 30000,          /* records that come later were not asked for */
     RECORDS_PER_HOUR = 8,              /* new ones of one member, with a burst of MESH_KEYS_MAX; more are dropped and counted */
+    HAVE_SOON_MS = 200,                /* for what should not wait for the next Have: a new list of introductions, a new member */
+    FULL_WANTED_MS = 60000,            /* all that a neighbour has is asked for because of new members at most so often, after a burst of so many */
+    FULL_WANTED_BURST = 4,
     INTRODUCTIONS_ASK_MS = 5000,       /* between two questions for one member's list */
     INTRODUCTIONS_ANSWER_MS = 10000,   /* then the neighbour has not kept its word */
     INTRODUCTIONS_PAUSE_MS = 60000,    /* who sent none, or one that is no good, is not asked for any so long */
@@ -165,6 +168,7 @@ struct link {
     int64_t full_ms;                   /* when it last told all it has; -1 never since the link is up */
     int64_t answered_ms;               /* last Have on our own connection to it */
     int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
+    int64_t full_milli, full_milli_ms; /* token bucket of such questions */
     bool full_wanted;                  /* a member became known since it last told all that it has: its next Have asks for that */
     uint64_t told_version;             /* it was told all that changed up to here */
     uint64_t own_serial;               /* the newest own record that it says it holds */
@@ -359,6 +363,7 @@ void have_tick(struct mesh *m);
 void have_link_up(struct mesh *m, struct member *o);
 void have_want_record(struct mesh *m, struct member *o, struct member *from, uint64_t serial);
 
+void have_soon(struct mesh *m);
 bool have_may_ask(struct mesh *m, struct link *l, int64_t asks);
 
 /* ---- mesh_introduce.c */
