@@ -230,7 +230,7 @@ int main(int argc, char **argv)
         rounds.limit_s[rounds.n] = raw(&in, theirs);
         rounds.ours_s[rounds.n] = merge(&in, ours);
     }
-    bench_say("merge", &rounds, (double)(in.batches_n * OPINIONS), "opinions/s", 0.5);
+    bench_say("merge", &rounds, (double)(in.batches_n * OPINIONS), "opinions/s", 0.6);
     remove_database(ours);
     remove_database(theirs);
     for (size_t i = 0; i < in.batches_n; i++)

@@ -257,13 +257,15 @@ def catchup(quick):
         a = quiet_node(lab, "mx.a.example").start()
         teach(a, known)
         wait_until(lambda: told_all(a), "A has told all", 300, every=0.5)
-        ours, limit = [], []
+        ours, limit, memory = [], [], []
         for i in range(rounds):
             with frozen(a):
                 taken = take(a, lab.dir)
                 limit.append(taken["opinions"] / taken["seconds"])
-            ours.append(known / catch_up(lab, a, f"mx.b{i}.example", known))
+            ours.append(known / catch_up(lab, a, f"mx.b{i}.example", known, memory))
         yield rate("catchup", ours, limit, "opinions/s", 0.6)
+        value = statistics.median(memory)                        # SQLite's own caches, 128 MiB for the writer, are part of it
+        yield {"name": "memory.node.million", "value": round(value, 1), "unit": "MB", "limit": 128, "ratio": round(128 / value, 4), "aim": 0.5, "rounds": rounds}
 
 
 def told_all(node):
@@ -280,14 +282,20 @@ def take(node, where):
     return run_program("bench_take", node.dir / "hearsay.db", node.card(), where, node.federation)[0]
 
 
-def catch_up(lab, a, name, known):
-    """Seconds until a new member has scored all that A knows, from the first batch that it takes."""
+def resident_mb(node):
+    text = Path(f"/proc/{node.process.pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0]) / 1000
+
+
+def catch_up(lab, a, name, known, memory):
+    """Seconds until a new member has scored all that A knows, from when it is told of A. Adds to `memory` by how many MB it has grown, for each million."""
     b = quiet_node(lab, name, zones=zone("bl.b.example", threshold=0.25, quorum=1)).start()
     a.peer_add(b)
-    began = time.monotonic()
+    before, began = resident_mb(b), time.monotonic()
     b.peer_add(a)
     wait_until(lambda: sqlite(b, "SELECT count(*) FROM listing WHERE zone > 0")[0] >= known, "B lists what A knows", 300, every=0.1)
     seconds = time.monotonic() - began
+    memory.append((resident_mb(b) - before) / known * 1e6)
     b.stop()
     a.hearsay("peer", "remove", name, check=True)
     shutil.rmtree(b.dir)
@@ -337,6 +345,31 @@ def write_log(path, messages):
                     f"{refused if fails else taken}\n")
             f.write(f"{head} Completed\n")
     return failed
+
+
+# ---- from a report to the listing elsewhere
+
+def listing(quick):
+    """From a report at A to B's `check`, without any zone file: the mesh alone. Against two reports that each wait for the disk only."""
+    looks = 4 if quick else 200
+    with Lab("bench") as lab:
+        a, b = quiet_node(lab, "mx.a.example"), quiet_node(lab, "mx.b.example", zones=zone("bl.b.example", threshold=0.25, quorum=1))
+        a.start(), b.start()
+        a.peer_add(b), b.peer_add(a)
+        wait_until(lambda: b.json("status")["peers"] and not b.json("status")["mesh"]["catching_up"]["held_back"], "B has caught up", 60)
+        with echo(lab, "durable", f"unix:{lab.dir}/durable.sock", lab.dir / "journal") as durable:
+            ours, limit = [], []
+            for i in range(looks + 1):
+                ours.append(report_to_check(a, b))
+                if i % 20 == 0:
+                    limit.append(2 * load(durable, 50, 1)["p50_ms"])
+        for label, share, aim_ms in (("median", 0.5, 300), ("p99", 0.99, 1000)):
+            yield latency(f"listing.{label}", part(ours[1:], share), statistics.median(limit), aim_ms, looks)      # the first warms up
+
+
+def cost(quick):
+    """What an opinion costs: to verify, by the size of its batch; on the wire; in the memory of the mesh core."""
+    yield from run_program("bench_cost", *(["--quick"] if quick else []))
 
 
 # ---- a flood beside it
@@ -409,7 +442,8 @@ def program(name):
 
 
 BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check, "tools": tools,
-              "catchup": catchup, "maillog": maillog, "flood": flood}
+              "catchup": catchup, "maillog": maillog, "flood": flood,
+              "listing": listing, "cost": cost}
 
 
 def show(r, quick):
