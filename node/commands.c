@@ -162,6 +162,17 @@ static int do_except(struct daemon *d, const json_t *request, struct control_req
     return rc;
 }
 
+static void do_pardon(struct daemon *d, const json_t *request, struct control_request *rq)
+{
+    uint8_t root[KEY_BYTES];
+    int rc = hex_read(json_string_value(json_object_get(request, "member")), root, KEY_BYTES);
+
+    if (rc == 0)
+        rc = store_thread_pardon(d->store, root, rq);
+    if (rc != 0)
+        control_answer(rq, commands_error(rc == -EINVAL ? "\"member\" must be a root key, 64 hex digits" : strerror(-rc)));
+}
+
 void commands_handle(void *ctx, const json_t *request, struct control_request *rq)
 {
     struct daemon *d = ctx;
@@ -181,7 +192,9 @@ void commands_handle(void *ctx, const json_t *request, struct control_request *r
     else if (strcmp(command, "invites") == 0) {
         join_load_invites(d);
         control_answer(rq, json_pack("{s:b}", "ok", 1));
-    } else if (strcmp(command, "rebuild") == 0)
+    } else if (strcmp(command, "pardon") == 0)
+        do_pardon(d, request, rq);
+    else if (strcmp(command, "rebuild") == 0)
         rc = store_thread_rebuild(d->store, rq);
     else if (strcmp(command, "except") == 0)
         rc = do_except(d, request, rq);
@@ -213,6 +226,7 @@ void commands_worked(struct daemon *d, const struct result *r)
         control_answer(purge->rq, work_answer(r));
         free(purge);
         break;
+    case STORE_WORK_PARDON:
     case STORE_WORK_REBUILD:
         control_answer(r->token, work_answer(r));
         break;

@@ -3,6 +3,7 @@
  *   {"command":"reload"}                                     as SIGHUP; answers when the new configuration is in force
  *   {"command":"export","zone":"bl.a.example","path":"..."}  writes a zone now; path optional
  *   {"command":"purge","member":"64 hex digits"}             forgets all that a member said
+ *   {"command":"pardon","member":"64 hex digits"}            ends its quarantine, and forgives the proofs against it
  *   {"command":"rebuild"}                                    derives opinions, scores and listings again
  *   {"command":"except","kind":"delist","subject":"hex of the key","until_s":1800000000,"who":"root","why":"..."}
  *                                                            an exception by hand; kinds of store/exception.h, until_s for "delist" only

@@ -168,6 +168,14 @@ static void on_mesh_settled(void *ctx, uint32_t above)
     pass_settled(d);
 }
 
+static void on_mesh_proof(void *ctx, const uint8_t origin[KEY_BYTES], const struct store_proof *p)
+{
+    struct daemon *d = ctx;
+
+    if (store_thread_proof(d->store, origin, p) != 0)
+        log_warning("mesh: a proof could not be stored now; it will be found again");
+}
+
 static void on_keys_in_use(void *ctx)
 {
     put_results(ctx, &(struct result){ .kind = RESULT_KEYS }, 1);
@@ -404,7 +412,7 @@ static int start_loop(struct daemon *d)
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
 {
     const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .introductions = on_mesh_introductions, .join = on_mesh_join,
-                                         .settled = on_mesh_settled, .caught_up = on_mesh_caught_up, .keys_in_use = on_keys_in_use };
+                                         .settled = on_mesh_settled, .caught_up = on_mesh_caught_up, .keys_in_use = on_keys_in_use, .proof = on_mesh_proof };
     struct mesh_net *mesh = NULL;
 
     if (!c->mesh.present || atomic_load(&d->mesh) != NULL)

@@ -217,6 +217,7 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
     have_tick(m);
     expire_tick(m);
     plan_tick(m);
+    freeze_tick(m);
     settle_check(m);
     catch_tick(m);
     up->actions = m->actions;
@@ -249,6 +250,7 @@ const char *mesh_count_text(enum mesh_count c)
         [MESH_COUNT_BAD_MESSAGE] = "bad-message",
         [MESH_COUNT_OVER_LIMIT] = "over-limit",
         [MESH_COUNT_STORE_FAILED] = "store-failed",
+        [MESH_COUNT_FROZEN] = "frozen",
         [MESH_COUNT_INTRODUCTIONS] = "introductions",
         [MESH_COUNT_QUOTA_BATCHES] = "quota-batches",
         [MESH_COUNT_QUOTA_BYTES] = "quota-bytes",
@@ -301,6 +303,7 @@ static void add_missing(const struct mesh *m, const struct member *o, struct mes
             to = o->claims[i].head > to ? o->claims[i].head : to;
         }
         from = from > log_live_from(o, epoch) ? from : log_live_from(o, epoch);
+        to = to < log_live_to(o, epoch) ? to : log_live_to(o, epoch);
         if (epoch == out->epoch && to > out->known_head)
             out->known_head = to;
         missing = e != NULL ? ranges_missing(&e->present, from, to) : ranges_missing(&(struct ranges){ 0 }, from, to);

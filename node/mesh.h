@@ -41,7 +41,8 @@ enum {
     MESH_INFLIGHT_SHARE = 4,           /* one neighbour may take one part in so many of both; then the same */
     MESH_STORE_TIMEOUT_MS = 60000,     /* a batch handed out and never acknowledged is forgotten, and fetched again */
     MESH_HELD_MAX = 65536,             /* live batches of one origin; then the oldest are forgotten: the newest by order stay, so this is still order-free */
-    MESH_VERSIONS_MAX = 2,             /* batches with one (epoch, seq), the proof of equivocation; more are counted and dropped */
+    MESH_VERSIONS_MAX = 2,             /* batches with one (epoch, seq), the proof of equivocation: the two with the highest hashes */
+    MESH_PROOFS_MAX = 64,              /* frozen epochs of one origin; then what is below the newest of them is dead */
     MESH_KEYS_MAX = 64,                /* records kept of one member; then the oldest is forgotten */
     MESH_LINKS_MAX = 64,               /* neighbours with a connection; one more is -ENOSPC */
     MESH_LINK_CLAIMS_MAX = 65536,      /* logs that one neighbour may say it has; more are not remembered until some are gone */
@@ -85,6 +86,7 @@ enum mesh_action_kind {
     MESH_DO_SETTLED,
     MESH_DO_CAUGHT_UP,                 /* once: 95 % of what neighbours hold is on disk, or no more comes of them: what others say may count from now on */
     MESH_DO_PAUSE,                     /* neighbour, pause_ms, text: it goes on misbehaving: cut it off for so long. The core does not listen to it until then */
+    MESH_DO_PROOF,                     /* origin, batch.name's epoch and seq: frozen there; keep the proof. frame, second: the pair, when it is not in the log; else both were stored before */
     MESH_DO_BLAME,                     /* neighbour, text: it relayed something bad; for the link's score and the log */
     MESH_DO_ALERT                      /* origin, text: the operator should know (equivocation, clock) */
 };
@@ -95,6 +97,7 @@ struct mesh_action {
     uint8_t origin[KEY_BYTES];         /* MESH_DO_ALERT: whom it is about */
     uint8_t topic[MESH_TOPIC_BYTES];   /* 'B' and the origin */
     struct bytes frame;                /* belongs to the update, valid until the next mesh_step() */
+    struct bytes second;               /* MESH_DO_PROOF only */
     struct store_batch_ref { struct batch_name name; uint32_t floor_epoch; uint64_t floor_seq; int64_t time_s; } batch;
     struct { uint32_t id; uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } fetch;
     const struct record *record;       /* valid as long as frame */
@@ -121,6 +124,8 @@ int mesh_member_key(struct mesh *m, const struct record *rec, struct bytes frame
 void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES]);     /* not of self */
 /* What is in the store at a start, in any order; after a purge (mesh_member_drop, then mesh_member_set) nothing is. 0, -ENOENT (unknown origin), -ENOMEM. */
 int mesh_held(struct mesh *m, const struct store_batch_ref *batch);
+/* A proof that is in the store, before the batches: what is above it is dead. 0, -ENOENT. */
+int mesh_proof(struct mesh *m, const uint8_t origin[KEY_BYTES], uint32_t epoch, uint64_t seq, const uint8_t a[HASH_BYTES], const uint8_t b[HASH_BYTES]);
 
 /* The list of introductions of a known member, verified before: from the store, or this member's own. A lower one than the core has changes nothing. 0, -ENOENT
  * (unknown introducer), -EINVAL, -ENOMEM. */
@@ -135,7 +140,7 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
 enum mesh_count {
     MESH_COUNT_FRAMES, MESH_COUNT_MERGED, MESH_COUNT_DUPLICATE, MESH_COUNT_BAD_SIGNATURE, MESH_COUNT_MALFORMED, MESH_COUNT_FOREIGN,
     MESH_COUNT_UNKNOWN_ORIGIN, MESH_COUNT_UNKNOWN_KEY, MESH_COUNT_DEAD, MESH_COUNT_EQUIVOCATION, MESH_COUNT_FUTURE, MESH_COUNT_DROPPED_BUSY,
-    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNT_INTRODUCTIONS,
+    MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNT_FROZEN, MESH_COUNT_INTRODUCTIONS,
     MESH_COUNT_QUOTA_BATCHES, MESH_COUNT_QUOTA_BYTES, MESH_COUNT_QUOTA_OPINIONS, MESH_COUNT_PAUSED, MESH_COUNT_PAUSES, MESH_COUNTS
 };
 const char *mesh_count_text(enum mesh_count c);       /* "bad-signature" */

@@ -57,7 +57,7 @@ static void standing_drop(struct member *o, const struct standing *s)
 /* Without a claim and without a strike there is nothing to remember. */
 static void standing_check(struct member *o, const struct standing *s)
 {
-    if (s->claims_n == 0 && s->strikes == 0)
+    if (s->claims_n == 0 && s->strikes == 0 && s->proofs_broken == 0)
         standing_drop(o, s);
 }
 
@@ -98,6 +98,20 @@ void claim_strike(struct mesh *m, struct member *o, struct member *by, bool brok
         wait_ms *= 2;
     s->ignored_until_ms = m->now_ms + (wait_ms < IGNORE_CLAIM_MAX_MS ? wait_ms : IGNORE_CLAIM_MAX_MS);
     ignore_claims(o, s);
+}
+
+void claim_proof(struct mesh *m, struct member *o, struct member *by, bool kept)
+{
+    struct standing *s = kept ? claim_standing(o, by) : standing_make(m, o, by);
+    int64_t wait_ms = IGNORE_CLAIM_MS;
+
+    if (s == NULL)
+        return;
+    s->proofs_broken = kept ? 0 : s->proofs_broken + 1;
+    for (unsigned i = 1; i < s->proofs_broken && wait_ms < IGNORE_CLAIM_MAX_MS; i++)
+        wait_ms *= 2;
+    s->proofs_ignored_until_ms = kept ? 0 : m->now_ms + (wait_ms < IGNORE_CLAIM_MAX_MS ? wait_ms : IGNORE_CLAIM_MAX_MS);
+    standing_check(o, s);
 }
 
 /* ---- claims */
@@ -245,7 +259,7 @@ void claims_forget_by(struct mesh *m, const struct member *by)
 static void compare_heads(struct mesh *m, struct member *o, struct member *by, const struct log_have *have)
 {
     const struct epoch_log *e = log_epoch(o, have->epoch);
-    struct held *versions[MESH_VERSIONS_MAX];
+    struct held *versions[VERSIONS_ROOM];
     uint8_t hash[HEAD_HASH_BYTES];
 
     if (log_versions(m, e, have->head, versions) != 1 || versions[0]->state != HELD_STORED)
@@ -277,6 +291,7 @@ static void count_claims(struct member *o, uint32_t epoch)
 void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have)
 {
     struct claim *c = claim_find(o, by, have->epoch);
+    bool same;
 
     if (have->head == 0 || log_is_dead(o, have->epoch, have->head))
         return;
@@ -285,11 +300,15 @@ void claim_set(struct mesh *m, struct member *o, struct member *by, const struct
         c = claim_make(m, o, by, have->epoch);
     if (c == NULL)
         return;
+    same = have->has_digest && c->told == have->head && memcmp(c->digest, have->digest, HEAD_HASH_BYTES) == 0;
     c->floor = have->floor > 0 ? have->floor : 1;
     c->told = have->head;
     memcpy(c->head_hash, have->head_hash, HEAD_HASH_BYTES);
-    if (m->now_ms - c->barren_ms >= BARREN_MIN_MS)
+    memcpy(c->digest, have->digest, HEAD_HASH_BYTES);
+    if (!same && m->now_ms - c->barren_ms >= BARREN_MIN_MS) {
         ranges_clear(&c->barren);
+        c->barren_wait_ms = 0;
+    }
     count_claims(o, have->epoch);
     if (fetch_useful(m, o, c))
         mesh_plan(m, o, m->now_ms + (o == m->self && !m->settled ? 0 : GAP_GRACE_MS));
@@ -332,8 +351,10 @@ void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t fr
     const struct epoch_log *e = log_epoch(o, c->epoch);
     struct range gap;
 
-    if (c->barren.n == 0)
+    if (c->barren.n == 0) {
         c->barren_ms = m->now_ms;
+        c->barren_wait_ms = c->barren_wait_ms == 0 ? BARREN_MS : c->barren_wait_ms * 2 < IGNORE_CLAIM_MAX_MS ? c->barren_wait_ms * 2 : IGNORE_CLAIM_MAX_MS;
+    }
     while (from <= to && c->barren.n < BARREN_PIECES_MAX) {
         if (e == NULL)
             gap = (struct range){ from, to };

@@ -15,6 +15,7 @@ static bool gap_of(const struct member *o, const struct epoch_log *e, const stru
     uint64_t to = c->told;
 
     from = c->floor > from ? c->floor : from;
+    to = to < log_live_to(o, c->epoch) ? to : log_live_to(o, c->epoch);
     for (int i = 0; i <= BARREN_PIECES_MAX; i++) {
         struct range missing;
         if (!ranges_gap(present, from, to, &missing))
@@ -109,10 +110,10 @@ static void choose(struct mesh *m, struct member *o, struct choice *best)
             continue;
         if (e == NULL || e->epoch != c->epoch)
             e = log_epoch(o, c->epoch);
-        if (c->barren.n > 0 && m->now_ms - c->barren_ms >= BARREN_MS)
+        if (c->barren.n > 0 && m->now_ms - c->barren_ms >= c->barren_wait_ms)
             ranges_clear(&c->barren);
         if (c->barren.n > 0)
-            best->retry_ms = sooner(best->retry_ms, c->barren_ms + BARREN_MS);
+            best->retry_ms = sooner(best->retry_ms, c->barren_ms + c->barren_wait_ms);
         if (!gap_of(o, e, c, &gap))
             continue;
         if (m->now_ms < c->ignored_until_ms)
@@ -129,10 +130,11 @@ static void choose(struct mesh *m, struct member *o, struct choice *best)
 static uint64_t missing_of(const struct member *o, const struct fetch *f)
 {
     const struct epoch_log *e = log_epoch(o, f->epoch);
-    uint64_t from = log_live_from(o, f->epoch);
+    uint64_t from = log_live_from(o, f->epoch), to = log_live_to(o, f->epoch);
 
     from = f->lowest > from ? f->lowest : from;
-    return e != NULL ? ranges_missing(&e->present, from, f->highest) : ranges_missing(&(struct ranges){ 0 }, from, f->highest);
+    to = f->highest < to ? f->highest : to;
+    return e != NULL ? ranges_missing(&e->present, from, to) : ranges_missing(&(struct ranges){ 0 }, from, to);
 }
 
 static void ask(struct mesh *m, struct member *o, struct member *from, uint32_t epoch, uint64_t lowest, uint64_t highest)
@@ -189,6 +191,20 @@ static bool ask_in_doubt(struct mesh *m, struct member *o)
         return false;
     ask(m, o, who, o->doubt.epoch, o->doubt.seq, o->doubt.seq);
     o->fetch.doubting = true;
+    return true;
+}
+
+static bool ask_for_proof(struct mesh *m, struct member *o)
+{
+    struct proof_want *w = &o->proof_want;
+
+    if (!w->open)
+        return false;
+    w->open = false;
+    if (w->by == NULL || !w->by->link.up || w->by->link.fetches >= MESH_LINK_FETCHES_MAX)
+        return false;
+    ask(m, o, w->by, w->epoch, w->seq, w->seq);
+    o->fetch.proving = true;
     return true;
 }
 
@@ -265,6 +281,13 @@ static void finish(struct mesh *m, struct member *o)
     bool broken = f.at_head && !f.blocked;
 
     fetch_cancel(o);
+    if (f.proving) {
+        freeze_asked(m, o);
+        if (f.news > 0 || !f.blocked)
+            claim_proof(m, o, f.from, f.news > 0);
+        plan_again(m, o, true);
+        return;
+    }
     if (c != NULL && left > 0 && !f.blocked && (progress || !f.at_head))
         claim_barren(m, o, c, f.lowest, f.highest);
     if (progress)
@@ -280,6 +303,8 @@ static void time_out(struct mesh *m, struct member *o)
     bool progress = missing_of(o, &f) < f.missing;
 
     fetch_cancel(o);
+    if (f.proving)
+        freeze_asked(m, o);
     mesh_count(m, MESH_COUNT_FETCH_TIMEOUTS);
     if (!progress)
         claim_strike(m, o, f.from, true);
@@ -297,6 +322,8 @@ void fetch_plan(struct mesh *m, struct member *o)
         return;
     }
     o->plan_at_ms = NEVER_MS;
+    if (ask_for_proof(m, o))
+        return;
     if (!quota_is_ready(m, o)) {
         o->plan_at_ms = m->now_ms + QUOTA_RETRY_MS;
         return;
@@ -335,6 +362,7 @@ void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes
         o->fetch.blocked = true;
     if (frame.len > 0)
         o->fetch.frames++;
+    o->fetch.news += taken == TAKEN_NEW;
     if (last || o->fetch.frames >= FETCH_FRAMES_MAX) {
         finish(m, o);
         return;

@@ -42,6 +42,16 @@ static struct log_have *vector_add(struct vector *v, const struct member *o)
     return l;
 }
 
+/* Also of an epoch of which nothing lives. */
+static void tell_frozen(struct log_have *l, const struct frozen *f)
+{
+    if (f == NULL)
+        return;
+    l->epoch = f->epoch;
+    l->frozen = f->seq;
+    freeze_name(f, l->frozen_hash);
+}
+
 static void vector_add_member(struct vector *v, const struct member *o)
 {
     uint64_t told = v->full ? 0 : v->to->link.told_version;
@@ -57,6 +67,17 @@ static void vector_add_member(struct vector *v, const struct member *o)
         l->floor = log_floor(o, e);
         l->head = e->head;
         log_head_hash(v->mesh, e, e->head, l->head_hash);
+        l->has_digest = true;
+        memcpy(l->digest, compare_digest(o->epochs[i]), HEAD_HASH_BYTES);
+        tell_frozen(l, freeze_of(o, e->epoch));
+        told_all = true;
+    }
+    for (size_t i = 0; i < o->frozen_n; i++) {
+        const struct frozen *f = &o->frozen[i];
+        const struct epoch_log *e = log_epoch(o, f->epoch);
+        if (f->version <= told || (e != NULL && e->head != 0))
+            continue;
+        tell_frozen(vector_add(v, o), f);
         told_all = true;
     }
     if (!told_all)
@@ -184,8 +205,11 @@ static void hear_have(struct mesh *m, struct member *from, const struct message 
             from->link.own_serial = l->record_serial;
         if (epoch_is_ahead(m, l->epoch))
             mesh_count(m, MESH_COUNT_FUTURE);
-        else
+        else {
             claim_set(m, o, from, l);
+            freeze_hear(m, o, from, l);
+            compare_hear(m, o, from, l);
+        }
         if (l->record_serial > (o->keys_n > 0 ? o->record.serial : 0))
             have_want_record(m, o, from, l->record_serial);
         introduce_hear(m, o, from, l->introductions);
@@ -338,7 +362,7 @@ static void serve_fetch(struct mesh *m, struct member *from, const struct messag
     const struct member *o = mesh_member(m, msg->u.fetch.origin);
     struct mesh_action *a;
 
-    if (o == NULL || log_epoch(o, msg->u.fetch.epoch) == NULL) {
+    if (o == NULL || (log_epoch(o, msg->u.fetch.epoch) == NULL && freeze_of(o, msg->u.fetch.epoch) == NULL)) {
         answer_nothing(m, from, msg->u.fetch.id);
         return;
     }
@@ -416,6 +440,9 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_RECORD_WANT:
         serve_records(m, from, &msg);
         break;
+    case MESSAGE_COMPARE:
+        compare_serve(m, from, &msg);
+        break;
     case MESSAGE_INTRODUCTIONS_WANT:
         introduce_serve(m, from, msg.u.introductions_want.introducer);
         break;
@@ -424,6 +451,7 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_INTRODUCTIONS:
     case MESSAGE_JOIN:                 /* of strangers with an invite only, whom the core does not hear */
     case MESSAGE_JOINED:
+    case MESSAGE_COMPARED:
         bad_message(m, from);
         break;
     }
@@ -448,6 +476,9 @@ void have_answer(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_RECORDS:
         hear_records(m, from, &msg);
         break;
+    case MESSAGE_COMPARED:
+        compare_answer(m, from, &msg);
+        break;
     case MESSAGE_INTRODUCTIONS:
         introduce_answer(m, from, msg.u.introductions.frame);
         break;
@@ -456,6 +487,7 @@ void have_answer(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_INTRODUCTIONS_WANT:
     case MESSAGE_JOIN:
     case MESSAGE_JOINED:
+    case MESSAGE_COMPARE:
         bad_message(m, from);
         break;
     }

@@ -69,7 +69,7 @@ size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t se
 
     if (e == NULL || e->room == 0 || seq == 0)
         return 0;
-    for (size_t i = home_of(m, e, seq); e->table[i].seq != 0 && n < MESH_VERSIONS_MAX; i = (i + 1) & (e->room - 1)) {
+    for (size_t i = home_of(m, e, seq); e->table[i].seq != 0 && n < VERSIONS_ROOM; i = (i + 1) & (e->room - 1)) {
         if (e->table[i].seq == seq)
             out[n++] = &e->table[i];
     }
@@ -78,7 +78,7 @@ size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t se
 
 struct held *log_find(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t *hash)
 {
-    struct held *versions[MESH_VERSIONS_MAX];
+    struct held *versions[VERSIONS_ROOM];
     size_t n = log_versions(m, e, seq, versions);
 
     for (size_t i = 0; i < n; i++) {
@@ -161,9 +161,9 @@ void log_clear(struct mesh *m, struct member *o)
 
 /* ---- batches */
 
-int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const uint8_t *hash, int64_t time_s, uint32_t state)
+int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const uint8_t *hash, int64_t time_s, struct mark floor, uint32_t state)
 {
-    struct held h = { .seq = seq, .time_s = time_s, .state = state };
+    struct held h = { .seq = seq, .time_s = time_s, .floor = floor, .state = state };
 
     memcpy(h.hash, hash, HELD_HASH_BYTES);
     if (table_grow(m, e) != 0 || ranges_add(&e->present, seq, seq) != 0)
@@ -176,7 +176,7 @@ int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq,
 
 void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
 {
-    struct held *versions[MESH_VERSIONS_MAX];
+    struct held *versions[VERSIONS_ROOM];
     uint64_t seq = h->seq;
 
     /* With no memory to split a range the number stays: in doubt a batch is not fetched again rather than kept twice. */
@@ -198,7 +198,7 @@ void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq)
 
 void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES])
 {
-    struct held *versions[MESH_VERSIONS_MAX];
+    struct held *versions[VERSIONS_ROOM];
     size_t n = log_versions(m, e, seq, versions);
 
     memset(out, 0, HEAD_HASH_BYTES);
@@ -217,20 +217,27 @@ static bool is_below(struct mark mark, uint32_t epoch, uint64_t seq)
 
 bool log_is_dead(const struct member *o, uint32_t epoch, uint64_t seq)
 {
-    return is_below(o->floor, epoch, seq) || is_below(o->past, epoch, seq);
+    return is_below(o->floor, epoch, seq) || is_below(o->past, epoch, seq) || is_below(o->bound, epoch, seq) || epoch < o->proofs_from;
 }
 
 uint64_t log_live_from(const struct member *o, uint32_t epoch)
 {
     uint64_t from = 1;
 
-    if (epoch < o->floor.epoch || epoch < o->past.epoch)
+    if (epoch < o->floor.epoch || epoch < o->past.epoch || epoch < o->bound.epoch || epoch < o->proofs_from)
         return UINT64_MAX;
     if (epoch == o->floor.epoch && from < o->floor.seq)
         from = o->floor.seq;
     if (epoch == o->past.epoch && from < o->past.seq)
         from = o->past.seq;
+    if (epoch == o->bound.epoch && from < o->bound.seq)
+        from = o->bound.seq;
     return from;
+}
+
+uint64_t log_live_to(const struct member *o, uint32_t epoch)
+{
+    return freeze_at(o, epoch);
 }
 
 uint64_t log_floor(const struct member *o, const struct epoch_log *e)
@@ -244,7 +251,7 @@ uint64_t log_floor(const struct member *o, const struct epoch_log *e)
 
 static void forget_seq(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq)
 {
-    struct held *versions[MESH_VERSIONS_MAX];
+    struct held *versions[VERSIONS_ROOM];
 
     while (log_versions(m, e, seq, versions) > 0) {
         if (versions[0]->state >= FIRST_SLOT)
@@ -284,22 +291,60 @@ void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t 
     forget_below(m, o, o->floor);
 }
 
+static void raise_bound(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq)
+{
+    o->bound = (struct mark){ epoch, seq };
+    forget_below(m, o, o->bound);
+}
+
+void log_trim(struct mesh *m, struct member *o)
+{
+    forget_below(m, o, (struct mark){ o->proofs_from, 0 });
+}
+
+static void forget_version(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
+{
+    if (h->state >= FIRST_SLOT)
+        take_release(m, h->state - FIRST_SLOT);
+    table_remove(m, e, h);
+    o->held_n--;
+}
+
+void log_cut_above(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq)
+{
+    struct held *versions[VERSIONS_ROOM];
+
+    while (e->present.n > 0 && e->present.at[e->present.n - 1].to > seq) {
+        uint64_t top = e->present.at[e->present.n - 1].to;
+        while (log_versions(m, e, top, versions) > 0)
+            forget_version(m, o, e, versions[0]);
+        ranges_drop_last(&e->present);
+    }
+    if (e->head <= seq)
+        return;
+    e->head = 0;
+    for (size_t i = 0; i < e->room; i++) {
+        if (e->table[i].seq > e->head && e->table[i].state == HELD_STORED)
+            e->head = e->table[i].seq;
+    }
+}
+
 void log_bound(struct mesh *m, struct member *o)
 {
     while (o->epochs_n > MESH_EPOCHS_MAX)
-        log_raise_floor(m, o, o->epochs[0]->epoch + 1, 0);
+        raise_bound(m, o, o->epochs[0]->epoch + 1, 0);
     while (o->held_n > MESH_HELD_MAX) {
         struct epoch_log *e = o->epochs[0];
         if (e->present.n == 0)
-            log_raise_floor(m, o, e->epoch + 1, 0);
+            raise_bound(m, o, e->epoch + 1, 0);
         else
-            log_raise_floor(m, o, e->epoch, e->present.at[0].from + 1);
+            raise_bound(m, o, e->epoch, e->present.at[0].from + 1);
     }
 }
 
 static bool is_past(const struct mesh *m, const struct epoch_log *e, uint64_t seq, int64_t before_s)
 {
-    struct held *versions[MESH_VERSIONS_MAX];
+    struct held *versions[VERSIONS_ROOM];
     size_t n = log_versions(m, e, seq, versions);
 
     for (size_t i = 0; i < n; i++) {

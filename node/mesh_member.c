@@ -30,6 +30,7 @@ void member_destroy(struct mesh *m, struct member *o)
 {
     log_clear(m, o);
     claims_forget(o);
+    freeze_clear(o);
     for (size_t i = 0; i < o->keys_n; i++)
         free(o->keys[i].frame);
     free(o->keys);
@@ -62,6 +63,9 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     o->record_asked_ms = INT64_MIN / 2;
     o->records_milli = INT64_C(1000) * MESH_KEYS_MAX;
     o->doubt.next_ms = INT64_MIN / 2;
+    o->proof_want.next_ms = INT64_MIN / 2;
+    o->compare.next_ms = INT64_MIN / 2;
+    o->replace_milli = INT64_C(1000) * REPLACE_BURST;
     o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
     o->link.full_milli = INT64_C(1000) * FULL_WANTED_BURST;
     introduce_init(o);
@@ -244,6 +248,8 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
     update_topic(m, MESH_DO_FORBID, NULL, o);
     fetch_cancel(o);
     claims_forget_by(m, o);
+    freeze_forget_by(m, o);
+    compare_forget_by(m, o);
     introduce_forget_by(m, o);
     for (uint32_t slot = 0; slot < MESH_INFLIGHT_MAX; slot++) {
         if (m->inflight[slot].from == o)
@@ -261,22 +267,28 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
 int mesh_held(struct mesh *m, const struct store_batch_ref *ref)
 {
     struct member *o = mesh_member(m, ref->name.origin);
+    struct held *versions[VERSIONS_ROOM];
     struct epoch_log *e;
 
     if (o == NULL)
         return -ENOENT;
+    if (ref->name.seq > freeze_at(o, ref->name.epoch))
+        return 0;
     log_raise_floor(m, o, ref->floor_epoch, ref->floor_seq);
     if (ref->name.seq == 0 || log_is_dead(o, ref->name.epoch, ref->name.seq))
+        return 0;
+    if (log_versions(m, log_epoch(o, ref->name.epoch), ref->name.seq, versions) > MESH_VERSIONS_MAX)
         return 0;
     e = log_epoch_make(m, o, ref->name.epoch);
     if (e == NULL)
         return -ENOMEM;
     if (log_find(m, e, ref->name.seq, ref->name.hash) != NULL)
         return 0;
-    if (log_add(m, o, e, ref->name.seq, ref->name.hash, ref->time_s, HELD_STORED) != 0)
+    if (log_add(m, o, e, ref->name.seq, ref->name.hash, ref->time_s, (struct mark){ ref->floor_epoch, ref->floor_seq }, HELD_STORED) != 0)
         return -ENOMEM;
     quota_held(m, o);
     log_stored(m, e, ref->name.seq);
+    freeze_stored(m, o, e, ref->name.seq);
     log_bound(m, o);
     return 0;
 }

@@ -48,6 +48,8 @@ struct mesh_net_handlers {
     void (*settled)(void *ctx, uint32_t above);
     /* What others say may count from now on. Once; not when it was so from the start. */
     void (*caught_up)(void *ctx);
+    /* An origin signed two batches with one number: store_add_proof(). Frames are borrowed; empty when both batches went to `store` before. May be NULL. */
+    void (*proof)(void *ctx, const uint8_t origin[KEY_BYTES], const struct store_proof *p);
     void (*keys_in_use)(void *ctx);                /* the identity's CURVE key has taken the place of the one before it, which can be forgotten; may be NULL */
 };
 

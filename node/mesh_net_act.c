@@ -208,6 +208,14 @@ static void serve(struct mesh_net *n, const struct mesh_action *a)
         serve_add(n, p, a);
 }
 
+static void proof(struct mesh_net *n, const struct mesh_action *a)
+{
+    const struct store_proof p = { .epoch = a->batch.name.epoch, .seq = a->batch.name.seq, .frames = { a->frame, a->second } };
+
+    if (n->handlers.proof != NULL)
+        n->handlers.proof(n->handlers.ctx, a->origin, &p);
+}
+
 static void carry_out(struct mesh_net *n, const struct mesh_action *a)
 {
     switch (a->kind) {
@@ -250,6 +258,9 @@ static void carry_out(struct mesh_net *n, const struct mesh_action *a)
         break;
     case MESH_DO_PAUSE:
         pause_peer(n, a);
+        break;
+    case MESH_DO_PROOF:
+        proof(n, a);
         break;
     case MESH_DO_BLAME:
         blame(n, a);

@@ -96,11 +96,22 @@ static int load_records(struct mesh_net *n, struct loading *l)
     return rc != 0 ? rc : l->rc;
 }
 
+/* Before the batches: what is dead by it is not held. */
+static int load_proof(void *ctx, const struct proof_row *p)
+{
+    struct mesh_net *n = ctx;
+
+    mesh_proof(n->mesh, p->root, p->epoch, p->seq, p->hash[0], p->hash[1]);      /* of a member that is no longer known: nothing */
+    return 0;
+}
+
 static int load(struct mesh_net *n, bool fresh_only)
 {
     struct loading l = { .net = n, .fresh_only = fresh_only };
     int rc = load_records(n, &l);
 
+    if (rc == 0)
+        rc = reader_proofs(n->reader, load_proof, n);
     if (rc == 0)
         rc = reader_each_batch(n->reader, load_batch, &l);
     if (rc == 0 && l.rc == 0)

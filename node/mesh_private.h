@@ -4,6 +4,8 @@
  *   mesh_member.c  members, their records and keys
  *   mesh_log.c     what is held of each origin: epochs, floors, dead batches
  *   mesh_take.c    the way of a batch: checked, handed out for storing, relayed
+ *   mesh_freeze.c  two batches with one number: what is dead of it
+ *   mesh_compare.c whether a neighbour holds other batches under the same numbers
  *   mesh_claim.c   what neighbours say they have
  *   mesh_fetch.c   gaps: what to fetch, from whom, when
  *   mesh_have.c    have-vectors, records, and requests of neighbours
@@ -57,6 +59,12 @@ enum {
     DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
+    COMPARE_WAIT_MS = 10000,           /* between two comparisons of one origin's log; doubles while they bring nothing */
+    COMPARE_ASKS = 20,                 /* so many messages a question for sums counts for */
+    VERSIONS_ROOM = 4,                 /* the two that are kept, one that comes in the place of the lower, and one that is void */
+    PROOF_WAIT_MS = 2000,              /* between two questions for proofs about one origin */
+    REPLACE_BURST = 64,                /* versions that come in the place of others, of one origin; more are put off */
+    REPLACE_PER_HOUR = 600,
     FETCH_FRAMES_MAX = FETCH_RANGE_MAX * MESH_VERSIONS_MAX,
     FULL_ANSWER_ASKS = 20,             /* so many messages a full answer counts for */
     OWN_LOST_MAX = 64,                 /* own batches told while there was no memory; more are known again after the next start */
@@ -66,12 +74,19 @@ enum {
 #define EPOCH_START_S INT64_C(1767225600)       /* 2026-01-01T00:00:00Z: minute 0 of epoch numbers */
 #define NEVER_MS INT64_MAX
 
+/* A place in an origin's log; all below it is dead. */
+struct mark {
+    uint32_t epoch;
+    uint64_t seq;
+};
+
 /* A held batch, or one that must not be fetched again. `state`: one of these, or FIRST_SLOT + its place among those in flight. */
 enum { HELD_STORED, HELD_VOID, FIRST_SLOT };
 struct held {
     uint64_t seq;                      /* 0: the place is free; batches begin with 1 */
     int64_t time_s;
     uint8_t hash[HELD_HASH_BYTES];
+    struct mark floor;                 /* that it announces */
     uint32_t state;
 };
 
@@ -82,13 +97,9 @@ struct epoch_log {
     size_t n, room;
     struct ranges present;
     uint64_t head;                     /* highest stored; 0: none */
+    uint8_t digest[HEAD_HASH_BYTES];   /* as of digest_version */
+    uint64_t digest_version;
     uint64_t version;                  /* of the mesh when this last changed */
-};
-
-/* A place in an origin's log; all below it is dead. */
-struct mark {
-    uint32_t epoch;
-    uint64_t seq;
 };
 
 struct member_key {
@@ -106,6 +117,8 @@ struct standing {
     unsigned strikes;                  /* fetches in a row that brought nothing, up to STRIKES_MAX: others are asked first */
     unsigned broken;                   /* of these, how many it did not answer, or did not have its own head: from the second on its claims wait */
     int64_t ignored_until_ms;
+    unsigned proofs_broken;            /* times in a row that it had no proof that it said it had ... */
+    int64_t proofs_ignored_until_ms;   /* ... and what it says of proofs waits so long */
     int64_t forgiven_ms;               /* when a batch that it relayed last ended the wait of a claim */
 };
 
@@ -119,8 +132,19 @@ struct claim {
     uint64_t head;                     /* the same, at most CLAIM_AHEAD_MAX beyond what is held: what counts as missing */
     uint8_t head_hash[HEAD_HASH_BYTES];
     int64_t ignored_until_ms;
+    uint8_t digest[HEAD_HASH_BYTES];   /* of all that it holds; zeros when it does not say */
+    int64_t barren_wait_ms;            /* how long it is not asked again; doubles with each repeat until its log changes */
     struct ranges barren;              /* what it did not have when asked */
     int64_t barren_ms;                 /* when it was first found so */
+};
+
+/* A search for the number under which a neighbour holds another batch. */
+struct compare {
+    struct member *by;                 /* NULL: none is under way */
+    uint32_t epoch;
+    uint64_t from, to;                 /* asked for last */
+    int64_t deadline_ms, next_ms, wait_ms;
+    uint64_t version;                  /* of the log at the last one */
 };
 
 struct fetch {
@@ -129,10 +153,32 @@ struct fetch {
     uint64_t lowest, highest;
     int64_t since_ms, deadline_ms;
     uint64_t missing;                  /* of the range, when it was asked for */
-    unsigned frames;
+    unsigned frames, news;             /* came; of these, taken */
     bool at_head;                      /* it was asked for the head that it claimed then */
     bool blocked;                      /* a frame could not be taken for a reason of our own */
     bool doubting;
+    bool proving;                      /* for a pair that a neighbour says it has */
+};
+
+/* A frozen epoch: nothing above seq lives. hash: of the two batches of that number, the higher first. */
+struct frozen {
+    uint32_t epoch;
+    uint64_t seq;
+    uint8_t hash[MESH_VERSIONS_MAX][HELD_HASH_BYTES];
+    uint64_t version;                  /* of the mesh when this last changed */
+    bool untold;                       /* the store was not told for want of memory */
+};
+
+/* A pair that a neighbour says it has. */
+struct proof_want {
+    bool open;
+    struct member *by;
+    uint32_t epoch;
+    uint64_t seq;
+    int64_t next_ms;                   /* no new question before */
+    uint8_t *half;                     /* the first of a pair that is no part of the log */
+    size_t half_len;
+    uint8_t half_hash[HELD_HASH_BYTES];
 };
 
 /* A batch that may be about and would not be fetched as a gap: another version of a held one, or one whose key was not known. */
@@ -209,10 +255,17 @@ struct member {
     struct epoch_log **epochs;         /* ascending */
     size_t epochs_n, epochs_room;
     size_t held_n;
-    struct mark floor;                 /* as its author signed it, or higher by our own bounds */
+    struct mark floor;                 /* as its author signed it, in a batch that lives */
+    struct mark bound;                 /* higher by our own bounds */
     struct mark past;                  /* as time gives it: taken back when the clock is set back */
     int64_t heard_ms;
     int64_t equivocation_alert_s, clock_alert_s;
+    struct frozen frozen[MESH_PROOFS_MAX];       /* by epoch, ascending */
+    size_t frozen_n;
+    uint32_t proofs_from;              /* epochs below are dead, since so many above are frozen; 0: none */
+    struct proof_want proof_want;
+    struct compare compare;
+    int64_t replace_milli, replace_ms; /* token bucket of versions that take the place of others */
 
     struct claim *claims;              /* by (epoch, by), ascending */
     size_t claims_n, claims_room;
@@ -264,6 +317,7 @@ struct mesh {
     int64_t expired_s;                 /* the time by which logs were last searched for what is past */
     size_t full_have_turn;
     bool settled, full_heard;
+    bool proofs_untold;
     uint32_t own_epoch;                /* of the newest own batch told in this run */
     uint32_t settle_above;             /* own batches that only neighbours had, while settling: at least this */
     uint32_t above;                    /* as last said */
@@ -277,6 +331,8 @@ struct mesh {
     bool delivered;                    /* the actions were handed out and go at the next step */
     bool starved;                      /* memory ran out in this step */
 };
+
+enum taken { TAKEN_NEW, TAKEN_USELESS, TAKEN_LATER };      /* LATER: good, perhaps, but not to be had now */
 
 /* ---- mesh_member.c */
 struct member *mesh_member(const struct mesh *m, const uint8_t root[KEY_BYTES]);       /* or NULL */
@@ -310,13 +366,16 @@ struct epoch_log *log_epoch(const struct member *o, uint32_t epoch);      /* or 
 struct epoch_log *log_epoch_make(struct mesh *m, struct member *o, uint32_t epoch);
 bool log_is_dead(const struct member *o, uint32_t epoch, uint64_t seq);
 uint64_t log_live_from(const struct member *o, uint32_t epoch);           /* the lowest seq that is not dead; UINT64_MAX: all of the epoch is */
-/* The versions of one seq; at most MESH_VERSIONS_MAX, which is how many places `out` has. Pointers are good until the table changes. */
+uint64_t log_live_to(const struct member *o, uint32_t epoch);             /* the highest seq that lives; UINT64_MAX unless the epoch is frozen */
+/* The versions of one seq; at most VERSIONS_ROOM, which is how many places `out` has. Pointers are good until the table changes. */
 size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, struct held **out);
 struct held *log_find(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t *hash);
-int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const uint8_t *hash, int64_t time_s, uint32_t state);
+int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const uint8_t *hash, int64_t time_s, struct mark floor, uint32_t state);
 void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h);
 void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq);       /* it is here from now on */
 void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq);
+void log_trim(struct mesh *m, struct member *o);                          /* forgets what is below its marks now */
+void log_cut_above(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq);
 void log_bound(struct mesh *m, struct member *o);                         /* keeps MESH_HELD_MAX and MESH_EPOCHS_MAX */
 void log_expire(struct mesh *m, struct member *o);
 void log_clear(struct mesh *m, struct member *o);                         /* forgets all of it */
@@ -324,7 +383,6 @@ uint64_t log_floor(const struct member *o, const struct epoch_log *e);    /* low
 void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES]);
 
 /* ---- mesh_take.c */
-enum taken { TAKEN_NEW, TAKEN_USELESS, TAKEN_LATER };      /* LATER: good, perhaps, but not to be had now */
 enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, bool fetched);
 void take_stored(struct mesh *m, const struct batch_name *name, bool stored);
 void take_failed(struct mesh *m, const struct batch_name *name);
@@ -332,6 +390,30 @@ void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
 void take_own_again(struct mesh *m);                       /* those for which there was no memory */
 void take_release(struct mesh *m, uint32_t slot);          /* forgets one in flight */
 void take_expire(struct mesh *m);
+
+/* ---- mesh_freeze.c */
+const struct frozen *freeze_of(const struct member *o, uint32_t epoch);   /* or NULL */
+uint64_t freeze_at(const struct member *o, uint32_t epoch);               /* UINT64_MAX: not frozen */
+void freeze_name(const struct frozen *f, uint8_t out[FROZEN_HASH_BYTES]); /* the two hashes, as a Have tells them */
+void freeze_stored(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq);      /* a version of this number is on disk */
+enum taken freeze_take(struct mesh *m, struct member *o, const struct batch_name *name, struct bytes frame);      /* verified, for the proof only */
+bool freeze_is_wanted(const struct member *o, const struct member *from, uint32_t epoch, uint64_t seq);
+void freeze_hear(struct mesh *m, struct member *o, struct member *from, const struct log_have *l);
+void freeze_asked(struct mesh *m, struct member *o);
+void freeze_forget_by(struct mesh *m, const struct member *by);
+void freeze_clear(struct member *o);
+void freeze_tick(struct mesh *m);
+bool freeze_may_replace(struct mesh *m, struct member *o);
+/* How many sound versions of a number are here or on their way, and how many of those on disk have a higher hash. */
+size_t freeze_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t hash[HELD_HASH_BYTES], size_t *better);
+
+/* ---- mesh_compare.c */
+void compare_sum(const struct mesh *m, const struct epoch_log *e, uint64_t from, uint64_t to, uint8_t out[HEAD_HASH_BYTES]);
+const uint8_t *compare_digest(struct epoch_log *e);        /* the sum of all that is held of it; good until the log changes */
+void compare_hear(struct mesh *m, struct member *o, struct member *from, const struct log_have *l);
+void compare_serve(struct mesh *m, struct member *from, const struct message *asked);
+void compare_answer(struct mesh *m, struct member *from, const struct message *msg);
+void compare_forget_by(struct mesh *m, const struct member *by);
 
 /* ---- mesh_claim.c */
 void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have);
@@ -342,6 +424,7 @@ void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t fr
 struct standing *claim_standing(const struct member *o, const struct member *by);                       /* or NULL */
 void claim_kept(struct member *o, const struct member *by);              /* a fetch brought something */
 void claim_strike(struct mesh *m, struct member *o, struct member *by, bool broken);                   /* one brought nothing; `broken`: of its own head, or no answer */
+void claim_proof(struct mesh *m, struct member *o, struct member *by, bool kept);     /* it had the proof that it spoke of, or not */
 void claims_forget(struct member *o);
 void claims_forget_by(struct mesh *m, const struct member *by);
 

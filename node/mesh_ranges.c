@@ -102,6 +102,18 @@ void ranges_cut(struct ranges *r, uint64_t below)
     r->n -= i;
 }
 
+void ranges_drop_last(struct ranges *r)
+{
+    struct range *last = r->n > 0 ? &r->at[r->n - 1] : NULL;
+
+    if (last == NULL)
+        return;
+    if (last->from == last->to)
+        r->n--;
+    else
+        last->to--;
+}
+
 bool ranges_has(const struct ranges *r, uint64_t seq)
 {
     size_t i = lower(r, seq);

@@ -18,6 +18,7 @@ void ranges_clear(struct ranges *r);                               /* frees; a z
 int ranges_add(struct ranges *r, uint64_t from, uint64_t to);      /* from <= to. 0, -ENOMEM */
 int ranges_remove(struct ranges *r, uint64_t seq);                 /* 0, also when it is not in; -ENOMEM: still in */
 void ranges_cut(struct ranges *r, uint64_t below);                 /* forgets all numbers under `below` */
+void ranges_drop_last(struct ranges *r);                           /* forgets the highest number; none: nothing */
 bool ranges_has(const struct ranges *r, uint64_t seq);
 /* The highest run of numbers within [from, to] that are not in the set. False when all are in. */
 bool ranges_gap(const struct ranges *r, uint64_t from, uint64_t to, struct range *gap);

@@ -12,6 +12,8 @@ struct arrival {
     struct member *origin, *from;
     struct batch batch;
     bool fetched;
+    bool wanted;                       /* as one of a pair, whatever the author's quota */
+    bool for_proof;                    /* no part of the log: wanted as one of a pair */
 };
 
 static enum taken refuse(struct mesh *m, const struct arrival *a, enum mesh_count c, const char *blame)
@@ -46,6 +48,7 @@ static bool epoch_is_ahead(const struct mesh *m, uint32_t epoch)
 static enum taken check_name(struct mesh *m, struct arrival *a)
 {
     const struct batch_name *n = &a->name;
+    size_t better;
 
     if (batch_peek(a->frame, &a->name) != 0 || n->seq > INT64_MAX)
         return refuse(m, a, MESH_COUNT_MALFORMED, "relayed something that is no batch");
@@ -54,8 +57,15 @@ static enum taken check_name(struct mesh *m, struct arrival *a)
         return refuse(m, a, MESH_COUNT_UNKNOWN_ORIGIN, NULL);
     if (epoch_is_ahead(m, n->epoch))
         return refuse(m, a, MESH_COUNT_FUTURE, NULL);
+    a->for_proof = a->wanted = a->fetched && freeze_is_wanted(a->origin, a->from, n->epoch, n->seq);
     if (log_is_dead(a->origin, n->epoch, n->seq))
-        return refuse(m, a, MESH_COUNT_DEAD, NULL);
+        return a->for_proof ? TAKEN_NEW : refuse(m, a, MESH_COUNT_DEAD, NULL);
+    a->for_proof = false;
+    if (n->seq > freeze_at(a->origin, n->epoch))
+        return refuse(m, a, MESH_COUNT_FROZEN, NULL);
+    freeze_versions(m, log_epoch(a->origin, n->epoch), n->seq, n->hash, &better);
+    if (better >= MESH_VERSIONS_MAX)
+        return refuse(m, a, MESH_COUNT_DUPLICATE, NULL);
     if (log_find(m, log_epoch(a->origin, n->epoch), n->seq, n->hash) != NULL)
         return refuse(m, a, MESH_COUNT_DUPLICATE, NULL);
     return TAKEN_NEW;
@@ -67,12 +77,12 @@ static enum taken check_name(struct mesh *m, struct arrival *a)
 static enum taken refuse_signed(struct mesh *m, const struct arrival *a, enum mesh_count c, const char *blame)
 {
     struct epoch_log *e = log_epoch_make(m, a->origin, a->name.epoch);
-    struct held *versions[MESH_VERSIONS_MAX];
+    struct held *versions[VERSIONS_ROOM];
 
     if (e == NULL)
         m->starved = true;
-    else if (log_versions(m, e, a->name.seq, versions) < MESH_VERSIONS_MAX
-             && log_add(m, a->origin, e, a->name.seq, a->name.hash, m->now_s, HELD_VOID) != 0)
+    else if (log_versions(m, e, a->name.seq, versions) == 0
+             && log_add(m, a->origin, e, a->name.seq, a->name.hash, m->now_s, (struct mark){ 0, 0 }, HELD_VOID) != 0)
         m->starved = true;
     log_bound(m, a->origin);
     return refuse(m, a, c, blame);
@@ -116,18 +126,19 @@ static void note_date(struct mesh *m, const struct arrival *a)
         update_alert(m, a->origin, "dates its batches more than five minutes ahead of the clock here");
 }
 
-/* Two batches with one number: both are kept, so that all nodes agree, and the operator is told. */
-static bool note_equivocation(struct mesh *m, const struct arrival *a)
+/* Two batches with one number are kept, so that all nodes agree on the same two; the operator is told once both are on disk. */
+static enum taken note_equivocation(struct mesh *m, const struct arrival *a)
 {
-    struct held *versions[MESH_VERSIONS_MAX];
-    size_t n = log_versions(m, log_epoch(a->origin, a->name.epoch), a->name.seq, versions);
+    size_t better, n = freeze_versions(m, log_epoch(a->origin, a->name.epoch), a->name.seq, a->name.hash, &better);
 
     if (n == 0)
-        return true;
+        return TAKEN_NEW;
     mesh_count(m, MESH_COUNT_EQUIVOCATION);
-    if (may_alert(m, &a->origin->equivocation_alert_s))
-        update_alert(m, a->origin, "signed two different batches with one number: a restored backup, or malice");
-    return n < MESH_VERSIONS_MAX;
+    if (n < MESH_VERSIONS_MAX)
+        return TAKEN_NEW;
+    if (n > MESH_VERSIONS_MAX || !freeze_may_replace(m, a->origin))
+        return put_off(m, MESH_COUNT_OVER_LIMIT);
+    return TAKEN_NEW;
 }
 
 /* Its ancestor differs from ours: another version of that one is about. */
@@ -135,7 +146,7 @@ static void note_previous(struct mesh *m, const struct arrival *a)
 {
     static const uint8_t none[HASH_BYTES];
     const struct epoch_log *e = log_epoch(a->origin, a->name.epoch);
-    struct held *versions[MESH_VERSIONS_MAX];
+    struct held *versions[VERSIONS_ROOM];
 
     if (memcmp(a->batch.previous, none, HASH_BYTES) == 0 || log_versions(m, e, a->name.seq - 1, versions) == 0)
         return;
@@ -198,7 +209,8 @@ static enum taken hand_out(struct mesh *m, const struct arrival *a)
     /* What is fetched is old news but for the newest; those who lack it see a gap and fetch it, too. */
     f->relay = !a->fetched || a->name.seq >= e->head;
     action = update_about(m, MESH_DO_STORE, a->from);
-    if (action == NULL || log_add(m, a->origin, e, a->name.seq, a->name.hash, a->batch.time_s, FIRST_SLOT + slot) != 0) {
+    if (action == NULL || log_add(m, a->origin, e, a->name.seq, a->name.hash, a->batch.time_s, (struct mark){ f->ref.floor_epoch, f->ref.floor_seq },
+                                    FIRST_SLOT + slot) != 0) {
         m->starved = true;
         if (action != NULL)
             m->actions_n--;
@@ -214,11 +226,14 @@ static enum taken hand_out(struct mesh *m, const struct arrival *a)
 
 static enum taken take_verified(struct mesh *m, struct arrival *a)
 {
+    enum taken taken;
+
+    if (a->for_proof)
+        return freeze_take(m, a->origin, &a->name, a->frame);
     note_date(m, a);
     note_previous(m, a);
-    if (!note_equivocation(m, a))
-        return TAKEN_USELESS;
-    return hand_out(m, a);
+    taken = note_equivocation(m, a);
+    return taken == TAKEN_NEW ? hand_out(m, a) : taken;
 }
 
 enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, bool fetched)
@@ -232,7 +247,7 @@ enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, b
         return taken;
     if (!has_room(m, &from->link, frame.len))
         return put_off(m, MESH_COUNT_DROPPED_BUSY);
-    if (!quota_allows(m, a.origin))
+    if (!a.wanted && !quota_allows(m, a.origin))
         return TAKEN_LATER;
     taken = verify(m, &a);
     if (taken == TAKEN_NEW)
@@ -295,6 +310,9 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
         free(f.frame);
     log_raise_floor(m, o, f.ref.floor_epoch, f.ref.floor_seq);
     log_bound(m, o);
+    e = log_epoch(o, name->epoch);     /* its own floor may have forgotten it */
+    if (e != NULL)
+        freeze_stored(m, o, e, name->seq);
     if (o == m->self && stored)
         settle_late(m, name->epoch);
 }
@@ -341,7 +359,7 @@ static int hold_own(struct mesh *m, const struct own_lost *own)
     e = log_epoch_make(m, m->self, name->epoch);
     if (e == NULL)
         return -ENOMEM;
-    if (log_find(m, e, name->seq, name->hash) == NULL && log_add(m, m->self, e, name->seq, name->hash, own->time_s, HELD_STORED) != 0)
+    if (log_find(m, e, name->seq, name->hash) == NULL && log_add(m, m->self, e, name->seq, name->hash, own->time_s, (struct mark){ 0, 0 }, HELD_STORED) != 0)
         return -ENOMEM;
     log_stored(m, e, name->seq);
     return 0;

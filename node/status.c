@@ -7,7 +7,7 @@
 
 #include "node/daemon_parts.h"
 
-enum { PEER_QUIET_WARN_S = 300, BACKLOG_WARN = 200000 };
+enum { PROOF_WARN_S = 30 * 86400, PEER_QUIET_WARN_S = 300, BACKLOG_WARN = 200000 };
 
 static json_t *number(uint64_t n) { return json_integer((json_int_t)n); }
 
@@ -270,6 +270,64 @@ static json_t *zones_json(struct daemon *d, json_t *warnings)
     return list;
 }
 
+struct proof_warnings {
+    const struct daemon *d;
+    json_t *warnings, *peers;
+    uint64_t n;
+};
+
+static const char *member_text(const struct daemon *d, const uint8_t root[KEY_BYTES], char fingerprint[FINGERPRINT_MAX])
+{
+    const struct policy_member *m = policy_member(d->config->policy, root);
+
+    if (memcmp(root, identity_root(d->identity), KEY_BYTES) == 0)
+        return "this member";
+    return m != NULL ? m->name : record_fingerprint(root, fingerprint);
+}
+
+static void mark_quarantined(json_t *peers, const uint8_t root[KEY_BYTES])
+{
+    char hex[2 * KEY_BYTES + 1];
+    size_t i;
+    json_t *p;
+
+    hex_text(root, KEY_BYTES, hex);
+    json_array_foreach(peers, i, p) {
+        if (strcmp(json_string_value(json_object_get(p, "root")), hex) == 0)
+            json_object_set_new(p, "quarantined", json_true());
+    }
+}
+
+/* The oldest first: so of a member in quarantine the last one speaks. */
+static int warn_of_proof(void *ctx, const struct proof_row *p)
+{
+    struct proof_warnings *w = ctx;
+    char fingerprint[FINGERPRINT_MAX];
+    const char *name = member_text(w->d, p->root, fingerprint);
+
+    w->n++;
+    if (p->quarantined)
+        mark_quarantined(w->peers, p->root);
+    if (p->forgiven || daemon_now_s() - p->found_s > PROOF_WARN_S)
+        return 0;
+    if (p->quarantined)
+        warn(w->warnings, "%s signed two different batches with one number again (%" PRIu32 "/%" PRIu64 "): it is in quarantine and weighs nothing; hearsay proofs shows it, "
+             "hearsay peer trust %s W ends it", name, p->epoch, p->seq, name);
+    else
+        warn(w->warnings, "%s signed two different batches with one number (%" PRIu32 "/%" PRIu64 "): a restored backup, or malice; see hearsay proofs; a second one within 30 days is "
+             "quarantine; hearsay peer trust %s W forgives it", name, p->epoch, p->seq, name);
+    return 0;
+}
+
+static void proofs_json(struct daemon *d, json_t *o, json_t *warnings)
+{
+    struct proof_warnings w = { .d = d, .warnings = warnings, .peers = json_object_get(o, "peers") };
+
+    if (reader_proofs(d->reader, warn_of_proof, &w) != 0)
+        warn(warnings, "the proofs of equivocation cannot be read");
+    set(o, "proofs", w.n);
+}
+
 json_t *status_answer(struct daemon *d)
 {
     char fingerprint[FINGERPRINT_MAX];
@@ -298,6 +356,7 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "left", json_boolean(record_is_farewell(&d->record)));
     json_object_set_new(o, "root_offline", json_boolean(!identity_has_root(d->identity)));
     warn_of_own_record(d, warnings);
+    proofs_json(d, o, warnings);
     if (d->introduce_failed != 0)
         warn(warnings, "this member's introductions cannot be signed: %s", d->introduce_failed == -EMSGSIZE ? "too many with long records; introduce fewer" : strerror(-d->introduce_failed));
     json_object_set_new(o, "healthy", json_boolean(json_array_size(warnings) == 0));

@@ -229,6 +229,10 @@ static void do_work(struct store_thread *t, struct other_input *in)
         }
         t->handlers.worked(t->handlers.ctx, STORE_WORK_POLICY, in->token, rc, 0);
         break;
+    case INPUT_PARDON:
+        rc = store_pardon(t->store, in->root, store_thread_now_s());
+        t->handlers.worked(t->handlers.ctx, STORE_WORK_PARDON, in->token, rc, 0);
+        break;
     case INPUT_PURGE:
         rc = store_purge(t->store, in->root, store_thread_now_s(), &n);
         t->handlers.worked(t->handlers.ctx, STORE_WORK_PURGE, in->token, rc, n);
@@ -277,6 +281,18 @@ static void tell_trusted(struct store_thread *t)
     t->handlers.trusted(t->handlers.ctx);
 }
 
+/* Lost to a full disk: at the next start the mesh finds the pair among the batches again, or hears of it. */
+static void do_proof(struct store_thread *t, struct other_input *in)
+{
+    const struct store_proof p = { .epoch = in->batch.epoch, .seq = in->batch.seq,
+                                   .frames = { { in->memory, in->len }, { in->memory + in->len, in->batch.frame.len } } };
+    bool added = false;
+
+    note_disk(t, store_add_proof(t->store, in->root, &p, store_thread_now_s(), &added), STORE_TROUBLE_BATCHES);
+    t->fold_more = t->tell_more = true;
+    free(in->memory);
+}
+
 /* One input that is no batch, or a run of batches. */
 static void do_pending(struct store_thread *t)
 {
@@ -291,6 +307,9 @@ static void do_pending(struct store_thread *t)
     case INPUT_RECORD:
         note_disk(t, store_add_record(t->store, in->root, in->number, (struct bytes){ in->memory, in->len }), STORE_TROUBLE_BATCHES);
         free(in->memory);
+        break;
+    case INPUT_PROOF:
+        do_proof(t, in);
         break;
     case INPUT_INTRODUCTIONS:
         do_introductions(t, in);

@@ -200,6 +200,34 @@ int store_thread_introductions(struct store_thread *t, const uint8_t introducer[
     return rc;
 }
 
+int store_thread_proof(struct store_thread *t, const uint8_t root[KEY_BYTES], const struct store_proof *p)
+{
+    struct other_input in = { .kind = INPUT_PROOF, .len = p->frames[0].len, .memory = malloc(p->frames[0].len + p->frames[1].len + 1) };
+
+    if (in.memory == NULL)
+        return -ENOMEM;
+    if (p->frames[0].len > 0)
+        memcpy(in.memory, p->frames[0].at, p->frames[0].len);
+    if (p->frames[1].len > 0)
+        memcpy(in.memory + p->frames[0].len, p->frames[1].at, p->frames[1].len);
+    in.batch.epoch = p->epoch;
+    in.batch.seq = p->seq;
+    in.batch.frame.len = p->frames[1].len;
+    memcpy(in.root, root, KEY_BYTES);
+    int rc = put_other(t, &in);
+    if (rc != 0)
+        free(in.memory);
+    return rc;
+}
+
+int store_thread_pardon(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token)
+{
+    struct other_input in = { .kind = INPUT_PARDON, .token = token };
+
+    memcpy(in.root, root, KEY_BYTES);
+    return put_other(t, &in);
+}
+
 void store_thread_settled(struct store_thread *t, uint32_t above)
 {
     put_other(t, &(struct other_input){ .kind = INPUT_SETTLED, .number = above });

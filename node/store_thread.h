@@ -22,7 +22,7 @@ const char *store_trouble_text(enum store_trouble kind);
 
 enum { STORE_AWAY_MAX_S = 7 * 86400 };       /* who was away for longer begins as a new member does: what it knew hardly counts any more */
 
-enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD, STORE_WORK_EXCEPTION, STORE_WORK_CLEAR };
+enum store_work { STORE_WORK_POLICY, STORE_WORK_PURGE, STORE_WORK_REBUILD, STORE_WORK_PARDON, STORE_WORK_EXCEPTION, STORE_WORK_CLEAR };
 
 /* A report, or an operation of the toolbox, and whom to answer. */
 struct reported {
@@ -71,6 +71,8 @@ int store_thread_tool(struct store_thread *t, struct report_ticket ticket, struc
 int store_thread_batch(struct store_thread *t, const struct store_batch *name, uint8_t *frame);
 int store_thread_record(struct store_thread *t, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
 int store_thread_introductions(struct store_thread *t, const uint8_t introducer[KEY_BYTES], struct bytes frame);
+/* store_add_proof(); frames are copied. */
+int store_thread_proof(struct store_thread *t, const uint8_t root[KEY_BYTES], const struct store_proof *p);
 /* Neighbours were asked for our own log: batches may be told from now on. */
 void store_thread_settled(struct store_thread *t, uint32_t above);
 /* Own batches are signed with these keys (copied) and name this record from now on; 0: no record is valid, nothing is told. 0, -EAGAIN, -ENOMEM. */
@@ -81,6 +83,7 @@ int store_thread_policy(struct store_thread *t, const struct policy *p, void *to
 int store_thread_caught_up(struct store_thread *t, const struct policy *p);
 int store_thread_purge(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token);
 int store_thread_clear(struct store_thread *t, const struct tool_clearing *c, void *token);     /* copied */
+int store_thread_pardon(struct store_thread *t, const uint8_t root[KEY_BYTES], void *token);
 int store_thread_rebuild(struct store_thread *t, void *token);
 int store_thread_exception(struct store_thread *t, const struct exception *e, void *token);     /* copied */
 

@@ -213,7 +213,7 @@ static int decode(struct bytes body, const char *federation, struct arena *memor
         return arena_is_exhausted(memory) ? -ENOMEM : -EINVAL;
     if (!is_as_outlined(decoded, &o) || !take_text(&decoded->federation, b->federation, FEDERATION_MAX_BYTES))
         return -EINVAL;
-    if (strcmp(b->federation, federation) != 0)
+    if (federation != NULL && strcmp(b->federation, federation) != 0)
         return -EXDEV;
     if (!take_head(decoded, b))
         return -EINVAL;

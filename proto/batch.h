@@ -64,7 +64,7 @@ int batch_peek(struct bytes frame, struct batch_name *out);        /* 0; -EINVAL
 
 /* Verifies and decodes. `operational` is the key that the origin's record of record_serial names. On success the caller ends
  * *out with batch_close(). 0; -EBADMSG wrong signature; -EXDEV another federation; -EINVAL malformed or out of range; -ENOMEM.
- * On failure *out is as it was.
+ * On failure *out is as it was. federation NULL: any.
  * A wrong signature wins over every other fault, so that blame is only given for what was signed. */
 int batch_open(struct bytes frame, const uint8_t operational[KEY_BYTES], const char *federation, struct batch *out);
 void batch_close(struct batch *b);                                 /* takes a zeroed one; zeroes it */

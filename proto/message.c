@@ -27,6 +27,8 @@ static bool fetched_is_sound(size_t frame_len, bool last)
 
 static bool log_is_sound(const struct log_have *l)
 {
+    if (l->frozen > INT64_MAX || (l->frozen > 0 && l->epoch == 0))
+        return false;
     return l->head <= INT64_MAX && l->record_serial <= INT64_MAX && (l->head == 0 || (l->epoch > 0 && l->floor <= l->head));
 }
 
@@ -61,6 +63,11 @@ static int put_log(const struct log_have *from, Hearsay__LogHave *to)
     if (from->head > 0)
         to->head_hash = borrow(from->head_hash, HEAD_HASH_BYTES);
     to->record_serial = from->record_serial;
+    to->frozen = from->frozen;
+    if (from->frozen > 0)
+        to->frozen_hash = borrow(from->frozen_hash, FROZEN_HASH_BYTES);
+    if (from->has_digest)
+        to->digest = borrow(from->digest, HEAD_HASH_BYTES);
     if (memcmp(from->introductions, no_stamp, STAMP_BYTES) != 0)
         to->introductions = borrow(from->introductions, STAMP_BYTES);
     return log_is_sound(from) ? 0 : -EINVAL;
@@ -152,6 +159,53 @@ static int encode_records(const struct message *m, Hearsay__Message *wire, uint8
     return pack(wire, out, len);
 }
 
+uint64_t compare_width(uint64_t from, uint64_t to)
+{
+    return (to - from) / COMPARE_PARTS + 1;
+}
+
+static bool compare_is_sound(uint32_t epoch, uint64_t from, uint64_t to)
+{
+    return epoch > 0 && from > 0 && from <= to && to <= INT64_MAX && to - from < COMPARE_RANGE_MAX;
+}
+
+static size_t compare_parts(uint64_t from, uint64_t to)
+{
+    return (size_t)((to - from) / compare_width(from, to) + 1);
+}
+
+static int encode_compare(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Compare compare = HEARSAY__COMPARE__INIT;
+
+    if (!compare_is_sound(m->u.compare.epoch, m->u.compare.from, m->u.compare.to))
+        return -EINVAL;
+    compare.origin = borrow(m->u.compare.origin, KEY_BYTES);
+    compare.epoch = m->u.compare.epoch;
+    compare.from = m->u.compare.from;
+    compare.to = m->u.compare.to;
+    wire->kind_case = HEARSAY__MESSAGE__KIND_COMPARE;
+    wire->compare = &compare;
+    return pack(wire, out, len);
+}
+
+static int encode_compared(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
+{
+    Hearsay__Compared compared = HEARSAY__COMPARED__INIT;
+
+    if (!compare_is_sound(m->u.compared.epoch, m->u.compared.from, m->u.compared.to) ||
+        m->u.compared.n != compare_parts(m->u.compared.from, m->u.compared.to))
+        return -EINVAL;
+    compared.origin = borrow(m->u.compared.origin, KEY_BYTES);
+    compared.epoch = m->u.compared.epoch;
+    compared.from = m->u.compared.from;
+    compared.to = m->u.compared.to;
+    compared.sums = borrow(m->u.compared.sums, m->u.compared.n * HEAD_HASH_BYTES);
+    wire->kind_case = HEARSAY__MESSAGE__KIND_COMPARED;
+    wire->compared = &compared;
+    return pack(wire, out, len);
+}
+
 static int encode_introductions_want(const struct message *m, Hearsay__Message *wire, uint8_t **out, size_t *len)
 {
     Hearsay__IntroductionsWant want = HEARSAY__INTRODUCTIONS_WANT__INIT;
@@ -231,6 +285,10 @@ int message_encode(const struct message *m, uint8_t **out, size_t *len)
         return encode_record_want(m, &wire, out, len);
     case MESSAGE_RECORDS:
         return encode_records(m, &wire, out, len);
+    case MESSAGE_COMPARE:
+        return encode_compare(m, &wire, out, len);
+    case MESSAGE_COMPARED:
+        return encode_compared(m, &wire, out, len);
     case MESSAGE_INTRODUCTIONS_WANT:
         return encode_introductions_want(m, &wire, out, len);
     case MESSAGE_INTRODUCTIONS:
@@ -251,6 +309,28 @@ static int take_key(const ProtobufCBinaryData *from, uint8_t to[KEY_BYTES])
     return 0;
 }
 
+static int take_compare(const Hearsay__Compare *from, struct message *m)
+{
+    m->u.compare.epoch = from->epoch;
+    m->u.compare.from = from->from;
+    m->u.compare.to = from->to;
+    if (!compare_is_sound(from->epoch, from->from, from->to))
+        return -EINVAL;
+    return take_key(&from->origin, m->u.compare.origin);
+}
+
+static int take_compared(const Hearsay__Compared *from, struct message *m)
+{
+    m->u.compared.epoch = from->epoch;
+    m->u.compared.from = from->from;
+    m->u.compared.to = from->to;
+    if (!compare_is_sound(from->epoch, from->from, from->to) || from->sums.len != compare_parts(from->from, from->to) * HEAD_HASH_BYTES)
+        return -EINVAL;
+    m->u.compared.n = from->sums.len / HEAD_HASH_BYTES;
+    memcpy(m->u.compared.sums, from->sums.data, from->sums.len);
+    return take_key(&from->origin, m->u.compared.origin);
+}
+
 static int take_log(const Hearsay__LogHave *from, struct log_have *to)
 {
     *to = (struct log_have){ .epoch = from->epoch, .floor = from->floor, .head = from->head,
@@ -259,6 +339,16 @@ static int take_log(const Hearsay__LogHave *from, struct log_have *to)
         return -EINVAL;
     if (from->head > 0)
         memcpy(to->head_hash, from->head_hash.data, HEAD_HASH_BYTES);
+    to->frozen = from->frozen;
+    if (from->frozen_hash.len != (from->frozen > 0 ? FROZEN_HASH_BYTES : 0U))
+        return -EINVAL;
+    if (from->frozen > 0)
+        memcpy(to->frozen_hash, from->frozen_hash.data, FROZEN_HASH_BYTES);
+    if (from->digest.len != 0 && from->digest.len != HEAD_HASH_BYTES)
+        return -EINVAL;
+    to->has_digest = from->digest.len != 0;
+    if (to->has_digest)
+        memcpy(to->digest, from->digest.data, HEAD_HASH_BYTES);
     if (from->introductions.len != 0 && from->introductions.len != STAMP_BYTES)
         return -EINVAL;
     if (from->introductions.len != 0)
@@ -349,6 +439,12 @@ static int decode_kind(const Hearsay__Message *wire, struct arena *memory, struc
     case HEARSAY__MESSAGE__KIND_RECORDS:
         m->kind = MESSAGE_RECORDS;
         return decode_records(wire->records, m);
+    case HEARSAY__MESSAGE__KIND_COMPARE:
+        m->kind = MESSAGE_COMPARE;
+        return take_compare(wire->compare, m);
+    case HEARSAY__MESSAGE__KIND_COMPARED:
+        m->kind = MESSAGE_COMPARED;
+        return take_compared(wire->compared, m);
     case HEARSAY__MESSAGE__KIND_INTRODUCTIONS_WANT:
         m->kind = MESSAGE_INTRODUCTIONS_WANT;
         return take_key(&wire->introductions_want->introducer, m->u.introductions_want.introducer);

@@ -15,11 +15,14 @@ enum {
     FETCH_RANGE_MAX = 64,
     RECORDS_MAX = 16,
     HEAD_HASH_BYTES = 8,
-    JOINED_TEXT_MAX = 255         /* of each text in Joined */
+    JOINED_TEXT_MAX = 255,        /* of each text in Joined */
+    FROZEN_HASH_BYTES = 2 * HEAD_HASH_BYTES,
+    COMPARE_PARTS = 16,
+    COMPARE_RANGE_MAX = 131072
 };
 
 enum message_kind { MESSAGE_HAVE = 1, MESSAGE_FETCH, MESSAGE_FETCHED, MESSAGE_RECORD_WANT, MESSAGE_RECORDS, MESSAGE_INTRODUCTIONS_WANT, MESSAGE_INTRODUCTIONS,
-                    MESSAGE_JOIN, MESSAGE_JOINED };
+                    MESSAGE_JOIN, MESSAGE_JOINED, MESSAGE_COMPARE, MESSAGE_COMPARED };
 
 struct log_have {
     uint8_t origin[KEY_BYTES];
@@ -27,6 +30,10 @@ struct log_have {
     uint32_t epoch;
     uint64_t floor, head;
     uint64_t record_serial;
+    uint64_t frozen;                        /* 0: not */
+    uint8_t frozen_hash[FROZEN_HASH_BYTES];   /* with `frozen` only */
+    bool has_digest;
+    uint8_t digest[HEAD_HASH_BYTES];
     uint8_t introductions[STAMP_BYTES];     /* all zero: none */
 };
 
@@ -42,6 +49,8 @@ struct message {
         struct { struct bytes frame; } introductions;
         struct { struct bytes record; } join;
         struct { struct bytes refused, record, federation, secret; } joined;
+        struct { uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } compare;
+        struct { uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; uint8_t sums[COMPARE_PARTS][HEAD_HASH_BYTES]; size_t n; } compared;
     } u;
     void *memory;                 /* what message_close() frees; NULL in a hand-made message */
 };
@@ -52,5 +61,8 @@ int message_encode(const struct message *m, uint8_t **out, size_t *len);
  * this version does not know, to be ignored without blame; -ENOMEM. *out as it was on failure. */
 int message_decode(struct bytes wire, struct message *out);
 void message_close(struct message *m);    /* takes a zeroed one; zeroes it */
+
+/* How many numbers each part of a comparison has, but for the last, which may have fewer. from <= to. */
+uint64_t compare_width(uint64_t from, uint64_t to);
 
 #endif

@@ -99,6 +99,8 @@ static int fold_all(struct fold *f)
     if (rc == 0)
         rc = fold_fresh(f);
     if (rc == 0)
+        rc = fold_frozen(f);
+    if (rc == 0)
         rc = fold_floors(f);
     if (rc == 0)
         rc = fold_scores(f);

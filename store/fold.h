@@ -36,6 +36,11 @@ int fold_sweep(struct fold *f);            /* fold_time.c: own evidence that say
 
 int fold_census(struct fold *f);           /* fold_time.c: how many subjects there are */
 
+int fold_frozen(struct fold *f);           /* proof.c: what is dead by a proof of equivocation */
+/* fold_floors.c: takes a batch out, with what it still holds in registers. fold_opinions.c: puts all of one into its registers. */
+int fold_bury(struct fold *f, const struct known_member *m, int64_t id, struct bytes frame);
+int fold_put_batch(struct fold *f, const struct known_member *m, const struct batch *b);
+
 /* fold_self.c: an own batch that this database may not remember to have told. */
 int fold_self(struct fold *f, const struct batch *b);
 

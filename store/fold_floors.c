@@ -43,7 +43,7 @@ static int drop_batch(struct fold *f, int64_t id, size_t bytes)
     return query_run(&q);
 }
 
-static int bury(struct fold *f, const struct known_member *m, int64_t id, struct bytes frame)
+int fold_bury(struct fold *f, const struct known_member *m, int64_t id, struct bytes frame)
 {
     struct batch b;
     int rc = frames_open(&f->s->frames, &f->s->db, m->id, frame, f->s->policy->federation, &b);
@@ -73,7 +73,7 @@ static int bury_of(struct fold *f, const struct known_member *m)
     while (rc == 0 && query_row(&q)) {
         int64_t id = column_int(&q, 0);
         unfolded += id > mark;
-        rc = bury(f, m, id, column_bytes(&q, 5));
+        rc = fold_bury(f, m, id, column_bytes(&q, 5));
         n++;
     }
     int ended = query_end(&q);

@@ -146,6 +146,24 @@ static int put_opinion(struct fold *f, const struct said *o)
     return counts ? fold_touch(f, o->topic.key, o->topic.len, o->topic.category) : 0;
 }
 
+int fold_put_batch(struct fold *f, const struct known_member *m, const struct batch *b)
+{
+    int ids[BATCH_CATEGORIES_MAX] = { 0 };
+    int rc = number_categories(f, b, ids);
+    for (size_t i = 0; rc == 0 && i < b->opinions_n; i++) {
+        const struct opinion *o = &b->opinions[i];
+        int id = o->category < b->categories_n ? ids[o->category] : 0;
+        const uint8_t *key = id != 0 ? pool_copy(&f->pool, o->key, o->key_len) : NULL;
+        if (id == 0)
+            continue;
+        rc = key == NULL ? -ENOMEM : put_opinion(f, &(struct said){
+            .topic = { key, o->key_len, (uint16_t)id }, .black = o->black, .white = o->white, .epoch = b->epoch,
+            .seq = b->seq, .member = m->id, .hash = frames_hash_prefix(b->hash), .time_s = o->time_s,
+        });
+    }
+    return rc;
+}
+
 /* The mark moves when all of the run is in: after a crash it is read and worked in again, which changes nothing twice. */
 static int finish(struct fold *f)
 {

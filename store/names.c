@@ -80,12 +80,20 @@ static uint32_t at_most(uint32_t a, uint32_t most)
     return a < most ? a : most;
 }
 
+static bool is_quarantined(const struct names *n, const uint8_t root[KEY_BYTES])
+{
+    for (size_t i = 0; i < n->members_n; i++)
+        if (n->members[i].quarantined && memcmp(n->members[i].root, root, KEY_BYTES) == 0)
+            return true;
+    return false;
+}
+
 /* The table may be of another policy than this one: then what it says holds only as far as this one still trusts the group. */
 static void match_introduced(struct known_member *m, const struct names *n, const struct policy *p)
 {
     const struct trusted *t = names_trusted(n, m->root);
     const struct policy_member *sponsor = t != NULL ? policy_member(p, t->group) : NULL;
-    if (sponsor == NULL || sponsor->trust_micro == 0)
+    if (sponsor == NULL || sponsor->trust_micro == 0 || is_quarantined(n, sponsor->root))
         return;
     m->group = (int)(sponsor - p->members);
     m->group_trust_micro = at_most(sponsor->trust_micro, MICRO);
@@ -99,6 +107,8 @@ static void match_member(struct known_member *m, const struct names *n, const st
     m->policy = configured != NULL ? (int)(configured - p->members) : -1;
     m->group = -1;
     m->trust_micro = m->group_trust_micro = 0;
+    if (m->quarantined)
+        return;
     if (configured != NULL && !m->self && configured->trust_micro > 0) {
         m->group = m->policy;
         m->trust_micro = m->group_trust_micro = at_most(configured->trust_micro, MICRO);
@@ -173,8 +183,11 @@ static int load_members(struct names *n, struct db *d, const struct policy *p)
             memcpy(m->root, root.at, KEY_BYTES);
         m->floor_epoch = (uint32_t)column_int(&q, 2);
         m->floor_seq = (uint64_t)column_int(&q, 3);
-        match_member(m, n, p);
+        m->quarantined = column_int(&q, 4) != 0;
+        m->refold = (int)column_int(&q, 5);
     }
+    for (size_t i = 0; i < n->members_n; i++)
+        match_member(&n->members[i], n, p);        /* whom one of them introduced may come before it */
     return query_end(&q);
 }
 

@@ -24,6 +24,8 @@ struct known_member {
     uint32_t trust_micro;              /* its own: T, or tau if it is introduced */
     uint32_t group_trust_micro;        /* of the root of its group */
     bool self, forgotten;
+    bool quarantined;                  /* it signed two batches with one number, again and again: its word weighs nothing until the operator says otherwise */
+    int refold;                        /* as in the table */
 };
 
 struct names {

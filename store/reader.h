@@ -113,6 +113,17 @@ int reader_each_batch(struct reader *r, int (*each)(void *ctx, const struct stor
 /* The frames of one origin and epoch with from <= seq <= to, highest first. Frames are borrowed for the call. */
 int reader_range(struct reader *r, const uint8_t origin[KEY_BYTES], uint32_t epoch, uint64_t from, uint64_t to,
                  int (*each)(void *ctx, const struct store_batch *b), void *ctx);
+/* Proofs of equivocation, the oldest first. Borrowed for the call. */
+struct proof_row {
+    uint8_t root[KEY_BYTES];
+    uint32_t epoch;
+    uint64_t seq;
+    uint8_t hash[2][HASH_BYTES];                        /* the higher first */
+    struct bytes frame[2];
+    int64_t time_s, found_s;                            /* as its author dated the later one; when it was found here */
+    bool forgiven, quarantined;                         /* by the operator; the member, as it is now */
+};
+int reader_proofs(struct reader *r, int (*each)(void *ctx, const struct proof_row *p), void *ctx);
 /* Stored records of a member (root NULL: of all), highest serial first. */
 int reader_records(struct reader *r, const uint8_t *root, int (*each)(void *ctx, const struct record *rec, struct bytes frame), void *ctx);
 

@@ -100,6 +100,37 @@ int reader_range(struct reader *r, const uint8_t origin[KEY_BYTES], uint32_t epo
     return rc != 0 ? rc : stop;
 }
 
+static bool read_proof(struct reader *r, const struct query *q, struct proof_row *p)
+{
+    const struct known_member *m = names_member(&r->names, column_int(q, 0));
+    struct bytes a = column_bytes(q, 3), b = column_bytes(q, 5);
+    if (m == NULL || m->forgotten || a.len != HASH_BYTES || b.len != HASH_BYTES)
+        return false;
+    *p = (struct proof_row){ .epoch = (uint32_t)column_int(q, 1), .seq = (uint64_t)column_int(q, 2), .frame = { column_bytes(q, 4), column_bytes(q, 6) },
+                             .time_s = column_int(q, 7), .found_s = column_int(q, 8), .forgiven = column_int(q, 9) != 0, .quarantined = m->quarantined };
+    memcpy(p->root, m->root, KEY_BYTES);
+    memcpy(p->hash[0], a.at, HASH_BYTES);
+    memcpy(p->hash[1], b.at, HASH_BYTES);
+    return true;
+}
+
+int reader_proofs(struct reader *r, int (*each)(void *ctx, const struct proof_row *p), void *ctx)
+{
+    int stop = 0, rc = reader_begin(r);
+    if (rc == 0)
+        rc = names_load(&r->names, &r->db, r->policy);
+    if (rc != 0)
+        return reader_end(r, rc);
+    struct query q = query(&r->db, SQL_PROOF_EACH);
+    while (stop == 0 && query_row(&q)) {
+        struct proof_row p;
+        if (read_proof(r, &q, &p))
+            stop = each(ctx, &p);
+    }
+    rc = reader_end(r, query_end(&q));
+    return rc != 0 ? rc : stop;
+}
+
 static int each_record(struct reader *r, int64_t member, int (*each)(void *ctx, const struct record *rec, struct bytes frame), void *ctx)
 {
     int stop = 0;

@@ -104,7 +104,15 @@ static const char *const steps[DB_SCHEMA] = {
      "CREATE TABLE tool_grey_fresh(network BLOB NOT NULL, sender BLOB NOT NULL, rcpt BLOB NOT NULL, client BLOB NOT NULL,"
      " first_s INTEGER NOT NULL, passed_s INTEGER NOT NULL, last_s INTEGER NOT NULL, expires_s INTEGER NOT NULL,"
      " PRIMARY KEY(network, sender, rcpt)) STRICT, WITHOUT ROWID;"
-     "CREATE TABLE tool_spf_fresh(subject BLOB NOT NULL, domain BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY(subject, domain)) STRICT, WITHOUT ROWID;")
+     "CREATE TABLE tool_spf_fresh(subject BLOB NOT NULL, domain BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY(subject, domain)) STRICT, WITHOUT ROWID;"),
+
+    /* Truth: two signed batches with one number, of each frozen epoch. time_s: of the later of the two, by its author; forgiven: by the operator.
+     * member.refold: 1 what is dead by a proof is to be buried, 2 and what lives is to be worked in again. */
+    ("CREATE TABLE proof(member INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, hash_a BLOB NOT NULL, frame_a BLOB NOT NULL,"
+    " hash_b BLOB NOT NULL, frame_b BLOB NOT NULL, time_s INTEGER NOT NULL, found_s INTEGER NOT NULL, forgiven INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(member, epoch)) STRICT;"
+    "ALTER TABLE member ADD COLUMN quarantine_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE member ADD COLUMN refold INTEGER NOT NULL DEFAULT 0;"),
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

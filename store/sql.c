@@ -17,9 +17,26 @@ const char *const sql_text[SQL_N] = {
                      " ON CONFLICT(name) DO UPDATE SET number = excluded.number, bytes = excluded.bytes",
     [SQL_META_ADD] = "INSERT INTO meta(name, number) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET number = number + ?2",
 
-    [SQL_MEMBER_EACH] = "SELECT id, root, floor_epoch, floor_seq FROM member ORDER BY id",
+    [SQL_MEMBER_EACH] = "SELECT id, root, floor_epoch, floor_seq, quarantine_s, refold FROM member ORDER BY id",
     [SQL_MEMBER_ADD] = "INSERT INTO member(root) VALUES(?1) RETURNING id",
     [SQL_MEMBER_FLOOR] = "UPDATE member SET floor_epoch = ?2, floor_seq = ?3 WHERE id = ?1",
+    [SQL_MEMBER_QUARANTINE] = "UPDATE member SET quarantine_s = ?2 + 0 * ?3 WHERE id = ?1",
+    [SQL_MEMBER_REFOLD] = "UPDATE member SET refold = ?2 + 0 * ?3 WHERE id = ?1",
+    [SQL_PROOF_GET] = "SELECT seq, hash_a, frame_a, hash_b, frame_b, time_s, found_s FROM proof WHERE member = ?1 AND epoch = ?2",
+    [SQL_PROOF_PUT] = "INSERT INTO proof(member, epoch, seq, hash_a, frame_a, hash_b, frame_b, time_s, found_s)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(member, epoch) DO UPDATE SET seq = ?3, hash_a = ?4, frame_a = ?5,"
+                      " hash_b = ?6, frame_b = ?7, time_s = ?8",
+    [SQL_PROOF_AT] = "SELECT seq, hash_b FROM proof WHERE member = ?1 AND epoch = ?2",
+    [SQL_PROOF_TIMES] = "SELECT time_s FROM proof WHERE member = ?1 AND forgiven = 0 ORDER BY time_s",
+    [SQL_PROOF_FORGIVE] = "UPDATE proof SET forgiven = 1 WHERE member = ?1 AND ?2 = ?3",
+    [SQL_PROOF_PRUNE] = "DELETE FROM proof WHERE member = ?1 AND ?3 = 0 AND epoch < (SELECT epoch FROM proof WHERE member = ?1 ORDER BY epoch DESC LIMIT 1 OFFSET ?2)",
+    [SQL_PROOF_PURGE] = "DELETE FROM proof WHERE member = ?1",
+    [SQL_PROOF_EACH] = "SELECT member, epoch, seq, hash_a, frame_a, hash_b, frame_b, time_s, found_s, forgiven FROM proof ORDER BY found_s, member, epoch",
+    [SQL_BATCH_FROZEN] = "SELECT batch.id, batch.frame FROM batch JOIN proof ON proof.member = batch.member AND proof.epoch = batch.epoch"
+                         " WHERE batch.member = ?1 AND (batch.seq > proof.seq OR (batch.seq = proof.seq AND batch.hash < proof.hash_b)) LIMIT ?2",
+    [SQL_BATCH_FLOOR] = "SELECT floor_epoch, floor_seq FROM batch WHERE member = ?1 ORDER BY floor_epoch DESC, floor_seq DESC LIMIT 1",
+    [SQL_BATCH_OF_MEMBER] = "SELECT id, frame FROM batch WHERE member = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?4",
+    [SQL_EVIDENCE_TELL_AGAIN] = "UPDATE evidence SET urgency = 1, waiting_s = ?3 WHERE told_epoch = ?1 AND told_epoch > 0 AND told_seq > ?2 AND urgency = 0",
     [SQL_MEMBER_FORGET] = "UPDATE member SET root = NULL WHERE id = ?1",
     [SQL_MEMBER_DROP_FORGOTTEN] = "DELETE FROM member WHERE root IS NULL",
     [SQL_CATEGORY_EACH] = "SELECT id, name FROM category ORDER BY id",
@@ -49,7 +66,12 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_NAMES] = "SELECT epoch, seq, hash, floor_epoch, floor_seq, time_s FROM batch WHERE member = ?1"
                         " ORDER BY epoch, seq, hash",
     [SQL_BATCH_RANGE] = "SELECT seq, hash, floor_epoch, floor_seq, time_s, frame FROM batch"
-                        " WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4 ORDER BY seq DESC, hash DESC",
+                        " WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4"
+                        " UNION ALL SELECT seq, hash_a, 0, 0, time_s, frame_a FROM proof WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4"
+                        " AND NOT EXISTS(SELECT 1 FROM batch WHERE batch.member = ?1 AND batch.epoch = ?2 AND batch.seq = proof.seq AND batch.hash = hash_a)"
+                        " UNION ALL SELECT seq, hash_b, 0, 0, time_s, frame_b FROM proof WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4"
+                        " AND NOT EXISTS(SELECT 1 FROM batch WHERE batch.member = ?1 AND batch.epoch = ?2 AND batch.seq = proof.seq AND batch.hash = hash_b)"
+                        " ORDER BY 1 DESC, 2 DESC",
     [SQL_BATCH_HEAD] = "SELECT epoch, seq, hash FROM batch WHERE member = ?1 ORDER BY epoch DESC, seq DESC, hash DESC LIMIT 1",
     [SQL_BATCH_AGES] = "SELECT epoch, seq, time_s FROM batch WHERE member = ?1 ORDER BY epoch, seq",
     [SQL_BATCH_DEAD] = "SELECT id, member, epoch, seq, hash, frame FROM batch WHERE member = ?1 AND (epoch, seq) < (?2, ?3)"

@@ -76,6 +76,20 @@ int store_add_introductions(struct store *s, struct bytes frame);
 /* Both grow with a change: who has trust by introductions, and the stored lists. */
 void store_trusted(const struct store *s, uint64_t *trust, uint64_t *lists);
 
+/* Equivocation: two batches of one number. Frames empty: both are among the stored batches. */
+struct store_proof {
+    uint32_t epoch;
+    uint64_t seq;
+    struct bytes frames[2];
+};
+
+/* Freezes the epoch of the pair: what is above it, or of a lower hash at its number, is dead and buried by the following store_fold()s. Keeps the two with the highest
+ * hashes of all that are known; a lower number than before takes its place. A second proof against one member, dated within 30 days of another, puts it in quarantine.
+ * *added: this epoch was not frozen before. 0 also when it proves nothing. */
+int store_add_proof(struct store *s, const uint8_t root[KEY_BYTES], const struct store_proof *p, int64_t now_s, bool *added);
+/* The operator trusts the member again: its quarantine ends, and the proofs that are here count no more. */
+int store_pardon(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s);
+
 /* ---- derived */
 struct listing_change {
     int zone;                                               /* index into the policy's zones */

@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "store/store_private.h"
+#include "store/proof.h"
 #include "store/tool_private.h"
 
 /* ---- own reports */
@@ -110,6 +110,7 @@ static int weigh_own(struct store *s, int64_t member, struct bytes frame)
 static int add_batch(struct store *s, struct store_batch *b)
 {
     int64_t id = 0;
+    bool dead = false;
     b->stored = false;
     if (!is_countable(b))
         return 0;
@@ -117,7 +118,9 @@ static int add_batch(struct store *s, struct store_batch *b)
     struct known_member *m = rc == 0 ? names_member(&s->names, id) : NULL;
     if (m == NULL || below(b->epoch, b->seq, m->floor_epoch, m->floor_seq))
         return rc;
-    rc = store_put_batch(s, id, b, &b->stored);
+    rc = proof_kills(s, id, b, &dead);
+    if (rc == 0 && !dead)
+        rc = store_put_batch(s, id, b, &b->stored);
     if (rc == 0 && b->stored && m->self)
         rc = weigh_own(s, id, b->frame);
     if (rc != 0)

@@ -31,6 +31,8 @@ int store_forget(struct store *s, int64_t member, uint64_t *batches_n)
     if (rc == 0)
         rc = run_for(s, SQL_RECORD_PURGE, member);
     if (rc == 0)
+        rc = run_for(s, SQL_PROOF_PURGE, member);
+    if (rc == 0)
         rc = run_for(s, SQL_MEMBER_FORGET, member);
     return rc == 0 ? store_start_rescan(s) : rc;
 }

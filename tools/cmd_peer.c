@@ -11,6 +11,7 @@
 #include "tools/say.h"
 #include "tools/what_if.h"
 
+enum { PARDON_TIMEOUT_MS = 20000 };
 enum { RELOAD_TIMEOUT_MS = 20000, PURGE_TIMEOUT_MS = 600000 };
 const char peer_trust_default[] = "0.5";
 
@@ -198,6 +199,25 @@ static int peer_add(struct call *call)
     return rc;
 }
 
+/* Who says how far a member is trusted knows what it did: its quarantine ends. */
+static int pardon(const struct home *h, const uint8_t root[KEY_BYTES])
+{
+    char hex[2 * KEY_BYTES + 1];
+    json_t *answer = NULL;
+    struct store *s = NULL;
+    int rc = home_ask(h, json_pack("{s:s, s:s}", "command", "pardon", "member", hex_text(root, KEY_BYTES, hex)), PARDON_TIMEOUT_MS, &answer);
+    json_decref(answer);
+    if (rc != STATUS_ABSENT)
+        return rc;
+    rc = home_store(h, &s);
+    if (rc == 0 && store_pardon(s, root, now_unix_s()) != 0) {
+        say_error("%s: the quarantine could not be ended", h->config->database);
+        rc = STATUS_NO;
+    }
+    store_close(&s);
+    return rc;
+}
+
 static int change_trust(const struct call *call, const struct home *h, const char *name, const char *trust)
 {
     const struct config_peer *p = home_peer(h->config, name);
@@ -206,7 +226,8 @@ static int change_trust(const struct call *call, const struct home *h, const cha
         return peer_edit_failed(h, rc, name);
     note_edit(call, name, trust);
     say_text(call, "Trusts %s with %s.\n", name, trust);
-    return peer_finish_edit(call, h, name, true);
+    rc = peer_finish_edit(call, h, name, true);
+    return rc == 0 && p != NULL ? pardon(h, p->record.root) : rc;
 }
 
 static int suppose_trust(const struct call *call, const struct home *h, const char *name, const char *trust)

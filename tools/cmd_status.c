@@ -93,6 +93,8 @@ static const char *link_word(const json_t *p, bool wanted)
 {
     if (json_is_true(json_object_get(p, "left")))
         return "left";
+    if (json_is_true(json_object_get(p, "quarantined")))
+        return "quarant.";
     if (number_at(p, "paused_until_s") > 0)
         return "paused";
     return json_is_true(json_object_get(p, "connected")) ? "up" : wanted ? "DOWN" : "none";

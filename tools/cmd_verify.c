@@ -112,9 +112,14 @@ static int verify(const struct call *call, const struct home *h)
 int cmd_verify(struct call *call)
 {
     bool again = false;
-    const struct arg_option options[] = { { .name = "--rebuild", .flag = &again } };
+    const char *proof = NULL;
+    const struct arg_option options[] = { { .name = "--rebuild", .flag = &again }, { .name = "--proof", .value = &proof } };
     struct home h = { 0 };
-    int rc = args_take(call, options, 1, 0, 0);
+    int rc = args_take(call, options, 2, 0, 0);
+    if (rc == 0 && proof != NULL && again)
+        rc = args_wrong(call, "--proof looks at a file, --rebuild at the database: say one of them");
+    if (rc == 0 && proof != NULL)
+        return verify_proof(call, proof);
     if (rc == 0)
         rc = home_open(call, HOME_CONFIG, &h);
     if (rc == 0 && again)

@@ -51,6 +51,8 @@ int cmd_why(struct call *call);
 int cmd_list(struct call *call);
 int cmd_status(struct call *call);
 int cmd_verify(struct call *call);
+int cmd_proofs(struct call *call);
+int verify_proof(struct call *call, const char *path);      /* of cmd_verify: needs no configuration */
 int cmd_export(struct call *call);
 int cmd_delist(struct call *call);
 int cmd_protect(struct call *call);

@@ -126,9 +126,15 @@ static const struct command commands[] = {
               "  bounces top    users with the most bounces of the last hour, then of the last day; -n N of them, 20 unless said\n"
               "  spf list       domains that passed SPF lately, and from where: they share what is reported of that address\n"
               "  note list      kinds of notes that the configuration has\n" },
-    { .name = "verify", .run = cmd_verify, .usage = "[--rebuild] [--json]",
+    { .name = "proofs", .run = cmd_proofs, .usage = "[--write DIR] [--json]",
+      .summary = "Lists the proofs that members signed two different batches with one number",
+      .help = "Works with the node running or down. What a member said in that epoch from there on counts for nothing; the first time is most often a restored\n"
+              "backup, a second time within 30 days puts the member in quarantine. `hearsay peer trust NAME W` ends that.\n"
+              "  --write DIR  writes each to a file in DIR, for others to check: hearsay verify --proof FILE\n" },
+    { .name = "verify", .run = cmd_verify, .usage = "[--rebuild] [--json]\n--proof FILE [--json]",
       .summary = "Checks every stored signature and the database",
       .help = "Works with the node running or down. Exit status 1 when something is wrong.\n"
+              "  --proof FILE  checks a proof instead, without database and configuration: two batches with one number, or signed opinions. 0 proves, 1 proves nothing\n"
               "  --rebuild  first derives opinions, scores and listings again from the signed batches and the own evidence\n" },
     { .name = "export", .run = cmd_export, .usage = "ZONE [--format rbldnsd] [-o FILE] [--json]",
       .summary = "Writes a zone now, to its file or to another one",

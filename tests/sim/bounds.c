@@ -53,9 +53,9 @@ static void check_versions(struct world *w, const struct node *n, const struct e
         unsigned same = 0;
         if (e->table[i].seq == 0)
             continue;
-        for (size_t j = i; e->table[j].seq != 0 && same <= MESH_VERSIONS_MAX; j = (j + 1) & (e->room - 1))
+        for (size_t j = i; e->table[j].seq != 0 && same <= VERSIONS_ROOM; j = (j + 1) & (e->room - 1))
             same += e->table[j].seq == e->table[i].seq;
-        at_most(w, n, "batches with one number", same, MESH_VERSIONS_MAX);
+        at_most(w, n, "batches with one number", same, VERSIONS_ROOM);
         numbers++;
     }
     if (numbers != e->n)

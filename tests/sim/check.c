@@ -110,11 +110,43 @@ static bool log_is_level(const struct world *w, unsigned author, char *why, size
     return true;
 }
 
-/* Of liars the batches may differ, where there are more than two of one number; what counts may not. */
+static bool same_proofs(const struct disk *a, const struct disk *b, unsigned author, uint32_t *epoch)
+{
+    for (size_t i = 0; i < a->proofs_n; i++) {
+        const struct disk_proof *p = &a->proofs[i];
+        bool found = p->author != author;
+        for (size_t j = 0; j < b->proofs_n && !found; j++)
+            found = memcmp(p, &b->proofs[j], sizeof *p) == 0;
+        *epoch = p->epoch;
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* Where a liar's log is frozen, and by which two batches, is the same for all, however many versions of a number it told to whom. */
+static bool proofs_are_level(const struct world *w, unsigned author, char *why, size_t room)
+{
+    int first = -1;
+
+    for (unsigned i = 0; i < w->nodes_n; i++) {
+        uint32_t epoch = 0;
+        if (w->nodes[i].liar)
+            continue;
+        if (first < 0)
+            first = (int)i;
+        if (same_proofs(&w->nodes[first].disk, &w->nodes[i].disk, author, &epoch) && same_proofs(&w->nodes[i].disk, &w->nodes[first].disk, author, &epoch))
+            continue;
+        snprintf(why, room, "n%d and n%u have different proofs against n%u in epoch %u", first, i, author, epoch);
+        return false;
+    }
+    return true;
+}
+
 bool check_level(const struct world *w, char *why, size_t room)
 {
     for (unsigned author = 0; author < w->nodes_n; author++) {
-        if (!w->nodes[author].liar && !log_is_level(w, author, why, room))
+        if (!(w->nodes[author].liar ? proofs_are_level : log_is_level)(w, author, why, room))
             return false;
     }
     return registers_agree(w, why, room);

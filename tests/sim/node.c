@@ -27,6 +27,7 @@ static void load(struct world *w, struct node *n)
         if (mesh_member_set(n->core, author_record(i), author_frame(i), net_way(w, n->index, i) != NULL) != 0)
             abort();
     }
+    proofs_load(w, n);
     for (size_t i = 0; i < n->disk.batches.n; i++) {
         if (mesh_held(n->core, &w->registry.at[n->disk.batches.at[i]].ref) != 0)
             abort();
@@ -105,7 +106,7 @@ static bool put(struct world *w, struct node *n, size_t batch)
 {
     const struct signed_batch *b = &w->registry.at[batch];
 
-    if (disk_has(&n->disk, batch) || is_below(n->disk.floors[b->author], &b->ref.name))
+    if (disk_has(&n->disk, batch) || is_below(n->disk.floors[b->author], &b->ref.name) || proofs_kill(&w->registry, &n->disk, batch))
         return false;
     disk_add(&n->disk, batch);
     registers_merge(w, n, batch);

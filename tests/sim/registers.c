@@ -85,6 +85,22 @@ static void derive(const struct world *w, const struct disk *d, unsigned author,
     }
 }
 
+/* After a proof a register may well go back: what its author said last in a frozen epoch is dead. */
+void registers_again(struct world *w, struct node *n, unsigned author)
+{
+    const struct registry *r = &w->registry;
+    const struct batches *all = &r->by_author[author];
+    struct disk *d = &n->disk;
+
+    d->floors[author] = (struct floor_mark){ 0 };
+    for (size_t i = 0; i < all->n; i++) {
+        if (disk_has(d, all->at[i]))
+            raise_floor(&d->floors[author], &r->at[all->at[i]].ref);
+    }
+    derive(w, d, author, d->registers + author * SUBJECTS);
+    memcpy(d->highest + author * SUBJECTS, d->registers + author * SUBJECTS, SUBJECTS * sizeof *d->highest);
+}
+
 static void describe(const struct world *w, uint32_t register_, char out[40])
 {
     const struct batch_name *name = register_ == 0 ? NULL : &w->registry.at[register_ - 1].ref.name;
@@ -121,28 +137,10 @@ static bool agree_on(const struct world *w, unsigned author, char *why, size_t r
     return true;
 }
 
-/* A liar that signed more of one number than a node keeps, in which case nodes may keep different ones. */
-static bool is_beyond_proof(const struct world *w, unsigned author)
-{
-    const struct batches *all = &w->registry.by_author[author];
-
-    for (size_t i = 0; w->nodes[author].liar && i < all->n; i++) {
-        const struct batch_name *name = &w->registry.at[all->at[i]].ref.name;
-        unsigned versions = 0;
-        for (size_t j = 0; j < all->n; j++) {
-            const struct batch_name *other = &w->registry.at[all->at[j]].ref.name;
-            versions += other->epoch == name->epoch && other->seq == name->seq;
-        }
-        if (versions > MESH_VERSIONS_MAX)
-            return true;
-    }
-    return false;
-}
-
 bool registers_agree(const struct world *w, char *why, size_t room)
 {
     for (unsigned author = 0; author < w->nodes_n; author++) {
-        if (!agree_on(w, author, why, room) && !is_beyond_proof(w, author))
+        if (!agree_on(w, author, why, room) && !w->nodes[author].liar)
             return false;
     }
     return true;

@@ -125,6 +125,7 @@ void disk_clear(struct disk *d)
     free(d->floors);
     free(d->registers);
     free(d->highest);
+    free(d->proofs);
     memset(d, 0, sizeof *d);
 }
 
@@ -138,6 +139,12 @@ void disk_copy(const struct disk *from, struct disk *to, unsigned nodes_n)
     memcpy(copy.floors, from->floors, nodes_n * sizeof *copy.floors);
     memcpy(copy.registers, from->registers, (size_t)nodes_n * SUBJECTS * sizeof *copy.registers);
     memcpy(copy.highest, from->highest, (size_t)nodes_n * SUBJECTS * sizeof *copy.highest);
+    copy.proofs = malloc((from->proofs_n + 1) * sizeof *copy.proofs);
+    if (copy.proofs == NULL)
+        abort();
+    copy.proofs_n = from->proofs_n;
+    if (from->proofs_n > 0)
+        memcpy(copy.proofs, from->proofs, from->proofs_n * sizeof *copy.proofs);
     copy.epoch = from->epoch;
     copy.seq = from->seq;
     memcpy(copy.previous, from->previous, HASH_BYTES);

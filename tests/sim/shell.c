@@ -39,6 +39,11 @@ static void serve_batch(struct world *w, struct node *n, unsigned to, uint32_t i
         fetched(w, n, to, id, frame, false);
 }
 
+static bool has(const struct node *n, size_t batch)
+{
+    return disk_has(&n->disk, batch) || proofs_hold(&n->disk, batch);
+}
+
 /* The highest first. */
 static void serve(struct world *w, struct node *n, unsigned to, const struct mesh_action *a)
 {
@@ -52,12 +57,12 @@ static void serve(struct world *w, struct node *n, unsigned to, const struct mes
         uint64_t next = 0;
         for (size_t i = 0; i < all->n; i++) {
             const struct batch_name *name = &w->registry.at[all->at[i]].ref.name;
-            if (name->epoch == a->fetch.epoch && name->seq >= a->fetch.from && name->seq <= above && name->seq > next && disk_has(&n->disk, all->at[i]))
+            if (name->epoch == a->fetch.epoch && name->seq >= a->fetch.from && name->seq <= above && name->seq > next && has(n, all->at[i]))
                 next = name->seq;
         }
         for (size_t i = 0; next > 0 && i < all->n; i++) {
             const struct batch_name *name = &w->registry.at[all->at[i]].ref.name;
-            if (name->epoch == a->fetch.epoch && name->seq == next && disk_has(&n->disk, all->at[i]))
+            if (name->epoch == a->fetch.epoch && name->seq == next && has(n, all->at[i]))
                 serve_batch(w, n, to, a->fetch.id, &w->registry.at[all->at[i]]);
         }
         if (next <= a->fetch.from)
@@ -175,6 +180,9 @@ void shell_carry_out(struct world *w, struct node *n, const struct mesh_action *
         break;
     case MESH_DO_BLAME:
         check_blame(w, n, a);
+        break;
+    case MESH_DO_PROOF:
+        proofs_put(w, n, a);
         break;
     case MESH_DO_ALERT:
         trace(w, "n%u: alert about n%d: %s", n->index, author_of(a->origin), a->text);

@@ -13,6 +13,7 @@
  *   liar.c       what a member whose node does what it likes can send
  *   starved.c    the same with memory that runs out (a program of its own)
  *   check.c      what must hold after every step, and at the end
+ *   proofs.c    pairs of batches with one number, and what dies by them
  *   registers.c  what the batches on a disk amount to
  *   bounds.c     the core keeps its bounds
  *   plant.c      faults that a run plants on purpose, to prove that the checks see
@@ -78,7 +79,18 @@ struct floor_mark {
     uint64_t seq;
 };
 
+/* Two batches of one number, as indices into the registry: the epoch is frozen there. */
+#define NO_BATCH SIZE_MAX
+struct disk_proof {
+    unsigned author;
+    uint32_t epoch;
+    uint64_t seq;
+    size_t a, b;
+};
+
 struct disk {
+    struct disk_proof *proofs;                 /* one of each frozen epoch */
+    size_t proofs_n;
     struct batches batches;
     uint64_t *bits;                            /* of the registry: what is on this disk */
     size_t words;
@@ -252,7 +264,14 @@ bool check_level(const struct world *w, char *why, size_t room);         /* all 
 /* ---- registers.c */
 bool is_below(struct floor_mark mark, const struct batch_name *name);
 void registers_merge(struct world *w, struct node *n, size_t batch);     /* it is on the disk now */
+void registers_again(struct world *w, struct node *n, unsigned author);  /* floor and registers from what is left on the disk */
 bool registers_agree(const struct world *w, char *why, size_t room);     /* of all honest nodes, from what is on their disks */
+
+/* ---- proofs.c */
+void proofs_put(struct world *w, struct node *n, const struct mesh_action *a);
+void proofs_load(const struct world *w, struct node *n);                 /* into its core */
+bool proofs_kill(const struct registry *r, const struct disk *d, size_t batch);      /* it is dead by one */
+bool proofs_hold(const struct disk *d, size_t batch);                    /* it is one of a pair */
 
 /* ---- bounds.c */
 void bounds_check(struct world *w, const struct node *n, const struct mesh_event *ev, const struct mesh_update *up);

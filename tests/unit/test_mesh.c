@@ -209,25 +209,175 @@ static void a_batch_dated_after_its_record_is_not_taken(void **state)
 
 /* ---- equivocation */
 
+/* Indices of signed batches of one number, the highest hash first. */
+static void sort_by_hash(size_t *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = i + 1; j < n; j++) {
+            if (memcmp(frames[all[j]].name.hash, frames[all[i]].name.hash, HASH_BYTES) > 0) {
+                size_t swap = all[i];
+                all[i] = all[j];
+                all[j] = swap;
+            }
+        }
+    }
+}
+
+static void versions_of(uint64_t seq, size_t out[4])
+{
+    for (uint8_t i = 0; i < 4; i++)
+        out[i] = sign((struct plan){ .author = 3, .seq = seq, .salt = (uint8_t)(seq * 10 + i) });
+    sort_by_hash(out, 4);
+}
+
+static void hear_and_store(unsigned from, size_t frame)
+{
+    hear(from, frame);
+    assert_non_null(action(MESH_DO_STORE));
+    stored(frame, true);
+}
+
+static bool is_kept(size_t frame)
+{
+    hear(1, frame);
+    return mesh_counted(mesh, MESH_COUNT_DUPLICATE) > 0 && action(MESH_DO_STORE) == NULL;
+}
+
 static void two_batches_with_one_number_are_both_kept_and_told_once(void **state)
 {
     (void)state;
-    size_t a = sign((struct plan){ .author = 3, .seq = 1, .salt = 1 }), b = sign((struct plan){ .author = 3, .seq = 1, .salt = 2 });
-    size_t c = sign((struct plan){ .author = 3, .seq = 1, .salt = 3 }), d = sign((struct plan){ .author = 3, .seq = 2, .salt = 4 });
-    hear(1, a);
-    stored(a, true);
-    hear(2, b);
-    assert_non_null(action(MESH_DO_STORE));
-    assert_non_null(action(MESH_DO_ALERT));
-    assert_memory_equal(action(MESH_DO_ALERT)->origin, people[3].record.root, KEY_BYTES);
+    size_t v[4], above = sign((struct plan){ .author = 3, .seq = 2, .salt = 4 });
+    versions_of(1, v);
+    hear_and_store(1, v[0]);
+    hear(2, v[1]);
     assert_null(action(MESH_DO_BLAME));
-    stored(b, true);
+    stored(v[1], true);
     assert_non_null(action(MESH_DO_PUBLISH));
-    refused(1, c, MESH_COUNT_EQUIVOCATION, false);
+    assert_memory_equal(action(MESH_DO_ALERT)->origin, people[3].record.root, KEY_BYTES);
+    assert_int_equal(action(MESH_DO_PROOF)->batch.name.seq, 1);
+    refused(1, v[2], MESH_COUNT_DUPLICATE, false);   /* lower than both: nothing to be verified for */
+    refused(1, above, MESH_COUNT_FROZEN, false);
+    size_t next = sign((struct plan){ .author = 3, .epoch = EPOCH + 1, .seq = 1, .salt = 5 });
+    hear_and_store(1, next);                         /* a new epoch heals it */
+}
+
+static void of_many_versions_the_two_highest_hashes_stay_in_whatever_order_they_came(void **state)
+{
+    static const size_t orders[][4] = { { 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 2, 0, 3, 1 }, { 1, 3, 0, 2 } };
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        size_t v[4];
+        versions_of(1, v);
+        mesh_destroy(&mesh);
+        begin(NULL);
+        for (size_t j = 0; j < 4; j++) {
+            hear(1, v[orders[i][j]]);
+            if (action(MESH_DO_STORE) != NULL)
+                stored(v[orders[i][j]], true);
+        }
+        assert_true(is_kept(v[0]) && is_kept(v[1]));
+        struct mesh_log_state log;
+        assert_int_equal(mesh_log_state(mesh, people[3].record.root, &log), 0);
+        assert_int_equal(log.head, 1);
+    }
+}
+
+static void what_was_merged_above_an_equivocated_number_dies_and_its_floor_with_it(void **state)
+{
+    (void)state;
+    size_t v[4], low = sign((struct plan){ .author = 3, .seq = 4, .salt = 90 });
+    size_t high = sign((struct plan){ .author = 3, .seq = 10, .salt = 91, .floor_epoch = EPOCH, .floor_seq = 8 });
+    struct mesh_log_state log;
+    versions_of(9, v);
+    hear_and_store(1, low);
+    hear_and_store(1, v[0]);
+    hear_and_store(1, high);                         /* its floor kills number 4 */
+    refused(1, low, MESH_COUNT_DEAD, false);
+    hear_and_store(2, v[1]);
+    assert_int_equal(mesh_log_state(mesh, people[3].record.root, &log), 0);
+    assert_int_equal(log.head, 9);
+    refused(1, high, MESH_COUNT_FROZEN, false);
+    hear(1, low);
+    assert_non_null(action(MESH_DO_STORE));          /* it lives again */
+}
+
+static void a_lower_number_takes_the_place_of_a_frozen_one(void **state)
+{
+    (void)state;
+    size_t a[4], b[4];
+    struct mesh_log_state log;
+    versions_of(9, a);
+    versions_of(3, b);
+    hear_and_store(1, a[0]);
+    hear_and_store(1, a[1]);
+    hear_and_store(1, b[2]);
+    hear_and_store(1, b[3]);
+    assert_int_equal(action(MESH_DO_PROOF)->batch.name.seq, 3);
+    assert_int_equal(mesh_log_state(mesh, people[3].record.root, &log), 0);
+    assert_int_equal(log.head, 3);
+    refused(1, a[0], MESH_COUNT_FROZEN, false);
+}
+
+static void a_proof_below_the_floor_is_asked_for_and_kept(void **state)
+{
+    (void)state;
+    size_t v[4], high = sign((struct plan){ .author = 3, .seq = 10, .salt = 91, .floor_epoch = EPOCH, .floor_seq = 8 });
+    struct log_have log = { .epoch = EPOCH, .frozen = 5 };
+    struct message m = { .kind = MESSAGE_HAVE };
+    versions_of(5, v);
+    hear_and_store(1, high);
+    memcpy(log.origin, people[3].record.root, KEY_BYTES);
+    memcpy(log.frozen_hash, frames[v[0]].name.hash, HEAD_HASH_BYTES);
+    memcpy(log.frozen_hash + HEAD_HASH_BYTES, frames[v[1]].name.hash, HEAD_HASH_BYTES);
+    m.u.have.logs = &log;
+    m.u.have.logs_n = 1;
+    message(MESH_ASK, 2, &m);
+    struct asked a = asked_for_range();
+    assert_true(a.any && a.who == 2 && a.from == 5 && a.to == 5);
+    fetched(2, a.id, (long)v[0], false);
+    assert_null(action(MESH_DO_PROOF));
+    fetched(2, a.id, (long)v[1], true);
+    const struct mesh_action *proof = action(MESH_DO_PROOF);
+    assert_non_null(proof);
+    assert_int_equal(proof->frame.len + proof->second.len, frames[v[0]].len + frames[v[1]].len);
+    assert_non_null(action(MESH_DO_ALERT));
+    refused(1, high, MESH_COUNT_FROZEN, false);
+    message(MESH_ASK, 2, &m);
+    assert_false(asked_for_range().any);             /* it is known now */
+}
+
+static void who_speaks_of_a_proof_that_it_does_not_have_is_not_believed_for_a_while(void **state)
+{
+    (void)state;
+    struct log_have log = { .epoch = EPOCH, .frozen = 5 };
+    struct message m = { .kind = MESSAGE_HAVE };
+    unsigned asked = 0;
+    memcpy(log.origin, people[3].record.root, KEY_BYTES);
+    memset(log.frozen_hash, 7, FROZEN_HASH_BYTES);
+    m.u.have.logs = &log;
+    m.u.have.logs_n = 1;
+    for (int i = 0; i < 60; i++) {
+        tick_at(now_ms + 5000);
+        message(MESH_ASK, 2, &m);
+        struct asked a = asked_for_range();
+        if (!a.any)
+            continue;
+        asked++;
+        fetched(2, a.id, -1, true);
+    }
+    assert_in_range(asked, 1, 4);
+    assert_null(action(MESH_DO_PROOF));
+}
+
+static void a_proof_from_the_store_is_in_force_from_the_start(void **state)
+{
+    (void)state;
+    size_t v[4], above = sign((struct plan){ .author = 3, .seq = 6, .salt = 99 });
+    versions_of(5, v);
+    assert_int_equal(mesh_proof(mesh, people[3].record.root, EPOCH, 5, frames[v[0]].name.hash, frames[v[1]].name.hash), 0);
+    assert_int_equal(mesh_held(mesh, &frames[above].ref), 0);
+    refused(1, above, MESH_COUNT_FROZEN, false);
     assert_null(action(MESH_DO_ALERT));
-    assert_int_equal(mesh_counted(mesh, MESH_COUNT_EQUIVOCATION), 2);
-    hear(1, d);
-    assert_non_null(action(MESH_DO_STORE));
 }
 
 /* ---- members */
@@ -380,6 +530,12 @@ int main(void)
         CLAIM(a_date_far_ahead_is_kept_counted_and_told_once),
         CLAIM(a_batch_dated_after_its_record_is_not_taken),
         CLAIM(two_batches_with_one_number_are_both_kept_and_told_once),
+        CLAIM(of_many_versions_the_two_highest_hashes_stay_in_whatever_order_they_came),
+        CLAIM(what_was_merged_above_an_equivocated_number_dies_and_its_floor_with_it),
+        CLAIM(a_lower_number_takes_the_place_of_a_frozen_one),
+        CLAIM(a_proof_below_the_floor_is_asked_for_and_kept),
+        CLAIM(who_speaks_of_a_proof_that_it_does_not_have_is_not_believed_for_a_while),
+        CLAIM(a_proof_from_the_store_is_in_force_from_the_start),
         CLAIM_ALONE(each_pair_is_subscribed_once_and_oneself_never),
         CLAIM(a_dropped_member_is_forgotten),
         CLAIM(at_most_so_many_batches_wait_for_the_disk),
