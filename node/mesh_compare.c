@@ -71,9 +71,6 @@ void compare_hear(struct mesh *m, struct member *o, struct member *from, const s
         return;
     if (m->now_ms < c->next_ms || (c->by != NULL && m->now_ms < c->deadline_ms) || o->proof_want.open || o->fetch.proving || !is_whole(e))
         return;
-    if (e->version != c->version)
-        c->wait_ms = 0;                /* something has come since */
-    c->version = e->version;
     c->wait_ms = c->wait_ms == 0 ? COMPARE_WAIT_MS : c->wait_ms * 2 < IGNORE_CLAIM_MAX_MS ? c->wait_ms * 2 : IGNORE_CLAIM_MAX_MS;
     c->next_ms = m->now_ms + c->wait_ms;
     c->by = from;
@@ -101,8 +98,9 @@ void compare_serve(struct mesh *m, struct member *from, const struct message *as
     update_message(m, MESH_DO_ANSWER, from, &msg);
 }
 
-static void look_closer(struct mesh *m, struct member *o, uint64_t from, uint64_t to)
+static void look_closer(struct mesh *m, struct member *o, uint64_t from, uint64_t to, const uint8_t sum[HEAD_HASH_BYTES])
 {
+    static const uint8_t nothing[HEAD_HASH_BYTES];
     struct compare *c = &o->compare;
     struct proof_want *w = &o->proof_want;
 
@@ -110,8 +108,9 @@ static void look_closer(struct mesh *m, struct member *o, uint64_t from, uint64_
         ask(m, o, from, to);
         return;
     }
-    if (!w->open) {
-        w->open = true;
+    /* Where it holds nothing it has a gap, and asks us. */
+    if (!w->open && memcmp(sum, nothing, HEAD_HASH_BYTES) != 0) {
+        w->open = w->compared = true;
         w->by = c->by;
         w->epoch = c->epoch;
         w->seq = from;
@@ -135,7 +134,7 @@ void compare_answer(struct mesh *m, struct member *from, const struct message *m
         compare_sum(m, log_epoch(o, c->epoch), at, last, sum);
         if (memcmp(sum, msg->u.compared.sums[i], HEAD_HASH_BYTES) == 0)
             continue;
-        look_closer(m, o, at, last);
+        look_closer(m, o, at, last, msg->u.compared.sums[i]);
         return;
     }
     c->by = NULL;

@@ -205,6 +205,7 @@ static bool ask_for_proof(struct mesh *m, struct member *o)
         return false;
     ask(m, o, w->by, w->epoch, w->seq, w->seq);
     o->fetch.proving = true;
+    o->fetch.compared = w->compared;
     return true;
 }
 
@@ -283,7 +284,9 @@ static void finish(struct mesh *m, struct member *o)
     fetch_cancel(o);
     if (f.proving) {
         freeze_asked(m, o);
-        if (f.news > 0 || !f.blocked)
+        if (f.news > 0)
+            o->compare.wait_ms = 0;
+        if (!f.compared && (f.news > 0 || !f.blocked))
             claim_proof(m, o, f.from, f.news > 0);
         plan_again(m, o, true);
         return;

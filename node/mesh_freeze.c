@@ -306,6 +306,7 @@ void freeze_hear(struct mesh *m, struct member *o, struct member *from, const st
     if (f != NULL && (l->frozen > f->seq || (l->frozen == f->seq && !is_better(f, l->frozen_hash))))
         return;
     w->open = true;
+    w->compared = false;
     w->by = from;
     w->epoch = l->epoch;
     w->seq = l->frozen;

@@ -144,7 +144,6 @@ struct compare {
     uint32_t epoch;
     uint64_t from, to;                 /* asked for last */
     int64_t deadline_ms, next_ms, wait_ms;
-    uint64_t version;                  /* of the log at the last one */
 };
 
 struct fetch {
@@ -157,7 +156,8 @@ struct fetch {
     bool at_head;                      /* it was asked for the head that it claimed then */
     bool blocked;                      /* a frame could not be taken for a reason of our own */
     bool doubting;
-    bool proving;                      /* for a pair that a neighbour says it has */
+    bool proving;                      /* for a pair that a neighbour says it has ... */
+    bool compared;                     /* ... or for what it seems to have by sums */
 };
 
 /* A frozen epoch: nothing above seq lives. hash: of the two batches of that number, the higher first. */
@@ -175,6 +175,7 @@ struct proof_want {
     struct member *by;
     uint32_t epoch;
     uint64_t seq;
+    bool compared;                     /* by sums only: it did not say so */
     int64_t next_ms;                   /* no new question before */
     uint8_t *half;                     /* the first of a pair that is no part of the log */
     size_t half_len;
