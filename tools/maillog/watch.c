@@ -19,7 +19,7 @@
 #include "tools/maillog/sieve.h"
 #include "tools/maillog/state.h"
 
-enum { LOOK_MS = 1000, SAVE_MS = 1000, TURN_BLOCKS = 64 };
+enum { LOOK_MS = 1000, SAVE_MS = 1000, TURN_BLOCKS = 64, DRAIN_READS_MAX = 8 };
 
 struct watch {
     struct conf *conf;
@@ -299,10 +299,11 @@ static int least(int a, int b)
     return a < 0 ? b : b < 0 || a < b ? a : b;
 }
 
+/* Whoever writes into the log's directory without a pause must not keep us here: what is left wakes us again. */
 static void drain(int fd)
 {
-    char events[4096];
-    while (read(fd, events, sizeof events) > 0)
+    char events[16384];
+    for (int i = 0; i < DRAIN_READS_MAX && read(fd, events, sizeof events) > 0; i++)
         ;
 }
 
