@@ -255,7 +255,10 @@ static bool is_ours(const struct srs *s, struct part hash, struct part local, st
     char want[HASH_DIGITS_MAX + 1];
     bool fits = false;
     for (size_t i = 0; i < s->secrets_n; i++) {
-        for (int quotes = 0; quotes < 2; quotes++) {           /* Exim signs the quotes that a sender had, and may have lost them on the way back */
+        /* Exim signs the quotes that a sender had, and has lost them on the way back. Letters beyond ASCII it signs without, and reads with them. */
+        for (int quotes = 0; quotes < 2; quotes++) {
+            if (quotes != 0 ? all_atext(local) : !is_local(local))
+                continue;
             hash_exim(s->secrets[i], local, domain, quotes != 0, want);
             fits |= hash_fits(hash, want);
         }
