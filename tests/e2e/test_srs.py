@@ -207,8 +207,8 @@ forwarded:
 
 
 class Forwarder(Exim):
-    def _conf(self, main, acls):
-        text = super()._conf(main, acls)
+    def _conf(self, *parts):
+        text = super()._conf(*parts)
         return text.replace("begin routers\n", "begin routers\n" + ROUTERS).replace(
             "  driver = appendfile\n", "  driver = appendfile\n  return_path = ${if or{{eq{$address_data}{}}{match{$address_data}{\\N^error:\\N}}}{$return_path}{$address_data}}\n")
 
