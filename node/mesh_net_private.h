@@ -44,7 +44,7 @@ enum {
     NET_PUBLISH_HWM = 256,             /* messages that wait for one slow subscriber: 16 MiB of the largest; more are lost to it and repaired */
     NET_RECEIVE_HWM = 256,             /* messages of one neighbour that wait to be read: 16 MiB of the largest batches; then it waits */
     NET_ASK_HWM = 128,                 /* requests of one neighbour: 16 MiB of the largest */
-    NET_ROUTER_HWM = 128,              /* answers that wait for one slow asker */
+    NET_ROUTER_HWM = 128,              /* answers that wait for one slow asker, and requests of one that is too quick: 16 MiB of the largest, each */
     NET_HANDSHAKE_MS = 5000,           /* so long a stranger holds a descriptor of ours */
     NET_BACKLOG = 64,                  /* neighbours that connect at one moment: each has two sockets here, and tries again */
     NET_RECONNECT_MS = 200,            /* libzmq's own, after a lost or refused TCP connection ... */

@@ -114,6 +114,7 @@ static int open_repair(struct mesh_net *n, const char *endpoint, char *why)
     b->monitor = open_monitor(n, b->socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
     set(b->socket, ZMQ_ROUTER_MANDATORY, 1);
     set(b->socket, ZMQ_SNDHWM, NET_ROUTER_HWM);
+    set(b->socket, ZMQ_RCVHWM, NET_ROUTER_HWM);
     set(b->socket, ZMQ_RCVHWM, NET_ASK_HWM);
     set_message_max(b->socket, MESSAGE_MAX);
     return bind_socket(b, why);
