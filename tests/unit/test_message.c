@@ -200,6 +200,47 @@ static void introductions_and_the_wish_for_them_come_back(void **state)
     assert_not_encoded(&m, -EINVAL);
 }
 
+static void a_frozen_epoch_and_a_digest_come_back(void **state)
+{
+    struct log_have log = { .epoch = 7, .frozen = 3, .has_digest = true };
+    struct message m = { .kind = MESSAGE_HAVE, .u.have = { .logs_n = 1, .logs = &log } }, again;
+
+    (void)state;
+    memset(log.frozen_hash, 5, FROZEN_HASH_BYTES);
+    memset(log.digest, 6, HEAD_HASH_BYTES);
+    again = there_and_back(&m);
+    assert_int_equal(again.u.have.logs[0].frozen, 3);
+    assert_memory_equal(again.u.have.logs[0].frozen_hash, log.frozen_hash, FROZEN_HASH_BYTES);
+    assert_true(again.u.have.logs[0].has_digest);
+    assert_memory_equal(again.u.have.logs[0].digest, log.digest, HEAD_HASH_BYTES);
+    message_close(&again);
+    log.epoch = 0;
+    assert_not_encoded(&m, -EINVAL);
+}
+
+/* The parts cover the range, and are never more than there is room for. */
+static void a_comparison_comes_back_with_as_many_sums_as_its_range_has_parts(void **state)
+{
+    static const uint64_t widths[] = { 1, 2, 15, 16, 17, 31, 32, 33, 1000, COMPARE_RANGE_MAX };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        uint64_t from = 5, to = from + widths[i] - 1, part = compare_width(from, to);
+        struct message ask = { .kind = MESSAGE_COMPARE, .u.compare = { .epoch = 1, .from = from, .to = to } }, again = there_and_back(&ask);
+        struct message m = { .kind = MESSAGE_COMPARED, .u.compared = { .epoch = 1, .from = from, .to = to, .n = (size_t)((widths[i] + part - 1) / part) } };
+        assert_int_equal(again.u.compare.to, to);
+        message_close(&again);
+        assert_in_range(m.u.compared.n, 1, COMPARE_PARTS);
+        again = there_and_back(&m);
+        assert_int_equal(again.u.compared.n, m.u.compared.n);
+        message_close(&again);
+        m.u.compared.n++;
+        assert_not_encoded(&m, -EINVAL);
+        ask.u.compare.to = from + COMPARE_RANGE_MAX;
+        assert_not_encoded(&ask, -EINVAL);
+    }
+}
+
 static void what_is_out_of_range_is_not_encoded(void **state)
 {
     struct log_have log = { .epoch = 1, .floor = 5, .head = 4 };
@@ -294,6 +335,8 @@ int main(void)
         cmocka_unit_test(records_and_the_wish_for_one_come_back),
         cmocka_unit_test(joining_comes_back),
         cmocka_unit_test(introductions_and_the_wish_for_them_come_back),
+        cmocka_unit_test(a_frozen_epoch_and_a_digest_come_back),
+        cmocka_unit_test(a_comparison_comes_back_with_as_many_sums_as_its_range_has_parts),
         cmocka_unit_test(what_is_out_of_range_is_not_encoded),
         cmocka_unit_test(malformed_messages_are_refused_and_unknown_kinds_told_apart),
         cmocka_unit_test(more_than_the_bounds_is_refused),
