@@ -96,11 +96,12 @@ static int each_trusted(struct reader *r, int (*each)(void *ctx, const struct tr
     for (size_t i = 0; rc == 0 && i < r->names.trusted_n; i++) {
         const struct trusted *t = &r->names.trusted[i];
         const struct known_member *m = names_root(&r->names, t->root);
+        const struct policy_member *sponsor = policy_member(r->policy, t->group);
         uint8_t frame[RECORD_FRAME_MAX];
         struct record rec;
         size_t len = 0;
-        if (m == NULL || m->group < 0)
-            continue;              /* this policy does not trust its group */
+        if (m == NULL || sponsor == NULL || sponsor->trust_micro == 0)
+            continue;              /* this policy does not trust its group. While it is held back, it counts for nothing, and is a member nevertheless */
         rc = reader_record(r, m->id, &rec, frame, &len);
         if (rc == 0)
             rc = each(ctx, t, &rec, (struct bytes){ frame, len });

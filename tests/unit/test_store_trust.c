@@ -167,6 +167,23 @@ static void an_introduced_members_word_counts_by_its_part_of_the_trust(void **st
     claim_verifies(T0 + 10);
 }
 
+/* Else its log would not be fetched, and never caught up with. */
+static void while_others_count_for_nothing_yet_introduced_members_are_members(void **state)
+{
+    (void)state;
+    w.policy->catching_up = true;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    introduce(1, 1, (struct say){ 3, 1000, T0 + WORLD_DAY });
+    says(3, 1, "192.0.2.9");
+    fold_at(T0 + 10);
+    assert_int_equal(trusted_now().n, 1);
+    assert_int_equal(score("192.0.2.9", T0), 0);
+    w.policy->catching_up = false;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
+    fold_at(T0 + 30);
+    assert_int_equal(score("192.0.2.9", T0), 470);
+}
+
 static void a_reader_that_is_open_sees_the_change(void **state)
 {
     (void)state;
@@ -452,6 +469,7 @@ int main(void)
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         CLAIM(an_introduced_members_word_counts_by_its_part_of_the_trust),
+        CLAIM(while_others_count_for_nothing_yet_introduced_members_are_members),
         CLAIM(a_reader_that_is_open_sees_the_change),
         CLAIM(a_group_says_no_more_than_its_root_and_counts_once),
         CLAIM(an_introduction_ends_by_time_alone),
