@@ -39,7 +39,7 @@ static void add_frame(struct source *src, const void *at, size_t len)
 static void read_source(struct source *src, const char *path)
 {
     sqlite3 *sql;
-    sqlite3_stmt *q;
+    sqlite3_stmt *q = NULL;
     if (sqlite3_open_v2(path, &sql, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(sql, "SELECT frame FROM batch ORDER BY epoch DESC, seq DESC", -1, &q, NULL) != SQLITE_OK)
         bench_die(path, sqlite3_errmsg(sql));

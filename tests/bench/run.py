@@ -268,6 +268,10 @@ def catchup(quick):
         yield {"name": "memory.node.million", "value": round(value, 1), "unit": "MB", "limit": 128, "ratio": round(128 / value, 4), "aim": 0.5, "rounds": rounds}
 
 
+# One member says here, and in a day, what the members of a large coalition say in a month.
+NO_QUOTA = 'quota { batches = 1000000  bytes = "1GB"  opinions = 100000000 }'
+
+
 def told_all(node):
     return not sqlite(node, "SELECT count(*) FROM evidence WHERE urgency > 0 OR told_epoch = 0")[0]
 
@@ -289,7 +293,7 @@ def resident_mb(node):
 
 def catch_up(lab, a, name, known, memory):
     """Seconds until a new member has scored all that A knows, from when it is told of A. Adds to `memory` by how many MB it has grown, for each million."""
-    b = quiet_node(lab, name, zones=zone("bl.b.example", threshold=0.25, quorum=1)).start()
+    b = quiet_node(lab, name, zones=zone("bl.b.example", threshold=0.25, quorum=1), extra=NO_QUOTA).start()
     a.peer_add(b)
     before, began = resident_mb(b), time.monotonic()
     b.peer_add(a)
