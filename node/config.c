@@ -74,6 +74,7 @@ static void set_defaults(struct config *c)
     strcpy(c->mesh.publish, option_find("mesh", "publish")->fallback);
     strcpy(c->mesh.repair, option_find("mesh", "repair")->fallback);
     c->mesh.budget_bytes = fallback("mesh", "budget");
+    c->mesh.links = (unsigned)fallback("mesh", "links");
     tool_defaults(c);
 }
 
@@ -209,6 +210,7 @@ static int finish_zones(struct config_load *l)
         rc = check_sub_zones(l);
     if (rc == 0)
         policy_finish(c->policy);
+    c->policy->budget_bytes = c->mesh.budget_bytes;
     return rc;
 }
 

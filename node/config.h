@@ -46,6 +46,7 @@ struct config_mesh {
     char repair[ENDPOINT_MAX_BYTES + 1];       /* bind, "tcp://0.0.0.0:4442" */
     char advertise[NAME_MAX_BYTES + 1];        /* host in the card; default: the host of `publish` if it is no wildcard, else the name */
     int64_t budget_bytes;                      /* a second */
+    unsigned links;                            /* neighbours to have, about */
 };
 
 struct config_peer {
@@ -56,7 +57,8 @@ struct config_peer {
     uint32_t trust_micro;
     uint32_t introduce_milli;                  /* share of this member's trust that its introduction lends, in thousandths; 0: it is not introduced */
     int64_t introduce_until_s;                 /* when that ends; 0: renewed for as long as it stands there */
-    bool link;                                 /* keep a connection to it; false: trusted, but reached over others */
+    bool link;                                 /* always keep a connection to it */
+    bool choose;                               /* the node may choose it for one; neither: trusted, but reached over others */
 };
 
 struct config_zone {                           /* beside the policy_zone of the same index */
@@ -145,7 +147,7 @@ int config_size(const char *text, int64_t *bytes);
 /* Every option as one row: libConfuse's own tables, the checks and the words of an error message are made from it, `hearsayd --help-config` prints it, and a test
  * compares it with the sample and the manual. */
 enum config_kind {
-    KIND_TEXT, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_STYLE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
+    KIND_TEXT, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_STYLE, KIND_CHOICE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
     KIND_SIZE, KIND_MODE, KIND_CODE, KIND_ENDPOINT, KIND_NETWORK, KIND_PROTECTED, KIND_TIME, KIND_CARD, KIND_INCLUDE
 };
 struct config_option {

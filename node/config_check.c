@@ -137,7 +137,7 @@ static int check_number(const struct config_option *o, const char *text, int64_t
 int option_check(const struct config_option *o, const char *text, int64_t *number)
 {
     static const char *const levels[] = {"error", "warning", "info", "debug", NULL}, *const sides[] = {"black", "white", NULL},
-        *const styles[] = {"exim", "postsrsd", NULL};
+        *const styles[] = {"exim", "postsrsd", NULL}, *const choices[] = {"false", "true", "auto", NULL};
     char name[NAME_MAX_BYTES + 1];
     struct config_network network;
     *number = 0;
@@ -152,6 +152,7 @@ int option_check(const struct config_option *o, const char *text, int64_t *numbe
     case KIND_LEVEL: return one_of(text, levels, number);
     case KIND_SIDE: return one_of(text, sides, number);
     case KIND_STYLE: return one_of(text, styles, number);
+    case KIND_CHOICE: return one_of(text, choices, number);
     case KIND_BOOL: return check_bool(text, number);
     case KIND_CODE: return check_code(text, number);
     case KIND_ENDPOINT: return check_endpoint(o, text);

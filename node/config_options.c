@@ -38,6 +38,7 @@ static const struct config_option options[] = {
     {"mesh", "advertise", "a host name or an address, without a port", "(the address of `publish` if it is a particular one, else the name)",
      "the host that this member's card names", KIND_HOST, false, 0, 0},
     {"mesh", "budget", "a size a second from \"1kB/s\" to \"1GB/s\"", "20kB/s", "traffic that this node tries to keep to", KIND_SIZE, false, 1000, 1000000000},
+    {"mesh", "links", "a number from 3 to 32", "8", "members to keep a connection to, about; those with link = true always", KIND_NUMBER, false, 3, 32},
 
     {"quota", "batches", "a number from 100 to 1000000", "20000", "batches of one member in a day; more are fetched later", KIND_NUMBER, false, 100, 1000000},
     {"quota", "bytes", "a size from \"100kB\" to \"1GB\"", "8MB", "their size in a day; more are fetched later", KIND_SIZE, false, 100000, 1000000000},
@@ -46,7 +47,7 @@ static const struct config_option options[] = {
     {"peer", "card", "a member's card, \"hearsay1:...\", complete and with its true signature", "", "what `hearsay card` prints at that member; must be set", KIND_CARD, false,
      0, 0},
     {"peer", "trust", "a number from 0 to 1", "0.5", "how much it is believed", KIND_DECIMAL, false, 0, MICRO},
-    {"peer", "link", "true or false", "true", "keep a connection to it; false: it is reached over others", KIND_BOOL, false, 0, 0},
+    {"peer", "link", "true, false or auto", "auto", "true: always keep a connection to it; false: never, it is reached over others; auto: as the node chooses", KIND_CHOICE, false, 0, 0},
     {"peer", "introduce", "a number from 0 to 1", "0", "vouches for it before the others: how large a share of the trust in this member it is lent; 0: not introduced", KIND_DECIMAL, false, 0, MICRO},
     {"peer", "introduce-until", "a time such as \"2027-02-23T10:00:00Z\" or \"2027-02-23\" (UTC), or never", "never", "when the introduction ends; never: it is renewed for as long as it stands here", KIND_TIME, false, 0, 0},
 

@@ -125,6 +125,7 @@ static int read_mesh(struct config_load *l, cfg_t *at, cfg_t *sec)
     const char *advertise = option_text(sec, "advertise");
     m->present = true;
     m->budget_bytes = option_number(sec, "budget");
+    m->links = (unsigned)option_number(sec, "links");
     copy_text(m->publish, sizeof m->publish, option_text(sec, "publish"));
     copy_text(m->repair, sizeof m->repair, option_text(sec, "repair"));
     if (advertise != NULL && (text_is_address(advertise) || name_canonical(advertise, strlen(advertise), m->advertise) != 0))
@@ -183,7 +184,7 @@ static int read_peer(struct config_load *l, cfg_t *at, cfg_t *sec)
     const char *card = option_text(sec, "card");
     int64_t introduce_micro = option_number(sec, "introduce");
     struct config_peer p = {
-        .link = option_number(sec, "link") != 0, .trust_micro = (uint32_t)option_number(sec, "trust"),
+        .link = option_number(sec, "link") == 1, .choose = option_number(sec, "link") == 2, .trust_micro = (uint32_t)option_number(sec, "trust"),
         .introduce_milli = (uint32_t)((introduce_micro + 999) / 1000), .introduce_until_s = option_number(sec, "introduce-until"),
     };
     int rc;

@@ -90,6 +90,8 @@ void mesh_link_up(struct mesh *m, struct member *o)
         return;
     o->link.up = true;
     o->link.full_ms = -1;
+    choose_up(o);
+    o->link.question++;                /* what it was asking before may be another's memory */
     o->link.answered_ms = m->now_ms;
     have_link_up(m, o);
     for (size_t i = 0; i < m->members_n; i++) {
@@ -103,6 +105,7 @@ void mesh_link_down(struct mesh *m, struct member *o)
     o->link.up = false;
     introduce_forget_by(m, o);
     fetch_link_down(m, o);
+    eager_link_down(m);
 }
 
 static void on_neighbour(struct mesh *m, const struct mesh_event *ev)
@@ -197,7 +200,8 @@ static int64_t wake_at(const struct mesh *m)
     int64_t at = earlier(earlier(m->plan_at_ms, m->expire_at_ms), earlier(m->have_at_ms, m->full_have_at_ms));
 
     at = earlier(earlier(at, m->resume_at_ms), m->catch.look_at_ms);
-
+    if (m->config.links > 0)
+        at = earlier(at, m->choose_at_ms);
     return m->settled ? at : earlier(at, m->start_ms + MESH_SETTLE_MS);
 }
 
@@ -218,6 +222,7 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
     expire_tick(m);
     plan_tick(m);
     freeze_tick(m);
+    choose_tick(m);
     settle_check(m);
     catch_tick(m);
     up->actions = m->actions;

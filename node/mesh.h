@@ -26,6 +26,7 @@ struct mesh_config {
     uint64_t seed;                     /* for choices among neighbours: the same seed, the same choices */
     int64_t ttl_s;                     /* batches older than this are dead */
     bool caught_up;                    /* what others say counts already: MESH_DO_CAUGHT_UP is not said */
+    unsigned links;                    /* neighbours to have, about: those that are always linked and, if these are fewer, some of the node's own choice. 0: it chooses none */
     int64_t quota_day[MESH_QUOTAS];    /* of one origin; 0: unbounded. See PROTOCOL.md, "Quotas" */
 };
 
@@ -44,6 +45,7 @@ enum {
     MESH_VERSIONS_MAX = 2,             /* batches with one (epoch, seq), the proof of equivocation: the two with the highest hashes */
     MESH_PROOFS_MAX = 64,              /* frozen epochs of one origin; then what is below the newest of them is dead */
     MESH_KEYS_MAX = 64,                /* records kept of one member; then the oldest is forgotten */
+    MESH_LARGE_MIN = 64,               /* from so many members on, bytes are saved: origins are told by a part of their key, and come from some neighbours only */
     MESH_LINKS_MAX = 64,               /* neighbours with a connection; one more is -ENOSPC */
     MESH_LINK_CLAIMS_MAX = 65536,      /* logs that one neighbour may say it has; more are not remembered until some are gone */
     MESH_LINK_FETCHES_MAX = 8,         /* outstanding at one neighbour */
@@ -73,6 +75,7 @@ struct mesh_event {
 enum mesh_action_kind {
     MESH_DO_STORE,                     /* frame (batch): verified; store it, then say MESH_STORED */
     MESH_DO_PUBLISH,                   /* frame: send to all subscribers under topic */
+    MESH_DO_LINK, MESH_DO_UNLINK,      /* neighbour: keep a connection to it from now on, before its subscriptions; or no longer, after them */
     MESH_DO_SUBSCRIBE, MESH_DO_UNSUBSCRIBE,   /* neighbour, topic: at its publisher; said once for each pair and kept over reconnects, whether the link is up or not */
     MESH_DO_ALLOW, MESH_DO_FORBID,     /* topic: which subscriptions our own publisher takes */
     MESH_DO_ASK,                       /* neighbour, frame: send on our DEALER */
@@ -116,9 +119,12 @@ void mesh_destroy(struct mesh **m);    /* takes NULL */
 
 /* The four below may be called between steps; what is to be done for them comes out of the next mesh_step().
  *
- * Makes a member known (or its newer record), so that its batches are taken, kept and relayed. `link`: keep a connection to it. The own record is given, too:
+ * Makes a member known (or its newer record), so that its batches are taken, kept and relayed. `link`: always keep a connection to it; else none, but of the node's own choice. The own record is given, too:
  * it names the key of own batches that neighbours hold. 0, -ENOSPC (MEMBERS_MAX, MESH_LINKS_MAX), -ENOMEM. */
 int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame, bool link);
+/* May the node choose this member for a link by itself? Not, unless said; MESH_MAY_FIRST: rather than others. 0, -ENOENT. */
+enum mesh_may { MESH_MAY_NOT, MESH_MAY, MESH_MAY_FIRST };
+int mesh_member_may_link(struct mesh *m, const uint8_t root[KEY_BYTES], enum mesh_may may);
 /* Another record of a known member: its operational key is remembered for older batches, and the frame for neighbours that lack it. 0, -ENOENT, -ENOMEM. */
 int mesh_member_key(struct mesh *m, const struct record *rec, struct bytes frame);
 void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES]);     /* not of self */

@@ -288,7 +288,7 @@ static void count_claims(struct member *o, uint32_t epoch)
         c->head = c->told > base && c->told - base > CLAIM_AHEAD_MAX ? base + CLAIM_AHEAD_MAX : c->told;
 }
 
-void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have)
+void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have, uint64_t told_in)
 {
     struct claim *c = claim_find(o, by, have->epoch);
     bool same;
@@ -303,6 +303,7 @@ void claim_set(struct mesh *m, struct member *o, struct member *by, const struct
     same = have->has_digest && c->told == have->head && memcmp(c->digest, have->digest, HEAD_HASH_BYTES) == 0;
     c->floor = have->floor > 0 ? have->floor : 1;
     c->told = have->head;
+    c->told_in = told_in;
     memcpy(c->head_hash, have->head_hash, HEAD_HASH_BYTES);
     memcpy(c->digest, have->digest, HEAD_HASH_BYTES);
     if (!same && m->now_ms - c->barren_ms >= BARREN_MIN_MS) {
@@ -324,24 +325,53 @@ static void forgive(struct mesh *m, struct claim *c)
     c->ignored_until_ms = 0;
 }
 
-/* Who relays a batch has what came before, or knows of nobody who has. */
-void claim_raise(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq)
+static bool is_known(const uint8_t digest[HEAD_HASH_BYTES])
 {
-    struct claim *c = claim_find(o, by, epoch);
-    uint64_t from = log_live_from(o, epoch);
+    static const uint8_t unknown[HEAD_HASH_BYTES];
 
-    if (log_is_dead(o, epoch, seq))
+    return memcmp(digest, unknown, HEAD_HASH_BYTES) != 0;
+}
+
+static void raise(struct claim *c, const struct batch_name *name)
+{
+    if (name->seq <= c->told)
+        return;
+    c->told = name->seq;
+    for (size_t i = 0; is_known(c->digest) && i < HEAD_HASH_BYTES; i++)
+        c->digest[i] ^= name->hash[i];
+    memcpy(c->head_hash, name->hash, HEAD_HASH_BYTES);
+}
+
+/* So it need not be told of it. */
+void claim_seen(const struct member *o, const struct member *by, const struct batch_name *name)
+{
+    struct claim *c = claim_find(o, by, name->epoch);
+
+    if (c != NULL)
+        raise(c, name);
+}
+
+/* Who relays a batch has what came before, or knows of nobody who has. */
+void claim_raise(struct mesh *m, struct member *o, struct member *by, const struct batch_name *name)
+{
+    struct claim *c = claim_find(o, by, name->epoch);
+    uint64_t from = log_live_from(o, name->epoch);
+    bool fresh;
+
+    if (log_is_dead(o, name->epoch, name->seq))
         return;
     if (c == NULL)
-        c = claim_make(m, o, by, epoch);
+        c = claim_make(m, o, by, name->epoch);
     if (c == NULL)
         return;
-    if (c->floor == 0)                 /* a new one */
+    fresh = c->floor == 0;
+    if (fresh)
         c->floor = from;
     forgive(m, c);
-    if (seq > c->told)
-        c->told = seq;
-    count_claims(o, epoch);
+    raise(c, name);
+    if (fresh && name->seq == from)
+        memcpy(c->digest, name->hash, HEAD_HASH_BYTES);        /* it has this one, and there is nothing below */
+    count_claims(o, name->epoch);
     if (fetch_useful(m, o, c))
         mesh_plan(m, o, m->now_ms + GAP_GRACE_MS);
 }

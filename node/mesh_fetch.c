@@ -361,6 +361,8 @@ void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes
         taken = take_frame(m, from, frame, true);
     if (o == NULL || o->fetch.from != from)
         return;                        /* nobody asked, or what came has just paused the link */
+    if (taken == TAKEN_NEW && o->fetch.at_head)
+        eager_fetched(m, o, from);
     if (taken == TAKEN_LATER)
         o->fetch.blocked = true;
     if (frame.len > 0)

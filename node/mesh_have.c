@@ -28,6 +28,12 @@ static void vector_send(struct vector *v, bool answer_wanted)
     v->n = 0;
 }
 
+static void tell_record(struct log_have *l, const struct member *o)
+{
+    l->record_serial = o->keys_n > 0 ? o->record.serial : 0;
+    memcpy(l->introductions, o->introduce.stamp, STAMP_BYTES);
+}
+
 static struct log_have *vector_add(struct vector *v, const struct member *o)
 {
     struct log_have *l;
@@ -37,8 +43,10 @@ static struct log_have *vector_add(struct vector *v, const struct member *o)
     l = &v->logs[v->n++];
     memset(l, 0, sizeof *l);
     memcpy(l->origin, o->root, KEY_BYTES);
-    l->record_serial = o->keys_n > 0 ? o->record.serial : 0;
-    memcpy(l->introductions, o->introduce.stamp, STAMP_BYTES);
+    if (v->mesh->members_n >= MESH_LARGE_MIN)
+        l->is_short = member_part_is_enough(v->mesh, o);
+    else
+        tell_record(l, o);
     return l;
 }
 
@@ -52,25 +60,47 @@ static void tell_frozen(struct log_have *l, const struct frozen *f)
     freeze_name(f, l->frozen_hash);
 }
 
+/* It has told, or relayed to us, all that we could tell it of this log: that saves most of a vector. The answer to a full question leaves out only what was
+ * told in that very question: who asks may have lost its memory since it said other things. */
+static bool knows(const struct vector *v, const struct member *o, struct epoch_log *e)
+{
+    const struct claim *c = claim_find(o, v->to, e->epoch);
+    uint8_t hash[HEAD_HASH_BYTES];
+
+    if (c == NULL || (v->full && c->told_in != v->to->link.question) || freeze_of(o, e->epoch) != NULL)
+        return false;
+    if (c->told != e->head || c->floor > log_floor(o, e) || memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) != 0)
+        return false;
+    log_head_hash(v->mesh, e, e->head, hash);
+    return memcmp(hash, c->head_hash, HEAD_HASH_BYTES) == 0;
+}
+
+static void vector_add_log(struct vector *v, const struct member *o, struct epoch_log *e)
+{
+    struct log_have *l = vector_add(v, o);
+
+    l->epoch = e->epoch;
+    l->floor = log_floor(o, e);
+    l->head = e->head;
+    log_head_hash(v->mesh, e, e->head, l->head_hash);
+    l->has_digest = true;
+    memcpy(l->digest, compare_digest(e), HEAD_HASH_BYTES);
+    tell_frozen(l, freeze_of(o, e->epoch));
+}
+
+/* Its record and its introductions are told with the first of its logs, or alone; in a large coalition not again while they stay the same. */
 static void vector_add_member(struct vector *v, const struct member *o)
 {
     uint64_t told = v->full ? 0 : v->to->link.told_version;
-    bool told_all = o->record_version <= told && o->introduce.version <= told;
+    bool is_question = v->full && v->kind == MESH_DO_ASK;
+    bool news = o->record_version > told || o->introduce.version > told;
+    size_t before = v->n;
+    struct log_have *first;
 
     for (size_t i = 0; i < o->epochs_n; i++) {
         const struct epoch_log *e = o->epochs[i];
-        struct log_have *l;
-        if (e->head == 0 || (e->version <= told && told_all))
-            continue;
-        l = vector_add(v, o);
-        l->epoch = e->epoch;
-        l->floor = log_floor(o, e);
-        l->head = e->head;
-        log_head_hash(v->mesh, e, e->head, l->head_hash);
-        l->has_digest = true;
-        memcpy(l->digest, compare_digest(o->epochs[i]), HEAD_HASH_BYTES);
-        tell_frozen(l, freeze_of(o, e->epoch));
-        told_all = true;
+        if (e->head != 0 && e->version > told && (is_question || !knows(v, o, o->epochs[i])))
+            vector_add_log(v, o, o->epochs[i]);
     }
     for (size_t i = 0; i < o->frozen_n; i++) {
         const struct frozen *f = &o->frozen[i];
@@ -78,10 +108,11 @@ static void vector_add_member(struct vector *v, const struct member *o)
         if (f->version <= told || (e != NULL && e->head != 0))
             continue;
         tell_frozen(vector_add(v, o), f);
-        told_all = true;
     }
-    if (!told_all)
-        vector_add(v, o);              /* nothing held of it; its record or its introductions may be news */
+    if (!news)
+        return;
+    first = v->n > before ? &v->logs[before] : vector_add(v, o);
+    tell_record(first, o);
 }
 
 /* What is here of the neighbour's own log comes first: at its start it waits for that. */
@@ -124,9 +155,9 @@ static void full_tick(struct mesh *m)
     if (m->now_ms < m->full_have_at_ms)
         return;
     m->full_have_at_ms = m->now_ms + MESH_FULL_HAVE_MS;
-    for (size_t i = 0; i < m->members_n; i++) {
-        struct member *o = m->members[m->full_have_turn++ % m->members_n];
-        if (!o->link.up)
+    for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
+        struct member *o = m->links[m->full_have_turn++ % MESH_LINKS_MAX];
+        if (o == NULL || !o->link.up)
             continue;
         have_send(m, o, MESH_DO_ASK, true, true);
         o->link.have_at_ms = m->now_ms + MESH_HAVE_MS;
@@ -171,9 +202,9 @@ void have_tick(struct mesh *m)
         return;
     m->have_at_ms = NEVER_MS;
     introduce_tick(m);
-    for (size_t i = 0; i < m->members_n; i++) {
-        struct member *o = m->members[i];
-        if (!o->link.up)
+    for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
+        struct member *o = m->links[i];
+        if (o == NULL || !o->link.up)
             continue;
         if (m->now_ms >= o->link.have_at_ms) {
             bool full = takes_full(m, &o->link);
@@ -192,13 +223,14 @@ static bool epoch_is_ahead(const struct mesh *m, uint32_t epoch)
     return epoch > (m->now_s - EPOCH_START_S) / 60 + EPOCH_AHEAD_MIN;
 }
 
-static void hear_have(struct mesh *m, struct member *from, const struct message *msg)
+/* question: the number of the full one that this belongs to; 0: to none. */
+static void hear_have(struct mesh *m, struct member *from, const struct message *msg, uint64_t question)
 {
     if (msg->u.have.full)
         from->link.full_ms = m->now_ms;
     for (size_t i = 0; i < msg->u.have.logs_n; i++) {
         const struct log_have *l = &msg->u.have.logs[i];
-        struct member *o = mesh_member(m, l->origin);
+        struct member *o = l->is_short ? member_by_part(m, l->origin) : mesh_member(m, l->origin);
         if (o == NULL)
             continue;
         if (o == m->self && l->record_serial > from->link.own_serial)
@@ -206,7 +238,7 @@ static void hear_have(struct mesh *m, struct member *from, const struct message 
         if (epoch_is_ahead(m, l->epoch))
             mesh_count(m, MESH_COUNT_FUTURE);
         else {
-            claim_set(m, o, from, l);
+            claim_set(m, o, from, l, question);
             freeze_hear(m, o, from, l);
             compare_hear(m, o, from, l);
         }
@@ -394,9 +426,11 @@ bool have_may_ask(struct mesh *m, struct link *l, int64_t asks)
 static void asked_for_have(struct mesh *m, struct member *from, const struct message *msg)
 {
     from->link.asked_ms = m->now_ms;
-    hear_have(m, from, msg);
+    choose_asked(m, from);
+    hear_have(m, from, msg, msg->u.have.full ? from->link.question : 0);
     if (msg->u.have.answer_wanted)
         have_send(m, from, MESH_DO_ANSWER, msg->u.have.full && have_may_ask(m, &from->link, FULL_ANSWER_ASKS), false);
+    from->link.question += msg->u.have.full && msg->u.have.answer_wanted;
 }
 
 static void bad_message(struct mesh *m, struct member *from)
@@ -467,7 +501,7 @@ void have_answer(struct mesh *m, struct member *from, struct bytes wire)
     switch (msg.kind) {
     case MESSAGE_HAVE:
         from->link.answered_ms = m->now_ms;
-        hear_have(m, from, &msg);
+        hear_have(m, from, &msg, 0);
         m->full_heard = m->full_heard || msg.u.have.full;
         break;
     case MESSAGE_FETCHED:

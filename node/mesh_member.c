@@ -26,6 +26,28 @@ struct member *mesh_member(const struct mesh *m, const uint8_t root[KEY_BYTES])
     return i < m->members_n && memcmp(m->members[i]->root, root, KEY_BYTES) == 0 ? m->members[i] : NULL;
 }
 
+/* ---- by the beginning of a root key */
+
+static bool begins_with(const struct mesh *m, size_t i, const uint8_t part[ORIGIN_SHORT_BYTES])
+{
+    return i < m->members_n && memcmp(m->members[i]->root, part, ORIGIN_SHORT_BYTES) == 0;
+}
+
+struct member *member_by_part(const struct mesh *m, const uint8_t part[ORIGIN_SHORT_BYTES])
+{
+    uint8_t lowest[KEY_BYTES] = { 0 };
+    size_t i;
+
+    memcpy(lowest, part, ORIGIN_SHORT_BYTES);
+    i = member_place(m, lowest);
+    return begins_with(m, i, part) && !begins_with(m, i + 1, part) ? m->members[i] : NULL;
+}
+
+bool member_part_is_enough(const struct mesh *m, const struct member *o)
+{
+    return member_by_part(m, o->root) != NULL;
+}
+
 void member_destroy(struct mesh *m, struct member *o)
 {
     log_clear(m, o);
@@ -58,6 +80,7 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
         return NULL;
     memcpy(o->root, root, KEY_BYTES);
     o->plan_at_ms = NEVER_MS;
+    o->taken_up_ms = INT64_MIN / 2;
     o->heard_ms = -1;
     o->link.asked_ms = o->link.full_ms = -1;
     o->record_asked_ms = INT64_MIN / 2;
@@ -68,6 +91,7 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     o->replace_milli = INT64_C(1000) * REPLACE_BURST;
     o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
     o->link.full_milli = INT64_C(1000) * FULL_WANTED_BURST;
+    o->link.question = 1;
     introduce_init(o);
     quota_init(m, o);
     memmove(m->members + i + 1, m->members + i, (m->members_n - i) * sizeof(struct member *));
@@ -179,17 +203,37 @@ static void member_introduce(struct mesh *m, struct member *o)
     }
 }
 
-static void link_set(struct mesh *m, struct member *o, bool wanted)
+/* There is one: who may be linked was checked. */
+static void slot_take(struct mesh *m, struct member *o)
+{
+    unsigned slot = 0;
+
+    while (m->links[slot] != NULL)
+        slot++;
+    m->links[slot] = o;
+    o->link.slot = slot;
+    if (o->choose.wanders && m->members_n >= MESH_LARGE_MIN)
+        eager_none(m, o);
+    m->links_wanted++;
+}
+
+static void slot_free(struct mesh *m, struct member *o)
+{
+    eager_forget(m, o);
+    m->links[o->link.slot] = NULL;
+    m->links_wanted--;
+    eager_link_down(m);
+}
+
+void member_link(struct mesh *m, struct member *o, bool wanted)
 {
     if (o == m->self || o->link.wanted == wanted)
         return;
     if (wanted)
-        m->links_wanted++;
-    else
-        m->links_wanted--;
+        slot_take(m, o);
     o->link.wanted = true;
     for (size_t i = 0; i < m->members_n; i++) {
-        if (subscribes(m, o, m->members[i]))
+        if (subscribes(m, o, m->members[i]) && eager_is(m->members[i], o))
             update_topic(m, wanted ? MESH_DO_SUBSCRIBE : MESH_DO_UNSUBSCRIBE, o, m->members[i]);
     }
     o->link.wanted = wanted;
@@ -197,6 +241,7 @@ static void link_set(struct mesh *m, struct member *o, bool wanted)
         o->link.up = o->link.told_up = false;
         introduce_forget_by(m, o);
         fetch_link_down(m, o);
+        slot_free(m, o);
     }
 }
 
@@ -207,7 +252,7 @@ int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame
     update_begin(m);
     if (o == NULL && m->members_n >= MEMBERS_MAX)
         return -ENOSPC;
-    if (link && (o == NULL || !o->link.wanted) && m->links_wanted >= MESH_LINKS_MAX)
+    if (link && (o == NULL || !o->link.wanted) && m->links_wanted >= MESH_LINKS_MAX && !choose_yield(m))
         return -ENOSPC;
     if (o == NULL) {
         o = member_add(m, rec->root);
@@ -215,7 +260,9 @@ int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame
             return -ENOMEM;
         member_introduce(m, o);
     }
-    link_set(m, o, link);
+    if (link)
+        o->choose.is = false;          /* the operator's from now on */
+    member_link(m, o, link || o->choose.is);
     if (member_add_key(m, o, rec, frame) < 0 || m->starved)
         return -ENOMEM;
     return 0;
@@ -240,9 +287,10 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
     update_begin(m);
     if (o == NULL || o == m->self)
         return;
-    link_set(m, o, false);
+    choose_undo(m, o);
+    member_link(m, o, false);
     for (size_t j = 0; j < m->members_n; j++) {
-        if (subscribes(m, m->members[j], o))
+        if (subscribes(m, m->members[j], o) && eager_is(o, m->members[j]))
             update_topic(m, MESH_DO_UNSUBSCRIBE, m->members[j], o);
     }
     update_topic(m, MESH_DO_FORBID, NULL, o);

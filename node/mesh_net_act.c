@@ -225,6 +225,10 @@ static void carry_out(struct mesh_net *n, const struct mesh_action *a)
     case MESH_DO_PUBLISH:
         publish(n, a);
         break;
+    case MESH_DO_LINK:
+    case MESH_DO_UNLINK:
+        net_peer_choose(n, a->neighbour, a->kind == MESH_DO_LINK);
+        break;
     case MESH_DO_SUBSCRIBE:
     case MESH_DO_UNSUBSCRIBE:
         subscribe(n, a);

@@ -179,6 +179,8 @@ void link_tick(struct mesh_net *n, struct net_peer *p)
 {
     struct net_link *l = &p->link;
 
+    if (p->unlink)
+        net_peer_unlink(n, p);
     if (!p->wanted)
         return;
     if (l->renew) {
@@ -214,6 +216,8 @@ int64_t link_wake_ms(const struct net_peer *p)
 {
     const struct net_link *l = &p->link;
 
+    if (p->unlink)
+        return 0;
     switch (p->wanted ? l->state : LINK_OFF) {
     case LINK_TRYING:
         return earlier(l->since_ms + NET_TRY_MS, ways_wake_ms(l));

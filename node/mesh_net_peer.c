@@ -145,7 +145,7 @@ static struct net_peer *peer_add(struct mesh_net *n, const struct config_peer *c
 /* Members beyond the most links are reached over others. */
 static bool link_is_granted(const struct mesh_net *n, const struct net_peer *p, const struct config_peer *c)
 {
-    if (!c->link || p->wanted || n->links_n < MESH_LINKS_MAX)
+    if (!c->link || (p->wanted && !p->chosen) || n->links_n - n->chosen_n < MESH_LINKS_MAX)
         return c->link;
     log_warning("mesh: more than %d peers with a link: %s is reached over others; say link = false for some", MESH_LINKS_MAX, c->name);
     return false;
@@ -165,6 +165,48 @@ static void link_wanted(struct mesh_net *n, struct net_peer *p, bool wanted)
     }
 }
 
+static void set_chosen(struct mesh_net *n, struct net_peer *p, bool chosen)
+{
+    if (p->chosen == chosen)
+        return;
+    p->chosen = chosen;
+    if (chosen)
+        n->chosen_n++;
+    else
+        n->chosen_n--;
+}
+
+/* Without sockets nothing comes of it, and the core chooses another after a while. */
+void net_peer_choose(struct mesh_net *n, const uint8_t root[KEY_BYTES], bool link)
+{
+    struct net_peer *p = net_peer(n, root);
+
+    if (p == NULL || (!link && !p->chosen))
+        return;
+    if (link && net_link_sockets(n, &p->link) != 0) {
+        log_warning("mesh: no sockets left for a link to %s: raise LimitNOFILE", p->given.name);
+        return;
+    }
+    set_chosen(n, p, link);
+    p->link.renew |= p->unlink;        /* back before its sockets were gone: begin afresh */
+    p->unlink = !link;
+    if (link)
+        link_wanted(n, p, true);
+}
+
+void net_peer_unlink(struct mesh_net *n, struct net_peer *p)
+{
+    p->unlink = false;
+    link_wanted(n, p, false);
+}
+
+static enum mesh_may may_link(const struct net_peer *p, const struct config_peer *c)
+{
+    if (p->introduced)
+        return MESH_MAY;
+    return c->choose ? MESH_MAY_FIRST : MESH_MAY_NOT;
+}
+
 /* The sockets are made before the core speaks of subscriptions. */
 static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_peer *c)
 {
@@ -177,8 +219,13 @@ static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_
     if (rc != 0)
         return rc;
     net_peer_record(n, &c->record);
-    link_wanted(n, p, wanted);
-    return 0;
+    if (wanted) {
+        set_chosen(n, p, false);
+        p->link.renew |= p->unlink;
+        p->unlink = false;
+    }
+    link_wanted(n, p, wanted || p->chosen || p->unlink);
+    return mesh_member_may_link(n->mesh, c->record.root, may_link(p, c));
 }
 
 /* Its keys are cut off at once. */
@@ -187,6 +234,7 @@ static void peer_remove(struct mesh_net *n, size_t i)
     struct net_peer *p = n->peers[i];
 
     log_info("mesh: %s is no longer a member here%s", p->given.name, p->introduced ? ": no introduction gives it trust any more" : "");
+    set_chosen(n, p, false);
     link_wanted(n, p, false);
     mesh_member_drop(n->mesh, p->record.root);
     if (p->admitted)
@@ -353,7 +401,7 @@ static void drop_all(struct mesh_net *n)
         net_link_close(&n->peers[i]->link);
         free(n->peers[i]);
     }
-    n->peers_n = n->links_n = 0;
+    n->peers_n = n->links_n = n->chosen_n = 0;
     n->allowed.n = 0;
     n->jobs_n = n->failed_n = 0;
     n->rebind_publish = n->rebind_repair = true;
@@ -390,9 +438,10 @@ void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
     if (p == NULL)
         return;
     mesh_member_drop(n->mesh, root);
-    if (mesh_member_set(n->mesh, &p->given.record, (struct bytes){ p->given.frame, p->given.frame_len }, p->wanted) != 0)
+    if (mesh_member_set(n->mesh, &p->given.record, (struct bytes){ p->given.frame, p->given.frame_len }, p->wanted && !p->chosen) != 0
+        || mesh_member_may_link(n->mesh, root, may_link(p, &p->given)) != 0)
         log_error("mesh: cannot begin anew with %s", p->given.name);
-    p->link.renew = p->wanted;
+    p->link.renew = p->wanted && !p->chosen;         /* the core may choose it again */
     net_tick(n);
 }
 

@@ -131,6 +131,8 @@ struct net_peer {
     struct trusted trusted;
     struct record record;              /* the newest known */
     bool wanted;                       /* a connection is kept */
+    bool chosen;                       /* by the core: it is not configured so */
+    bool unlink;                       /* the core gave it up: its sockets go at the next tick, since that tells the core */
     bool has_old;                      /* its CURVE key before its newest, good until */
     uint8_t old_curve[KEY_BYTES];
     int64_t old_until_s;
@@ -239,7 +241,7 @@ struct mesh_net {
 
     struct net_peers *configured;      /* as last said */
     struct net_peer **peers;           /* by root, ascending */
-    size_t peers_n, links_n;
+    size_t peers_n, links_n, chosen_n; /* links: all; chosen: of these, by the core */
     struct net_key_set allowed;        /* topics, without the letter */
     bool rebind_publish, rebind_repair;          /* at the end of this turn */
     size_t topic_bytes;                /* that libzmq keeps of topics not known here, since topic_bytes_ms at the most */
@@ -305,6 +307,8 @@ int net_peers_load(struct mesh_net *n, struct bytes own_frame);       /* those o
 void net_peers_change(struct mesh_net *n);                            /* n->configured, or who has trust by introductions, is another now */
 void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES]);
 void net_peer_record(struct mesh_net *n, const struct record *rec);   /* a newer record came over the mesh */
+void net_peer_unlink(struct mesh_net *n, struct net_peer *p);
+void net_peer_choose(struct mesh_net *n, const uint8_t root[KEY_BYTES], bool link);        /* the core chose it, or gave it up */
 struct net_peer *net_peer(const struct mesh_net *n, const uint8_t root[KEY_BYTES]);        /* or NULL */
 void net_own_record(struct mesh_net *n, struct bytes frame);
 void net_own_records_again(struct mesh_net *n);                       /* those that the store has got meanwhile */

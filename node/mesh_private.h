@@ -8,6 +8,8 @@
  *   mesh_compare.c whether a neighbour holds other batches under the same numbers
  *   mesh_claim.c   what neighbours say they have
  *   mesh_fetch.c   gaps: what to fetch, from whom, when
+ *   mesh_choose.c  which members to link to
+ *   mesh_eager.c   from which neighbours an origin's batches come
  *   mesh_have.c    have-vectors, records, and requests of neighbours
  *   mesh_catch.c   how much of what neighbours hold is here
  *   mesh_quota.c   how much of one origin is taken
@@ -68,6 +70,16 @@ enum {
     FETCH_FRAMES_MAX = FETCH_RANGE_MAX * MESH_VERSIONS_MAX,
     FULL_ANSWER_ASKS = 20,             /* so many messages a full answer counts for */
     OWN_LOST_MAX = 64,                 /* own batches told while there was no memory; more are known again after the next start */
+    EAGER_MIN = 2,                     /* neighbours that an origin's batches always come from */
+    EAGER_HOLD_MS = 60000,             /* so long after one was taken up again none is given up */
+    CHOSEN_MIN = 3,                    /* links of the node's own choice, however many others there are */
+    CHOSEN_MORE = 2,                   /* links in return beyond those that are wanted */
+    CHOOSE_REST_MS = 20000,            /* so long after the start only half of the links are chosen */
+    CHOOSE_MS = 5000,                  /* between two looks at the links */
+    CHOSEN_DEAD_MS = 60000,            /* so long without a connection, or without a question from who was linked in return */
+    CHOOSE_AGAIN_MS = 300000,          /* not sooner is a member chosen again that was given up; doubles each time ... */
+    CHOOSE_AGAIN_MAX_MS = 1800000,     /* ... up to */
+    WANDER_MS = 300000,                /* so long one of the links stays with a member, then it goes to another */
     FETCH_TOTAL_MS = 60000             /* however slowly its frames come */
 };
 #define SERIAL_TIME_LEAST INT64_C(1577836800)   /* 2020-01-01T00:00:00Z: a serial below this is no time */
@@ -131,8 +143,9 @@ struct claim {
     uint64_t told;                     /* its head, as it says */
     uint64_t head;                     /* the same, at most CLAIM_AHEAD_MAX beyond what is held: what counts as missing */
     uint8_t head_hash[HEAD_HASH_BYTES];
+    uint64_t told_in;                  /* the question in which it said so; 0: in none */
     int64_t ignored_until_ms;
-    uint8_t digest[HEAD_HASH_BYTES];   /* of all that it holds; zeros when it does not say */
+    uint8_t digest[HEAD_HASH_BYTES];   /* of all that it holds, with what it relayed since it said so; zeros when it does not say */
     int64_t barren_wait_ms;            /* how long it is not asked again; doubles with each repeat until its log changes */
     struct ranges barren;              /* what it did not have when asked */
     int64_t barren_ms;                 /* when it was first found so */
@@ -208,6 +221,8 @@ struct quota {
 
 /* A neighbour, as far as we speak with it. */
 struct link {
+    unsigned slot;                     /* its place in `links`, while it is wanted */
+    uint64_t question;                 /* number of the one that it is about to ask */
     bool wanted, up;
     bool told_up;                      /* as the last event said; while it is paused `up` is false all the same */
     struct penalty penalty;
@@ -240,6 +255,14 @@ struct introduce {
     int64_t milli, milli_ms;           /* how many more may be taken */
 };
 
+/* A member as a link of the node's own choice. */
+struct chosen {
+    bool is, in_return, wanders;
+    int64_t since_ms;
+    int64_t seen_up_ms;                /* when its connection last worked; when it was chosen, before */
+    int64_t after_ms, wait_ms;         /* not chosen before; for so long the last time */
+};
+
 struct member {
     uint8_t root[KEY_BYTES];
     struct record record;              /* the newest */
@@ -251,6 +274,8 @@ struct member {
     int64_t records_milli, records_ms; /* token bucket of its new records */
     uint64_t record_wanted;            /* serial that a neighbour has */
     struct link link;
+    enum mesh_may may_link;
+    struct chosen choose;
     struct quota quota;
 
     struct epoch_log **epochs;         /* ascending */
@@ -275,6 +300,10 @@ struct member {
     struct member *barren_by;          /* who was asked last in vain; NULL: nobody, or a fetch has brought something since */
     struct fetch fetch;
     struct doubt doubt;
+    uint64_t given_up;                 /* by slots of links: neighbours from which this origin's batches are not taken by subscription */
+    uint8_t eager_hash[HEAD_HASH_BYTES];         /* of its newest batch, by arrival; and how many neighbours brought it */
+    unsigned eager_copies;
+    int64_t taken_up_ms;               /* when a neighbour was subscribed to again */
     int64_t plan_at_ms;                /* when to look for gaps, or when the fetch times out */
     struct introduce introduce;
     unsigned lean;                     /* fetches in a row that brought nothing */
@@ -301,6 +330,7 @@ struct mesh {
     struct member **members;           /* by root, ascending; self among them */
     size_t members_n, members_room;
     struct member *self;
+    struct member *links[MESH_LINKS_MAX];        /* neighbours, by slot; NULL: free */
     size_t links_wanted;
     struct inflight *inflight;         /* MESH_INFLIGHT_MAX places */
     uint32_t *free_slots;
@@ -317,6 +347,7 @@ struct mesh {
     struct { bool done; int64_t since_ms, progress_ms, look_at_ms; } catch;
     int64_t expired_s;                 /* the time by which logs were last searched for what is past */
     size_t full_have_turn;
+    int64_t choose_at_ms;
     bool settled, full_heard;
     bool proofs_untold;
     uint32_t own_epoch;                /* of the newest own batch told in this run */
@@ -337,6 +368,8 @@ enum taken { TAKEN_NEW, TAKEN_USELESS, TAKEN_LATER };      /* LATER: good, perha
 
 /* ---- mesh_member.c */
 struct member *mesh_member(const struct mesh *m, const uint8_t root[KEY_BYTES]);       /* or NULL */
+struct member *member_by_part(const struct mesh *m, const uint8_t part[ORIGIN_SHORT_BYTES]);      /* or NULL: none, or more than one */
+bool member_part_is_enough(const struct mesh *m, const struct member *o);              /* no other begins like it */
 struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES]);              /* NULL: out of memory */
 void member_destroy(struct mesh *m, struct member *o);
 int member_add_key(struct mesh *m, struct member *o, const struct record *rec, struct bytes frame);       /* 1: new, 0: known or too old, -ENOMEM */
@@ -417,8 +450,9 @@ void compare_answer(struct mesh *m, struct member *from, const struct message *m
 void compare_forget_by(struct mesh *m, const struct member *by);
 
 /* ---- mesh_claim.c */
-void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have);
-void claim_raise(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq);      /* it relayed this one */
+void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have, uint64_t told_in);
+void claim_raise(struct mesh *m, struct member *o, struct member *by, const struct batch_name *name);     /* it relayed this one, which was new */
+void claim_seen(const struct member *o, const struct member *by, const struct batch_name *name);          /* it relayed this one, which was here */
 struct claim *claim_find(const struct member *o, const struct member *by, uint32_t epoch);               /* or NULL */
 bool claim_any(const struct member *o, const struct member *by);
 void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to);
@@ -438,6 +472,24 @@ void fetch_doubt(struct mesh *m, struct member *o, struct member *by, uint32_t e
 bool fetch_useful(const struct mesh *m, const struct member *o, const struct claim *c);        /* this neighbour may have what is not here */
 bool fetch_lacks(const struct member *o, const struct claim *c);           /* some of what it claims is not here, and it was not found to lack it */
 bool fetch_wanted(const struct mesh *m, const struct member *o);         /* one of them may */
+
+void member_link(struct mesh *m, struct member *o, bool wanted);
+
+/* ---- mesh_choose.c */
+void choose_tick(struct mesh *m);
+void choose_asked(struct mesh *m, struct member *from);
+void choose_up(struct member *o);                          /* its connection works */
+void choose_undo(struct mesh *m, struct member *o);        /* if it was chosen */
+bool choose_yield(struct mesh *m);                         /* gives up one link of the node's own choice; false: there is none */
+
+/* ---- mesh_eager.c */
+bool eager_is(const struct member *o, const struct member *neighbour);   /* its batches are subscribed to there */
+void eager_first(struct member *o, const struct batch_name *name);       /* a neighbour brought a new batch */
+void eager_again(struct mesh *m, struct member *o, const struct member *from, const struct batch_name *name);     /* and another brought it, too */
+void eager_fetched(struct mesh *m, struct member *o, const struct member *from);          /* what is new had to be fetched, and was to be had there */
+void eager_link_down(struct mesh *m);
+void eager_none(struct mesh *m, const struct member *neighbour);         /* nothing is subscribed to there: not worth it for so short a time */
+void eager_forget(struct mesh *m, const struct member *neighbour);       /* it is no neighbour any more */
 
 /* ---- mesh_have.c */
 void have_ask(struct mesh *m, struct member *from, struct bytes wire);

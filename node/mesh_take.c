@@ -66,8 +66,13 @@ static enum taken check_name(struct mesh *m, struct arrival *a)
     freeze_versions(m, log_epoch(a->origin, n->epoch), n->seq, n->hash, &better);
     if (better >= MESH_VERSIONS_MAX)
         return refuse(m, a, MESH_COUNT_DUPLICATE, NULL);
-    if (log_find(m, log_epoch(a->origin, n->epoch), n->seq, n->hash) != NULL)
+    if (log_find(m, log_epoch(a->origin, n->epoch), n->seq, n->hash) != NULL) {
+        if (!a->fetched) {
+            claim_seen(a->origin, a->from, n);
+            eager_again(m, a->origin, a->from, n);
+        }
         return refuse(m, a, MESH_COUNT_DUPLICATE, NULL);
+    }
     return TAKEN_NEW;
 }
 
@@ -253,7 +258,9 @@ enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, b
     if (taken == TAKEN_NEW)
         taken = take_verified(m, &a);
     if (taken == TAKEN_NEW && !fetched)
-        claim_raise(m, a.origin, from, a.name.epoch, a.name.seq);
+        eager_first(a.origin, &a.name);
+    if (taken == TAKEN_NEW && !fetched)
+        claim_raise(m, a.origin, from, &a.name);
     batch_close(&a.batch);
     return taken;
 }

@@ -17,7 +17,6 @@ enum {
     LIGHT_REPORTS = 2,
     LIGHT_BACKLOG = 32,
     FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
-    TELL_MS = 250,                   /* own batches at most so often: what is urgent still leaves within a second */
     TELL_BATCHES_MAX = 16,
     TRUST_BACKLOG = 64,              /* batches and reports that may wait when what others say begins to count ... */
     TRUST_WAIT_MS = 60000,           /* ... and so long that is waited for */
@@ -348,12 +347,13 @@ static void do_fold(struct store_thread *t, int64_t now_ms)
 
 static void do_tell(struct store_thread *t, int64_t now_ms)
 {
-    static const struct tell_limits limits = { .growth_min = 64, .growth_wait_s = 300, .batches_max = TELL_BATCHES_MAX };
     struct told_batch told[TELL_BATCHES_MAX];
     size_t n = 0;
 
     if (!t->settled || t->record_serial == 0 || now_ms < t->tell_at_ms || (!t->tell_more && store_thread_now_s() < t->tell_wake_s))
         return;
+    const struct tell_pace pace = store_tell_pace(t->store);
+    const struct tell_limits limits = { .growth_min = pace.growth_min, .growth_wait_s = pace.growth_s, .batches_max = TELL_BATCHES_MAX };
     int rc = store_tell(t->store, t->identity, t->record_serial, &limits, store_thread_now_s(), told, &n, &t->tell_more, &t->tell_wake_s);
     note_disk(t, rc, STORE_TROUBLE_TELL);
     for (size_t i = 0; i < n; i++) {
@@ -365,7 +365,7 @@ static void do_tell(struct store_thread *t, int64_t now_ms)
     atomic_fetch_add(&t->told, n);
     t->fold_more |= n > 0;             /* the floor may have risen: what is dead now leaves the disk */
     if (n > 0 || rc != 0)
-        t->tell_at_ms = now_ms + (rc != 0 ? RETRY_MS : TELL_MS);
+        t->tell_at_ms = now_ms + (rc != 0 ? RETRY_MS : pace.first_ms);
 }
 
 /* Noted now and then: a start tells by it how long this member was away. */

@@ -56,7 +56,7 @@ static int pack(Hearsay__Message *wire, uint8_t **out, size_t *len)
 static int put_log(const struct log_have *from, Hearsay__LogHave *to)
 {
     hearsay__log_have__init(to);
-    to->origin = borrow(from->origin, KEY_BYTES);
+    to->origin = borrow(from->origin, from->is_short ? ORIGIN_SHORT_BYTES : KEY_BYTES);
     to->epoch = from->epoch;
     to->floor = from->floor;
     to->head = from->head;
@@ -331,11 +331,21 @@ static int take_compared(const Hearsay__Compared *from, struct message *m)
     return take_key(&from->origin, m->u.compared.origin);
 }
 
+/* Whole, or the beginning of it. */
+static int take_origin(const ProtobufCBinaryData *from, struct log_have *to)
+{
+    to->is_short = from->len == ORIGIN_SHORT_BYTES;
+    if (!to->is_short)
+        return take_key(from, to->origin);
+    memcpy(to->origin, from->data, ORIGIN_SHORT_BYTES);
+    return 0;
+}
+
 static int take_log(const Hearsay__LogHave *from, struct log_have *to)
 {
     *to = (struct log_have){ .epoch = from->epoch, .floor = from->floor, .head = from->head,
                              .record_serial = from->record_serial };
-    if (take_key(&from->origin, to->origin) != 0 || from->head_hash.len != (from->head > 0 ? HEAD_HASH_BYTES : 0U))
+    if (take_origin(&from->origin, to) != 0 || from->head_hash.len != (from->head > 0 ? HEAD_HASH_BYTES : 0U))
         return -EINVAL;
     if (from->head > 0)
         memcpy(to->head_hash, from->head_hash.data, HEAD_HASH_BYTES);

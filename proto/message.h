@@ -21,6 +21,8 @@ enum {
     COMPARE_RANGE_MAX = 131072
 };
 
+enum { ORIGIN_SHORT_BYTES = 8 };     /* enough of a root key to tell members apart, in most coalitions */
+
 enum message_kind { MESSAGE_HAVE = 1, MESSAGE_FETCH, MESSAGE_FETCHED, MESSAGE_RECORD_WANT, MESSAGE_RECORDS, MESSAGE_INTRODUCTIONS_WANT, MESSAGE_INTRODUCTIONS,
                     MESSAGE_JOIN, MESSAGE_JOINED, MESSAGE_COMPARE, MESSAGE_COMPARED };
 
@@ -35,6 +37,7 @@ struct log_have {
     bool has_digest;
     uint8_t digest[HEAD_HASH_BYTES];
     uint8_t introductions[STAMP_BYTES];     /* all zero: none */
+    bool is_short;                /* of origin only the first ORIGIN_SHORT_BYTES are said; the rest is zero */
 };
 
 struct message {

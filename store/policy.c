@@ -34,6 +34,7 @@ struct policy *policy_create(void)
         .bounces = { .keep_s = DAY_S },
         .spf = { .keep_s = 600, .weight_milli = 1000, .share = true },
     };
+    p->budget_bytes = 20000;
     return p;
 }
 

@@ -59,6 +59,7 @@ struct policy {
     bool catching_up;                         /* for the writer: what others say is stored and counts for nothing yet, since a part of the picture is none */
     int64_t hold_s;                           /* hold-down of a retraction; 24 hours */
     struct policy_tools tools;
+    int64_t budget_bytes;                     /* of traffic, a second: how long what this member tells waits for company */
 };
 
 /* The five categories of RFC 7073, no zone, no member. NULL when memory is out. */

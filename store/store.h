@@ -20,6 +20,7 @@
 #include "proto/subject.h"
 #include "store/exception.h"
 #include "store/policy.h"
+#include "store/tell_pace.h"
 
 struct store;
 
@@ -129,12 +130,14 @@ struct told_batch {
     size_t len;
     struct store_batch name;                                /* .frame points to frame */
 };
+/* By how many members are known here, and the policy's budget. */
+struct tell_pace store_tell_pace(const struct store *s);
 struct tell_limits {
     size_t growth_min;                                      /* growth waits until so many opinions have grown ... */
     int64_t growth_wait_s;                                  /* ... or the oldest has waited so long */
     size_t batches_max;                                     /* per call */
 };
-/* Builds, signs and stores the batches that are due: first words, changes of side and retractions at once; growth by limits.
+/* Builds, signs and stores the batches that are due: first words, changes of side and retractions at once; growth by limits, or along with those.
  * Log cleaning: what lives in the oldest batches is told again, so that the floor can rise: from the floor to the head there are never more than twice the
  * living opinions, beside a little. store_fold() then takes out what is below; until it has, no more is cleaned.
  * Durable on return; then, and only then, they may be published.

@@ -182,6 +182,8 @@ static int tell_one(struct telling *t, enum urgency urgency, struct told_batch *
     draft_reset(t->draft);
     bool due = true;
     int rc = urgency == URGENCY_NONE ? clean_is_due(t, &due) : fill(t, urgency);
+    if (rc == 0 && urgency == URGENCY_NOW && t->draft->batch.opinions_n > 0)
+        rc = fill(t, URGENCY_GROWN);           /* what waits for company has found it */
     if (rc != 0 || !due || (urgency != URGENCY_NONE && t->draft->batch.opinions_n == 0))
         return rc;
     rc = clean_fill(t, urgency);
@@ -261,6 +263,11 @@ static void forget_told(struct told_batch *out, size_t n)
     for (size_t i = 0; i < n; i++)
         free(out[i].frame);
     memset(out, 0, n * sizeof *out);
+}
+
+struct tell_pace store_tell_pace(const struct store *s)
+{
+    return tell_pace(names_living(&s->names), s->policy->budget_bytes);
 }
 
 int store_tell(struct store *s, const struct identity *id, uint64_t record_serial, const struct tell_limits *limits,

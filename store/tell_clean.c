@@ -97,7 +97,7 @@ int clean_fill(struct telling *t, enum urgency urgency)
         return rc;
     int64_t most = halves > 4 ? CLEAN_BATCH_OPINIONS : 2 * log_weight(&t->draft->batch);
     struct query q = query(&t->s->db, SQL_EVIDENCE_OLDEST);
-    query_int(&q, urgency > URGENCY_NONE ? (int)urgency : URGENCY_NOW);
+    query_int(&q, urgency > URGENCY_NONE ? URGENCY_GROWN : URGENCY_NOW);     /* what waits is in this batch already */
     query_int(&q, most);
     rc = 1;
     while (rc > 0 && query_row(&q))

@@ -84,6 +84,8 @@ static struct author *author(unsigned index)
     memcpy(a->record.operational, identity_operational(a->id), KEY_BYTES);
     memcpy(a->record.curve, identity_curve(a->id), KEY_BYTES);
     snprintf(a->record.name, sizeof a->record.name, "n%u.example", index);
+    snprintf(a->record.publish, sizeof a->record.publish, "tcp://n%u.example:4441", index);
+    snprintf(a->record.repair, sizeof a->record.repair, "tcp://n%u.example:4442", index);
     a->record.serial = 1;
     a->record.not_after_s = START_S + 90 * 86400;
     a->frame_len = sizeof a->frame;
@@ -132,19 +134,6 @@ void author_draw_said(struct world *w, struct batch_plan *p)
         p->said[i] = (struct said){ .subject = (uint8_t)((first + i) % SUBJECTS), .black = (uint8_t)draw(w, MASS_STEPS), .white = (uint8_t)draw(w, 3) };
 }
 
-/* Every author speaks of the same addresses. */
-static void fill(struct batch *b, const struct batch_plan *p, uint8_t (*keys)[6], struct opinion *opinions)
-{
-    for (unsigned i = 0; i < p->said_n; i++) {
-        const uint8_t key[6] = { SUBJECT_IP4, 192, 0, 2, p->said[i].subject, 32 };
-        memcpy(keys[i], key, sizeof key);
-        opinions[i] = (struct opinion){ .key = keys[i], .key_len = sizeof key, .black = p->said[i].black, .white = p->said[i].white,
-                                        .time_s = p->time_s - p->time_s % OPINION_TIME_STEP_S };
-    }
-    b->opinions = opinions;
-    b->opinions_n = p->said_n;
-}
-
 static size_t keep(struct world *w, const struct batch *b, const struct batch_plan *p, uint8_t *frame, size_t len)
 {
     struct signed_batch s = { .frame = frame, .len = len, .author = p->author, .said_n = p->said_n };
@@ -162,18 +151,15 @@ static size_t keep(struct world *w, const struct batch *b, const struct batch_pl
     return registry_add(&w->registry, &s);
 }
 
-size_t author_sign(struct world *w, const struct batch_plan *p)
+static size_t sign(struct world *w, const struct batch_plan *p, struct opinion *opinions, size_t n)
 {
     char categories[1][CATEGORY_MAX_BYTES + 1] = { "spam" };
     struct batch b = { .epoch = p->epoch, .seq = p->seq, .floor_epoch = p->floor_epoch, .floor_seq = p->floor_seq, .record_serial = 1,
-                       .time_s = p->time_s, .categories_n = 1, .categories = categories };
-    struct opinion opinions[SAID_MAX];
-    uint8_t keys[SAID_MAX][6];
+                       .time_s = p->time_s, .categories_n = 1, .categories = categories, .opinions_n = n, .opinions = opinions };
     uint8_t *frame = NULL;
     size_t len = 0;
     long known;
 
-    fill(&b, p, keys, opinions);
     memcpy(b.origin, author(p->author)->record.root, KEY_BYTES);
     if (p->previous != NULL)
         memcpy(b.previous, p->previous, HASH_BYTES);
@@ -184,9 +170,40 @@ size_t author_sign(struct world *w, const struct batch_plan *p)
         && identity_sign(author(p->signer)->id, IDENTITY_OPERATIONAL, frame, len - SIGNATURE_BYTES, frame + len - SIGNATURE_BYTES) != 0)
         abort();
     known = registry_find(&w->registry, b.hash);
-    if (known >= 0) {                          /* a liar said the very same before; a forgery of it is not the same, though its hash is */
+    if (known >= 0) {                          /* a liar said the very same before */
         free(frame);
         return (size_t)known;
     }
     return keep(w, &b, p, frame, len);
+}
+
+static void write_opinion(struct opinion *o, uint8_t key[6], const struct batch_plan *p, uint32_t address, unsigned black, unsigned white)
+{
+    const uint8_t bytes[6] = { SUBJECT_IP4, (uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address, 32 };
+
+    memcpy(key, bytes, sizeof bytes);
+    *o = (struct opinion){ .key = key, .key_len = sizeof bytes, .black = (uint8_t)black, .white = (uint8_t)white,
+                           .time_s = p->time_s - p->time_s % OPINION_TIME_STEP_S };
+}
+
+/* Every author speaks of the same addresses. */
+size_t author_sign(struct world *w, const struct batch_plan *p)
+{
+    struct opinion opinions[SAID_MAX];
+    uint8_t keys[SAID_MAX][6];
+
+    for (unsigned i = 0; i < p->said_n; i++)
+        write_opinion(&opinions[i], keys[i], p, UINT32_C(0xc0000200) + p->said[i].subject, p->said[i].black, p->said[i].white);
+    return sign(w, p, opinions, p->said_n);
+}
+
+size_t author_sign_many(struct world *w, const struct batch_plan *p, unsigned n)
+{
+    static struct opinion opinions[BATCH_OPINIONS_MAX];
+    static uint8_t keys[BATCH_OPINIONS_MAX][6];
+    uint32_t address = (uint32_t)draw(w, UINT32_MAX);
+
+    for (unsigned i = 0; i < n; i++)
+        write_opinion(&opinions[i], keys[i], p, address += 1 + (uint32_t)draw(w, 1000000), 1 + (unsigned)draw(w, MASS_STEPS - 1), 0);
+    return sign(w, p, opinions, n);
 }

@@ -114,6 +114,9 @@ static void happen(struct world *w, const struct event *ev)
     case EVENT_UNBLOCK:
         block(w, ev->node, ev->other, ev->kind == EVENT_BLOCK);
         break;
+    case EVENT_LOAD:
+        w->load(w, ev);
+        break;
     case EVENT_CLOCK:
         set_clock(w, n);
         break;
@@ -150,15 +153,19 @@ static void set_up_node(struct world *w, unsigned index)
     n->wake_ms = -1;
     n->backup_ms = -1;
     n->hwm = HWM;
-    n->skew_s = (int64_t)draw(w, 120) - 60;
-    n->liar = index > 0 && chance(w, w->nodes_n > 100 ? 30 : 150);
-    n->censor = n->liar && chance(w, 300);
     n->way_to = calloc(w->nodes_n, sizeof *n->way_to);
     if (n->way_to == NULL)
         abort();
     disk_create(&n->disk, w->nodes_n);
     disk_create(&n->backup, w->nodes_n);
     author_record(index);
+}
+
+void sim_set_up_nodes(struct world *w)
+{
+    for (unsigned i = 0; i < w->nodes_n; i++)
+        set_up_node(w, i);
+    author_record(NODES_MAX);
 }
 
 static void set_up(struct world *w)
@@ -168,9 +175,14 @@ static void set_up(struct world *w)
         w->nodes_n = draw_size(w);
     w->weather = (struct weather){ .loss = (unsigned)draw(w, 200), .twice = (unsigned)draw(w, 100), .delay_ms = 1 + (int64_t)draw(w, chance(w, 200) ? 3000 : 200),
                                    .disk_ms = 1 + (int64_t)draw(w, 100), .reorders = chance(w, 500) };
-    for (unsigned i = 0; i < w->nodes_n; i++)
-        set_up_node(w, i);
-    author_record(NODES_MAX);
+    sim_set_up_nodes(w);
+    for (unsigned i = 0; i < w->nodes_n; i++) {
+        struct node *n = &w->nodes[i];
+        n->skew_s = (int64_t)draw(w, 120) - 60;
+        n->liar = i > 0 && chance(w, w->nodes_n > 100 ? 30 : 150);
+        n->censor = n->liar && chance(w, 300);
+    }
+    w->links = chance(w, 300) ? 3 + (unsigned)draw(w, 6) : 0;
     net_graph(w);
 }
 
@@ -255,7 +267,7 @@ static void heal(struct world *w)
 
 /* ---- a run */
 
-static void run_until(struct world *w, int64_t end_ms)
+void sim_run_until(struct world *w, int64_t end_ms)
 {
     uint64_t steps = w->steps;
     int64_t moment_ms = w->now_ms;
@@ -279,7 +291,7 @@ static bool level_out(struct world *w)
     char why[TRACE_WIDTH] = "";
 
     while (!w->failed && w->now_ms < TROUBLE_MS + CALM_MS) {
-        run_until(w, w->now_ms + 1000);
+        sim_run_until(w, w->now_ms + 1000);
         if (check_level(w, why, sizeof why))
             return true;
         if (w->options.verbose)
@@ -296,9 +308,9 @@ int sim_run(const struct sim_options *o, struct world *w)
     w->random = o->seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
     set_up(w);
     plan_all(w);
-    run_until(w, TROUBLE_MS);
+    sim_run_until(w, TROUBLE_MS);
     heal(w);
-    run_until(w, w->now_ms + 10000);
+    sim_run_until(w, w->now_ms + 10000);
     level_out(w);
     w->level_ms = w->now_ms - w->healed_ms;
     return w->failed ? -1 : 0;

@@ -60,10 +60,17 @@ static void connect_one(struct world *w, unsigned from, unsigned to)
     batches_add(&w->nodes[to].watchers, from);
 }
 
+static void configure(struct world *w, unsigned from, unsigned to)
+{
+    connect_one(w, from, to);
+    if (from != to)
+        net_way(w, from, to)->always = true;
+}
+
 void net_connect(struct world *w, unsigned a, unsigned b)
 {
-    connect_one(w, a, b);
-    connect_one(w, b, a);
+    configure(w, a, b);
+    configure(w, b, a);
 }
 
 static unsigned draw_honest(struct world *w, unsigned below)
@@ -91,10 +98,10 @@ bool net_works(const struct world *w, unsigned owner, unsigned to)
 {
     const struct way *way = net_way(w, owner, to);
 
-    return way != NULL && !way->blocked && w->nodes[owner].core != NULL && w->nodes[to].core != NULL && w->side[owner] == w->side[to];
+    return way != NULL && (way->always || way->chosen) && !way->blocked && w->nodes[owner].core != NULL && w->nodes[to].core != NULL && w->side[owner] == w->side[to];
 }
 
-/* ---- what cores learn of their links */
+/* ---- what cores learn of their links, and want of them */
 
 static void look_at(struct world *w, unsigned a, struct way *way, int64_t within_ms)
 {
@@ -121,6 +128,20 @@ static void tell(struct world *w, unsigned a, struct way *way, bool up)
     trace(w, "n%u: link to n%u is %s", a, way->to, up ? "up" : "down");
     way->up = up;
     node_step(w, &w->nodes[a], &(struct mesh_event){ .kind = up ? MESH_LINK_UP : MESH_LINK_DOWN, .neighbour = author_record(way->to)->root });
+}
+
+void net_choose(struct world *w, unsigned from, unsigned to, bool link)
+{
+    struct way *way;
+
+    connect_one(w, from, to);
+    way = net_way(w, from, to);
+    trace(w, "n%u: %s n%u", from, link ? "chooses" : "gives up", to);
+    way->chosen = link;
+    if (!link && !way->always)
+        way->up = false;               /* the core knows */
+    if (net_works(w, from, to) != way->up)
+        look_at(w, from, way, NOTICE_UP_MS);
 }
 
 void net_link(struct world *w, const struct event *ev)
@@ -151,6 +172,8 @@ static void send_once(struct world *w, const struct node *from, unsigned to, enu
 {
     blob->holders++;
     w->messages++;
+    if (w->meter != NULL)
+        meter_message(w->meter, from->index, to, kind, blob_bytes(blob));
     queue_put(w, (struct event){ .kind = kind, .node = to, .other = from->index, .life = w->nodes[to].life, .blob = blob }, at_ms - w->now_ms);
 }
 

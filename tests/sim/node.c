@@ -24,7 +24,10 @@ int64_t node_now_s(const struct world *w, const struct node *n)
 static void load(struct world *w, struct node *n)
 {
     for (unsigned i = 0; i < w->nodes_n; i++) {
-        if (mesh_member_set(n->core, author_record(i), author_frame(i), net_way(w, n->index, i) != NULL) != 0)
+        const struct way *way = net_way(w, n->index, i);
+        if (mesh_member_set(n->core, author_record(i), author_frame(i), way != NULL && way->always) != 0)
+            abort();
+        if (i != n->index && mesh_member_may_link(n->core, author_record(i)->root, MESH_MAY) != 0)
             abort();
     }
     proofs_load(w, n);
@@ -36,7 +39,7 @@ static void load(struct world *w, struct node *n)
 
 void node_start(struct world *w, struct node *n, bool from_backup)
 {
-    struct mesh_config c = { .federation = FEDERATION, .seed = draw(w, UINT64_MAX), .ttl_s = 30 * 86400 };
+    struct mesh_config c = { .federation = FEDERATION, .seed = draw(w, UINT64_MAX), .ttl_s = 30 * 86400, .links = w->links };
 
     if (n->core != NULL)
         return;
@@ -50,7 +53,7 @@ void node_start(struct world *w, struct node *n, bool from_backup)
     n->settled = false;
     memset(n->allowed, 0, sizeof n->allowed);
     for (size_t i = 0; i < n->ways_n; i++)
-        n->ways[i] = (struct way){ .to = n->ways[i].to, .pending = n->ways[i].pending, .blocked = n->ways[i].blocked };
+        n->ways[i] = (struct way){ .to = n->ways[i].to, .pending = n->ways[i].pending, .always = n->ways[i].always, .blocked = n->ways[i].blocked };
     load(w, n);
     net_restarted(w, n->index);
     node_step(w, n, &(struct mesh_event){ .kind = MESH_TICK });
@@ -110,6 +113,8 @@ static bool put(struct world *w, struct node *n, size_t batch)
         return false;
     disk_add(&n->disk, batch);
     registers_merge(w, n, batch);
+    if (w->held != NULL)
+        w->held(w, batch);
     return true;
 }
 
@@ -145,7 +150,8 @@ void node_step(struct world *w, struct node *n, const struct mesh_event *given)
     if (rc != 0 && !(sim_may_starve && rc == -ENOMEM))
         fail(w, "n%u: a step failed: %d", n->index, rc);
     w->steps++;
-    bounds_check(w, n, &ev, &up);
+    if (!w->options.scale)
+        bounds_check(w, n, &ev, &up);
     for (size_t i = 0; i < up.n; i++)
         shell_carry_out(w, n, &up.actions[i]);
     if (up.wake_at_ms < w->now_ms)

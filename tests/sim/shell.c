@@ -147,6 +147,10 @@ void shell_carry_out(struct world *w, struct node *n, const struct mesh_action *
     case MESH_DO_PUBLISH:
         publish(w, n, a);
         break;
+    case MESH_DO_LINK:
+    case MESH_DO_UNLINK:
+        net_choose(w, n->index, (unsigned)to, a->kind == MESH_DO_LINK);
+        break;
     case MESH_DO_SUBSCRIBE:
     case MESH_DO_UNSUBSCRIBE:
         subscribe(w, n, a);

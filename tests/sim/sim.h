@@ -15,6 +15,8 @@
  *   check.c      what must hold after every step, and at the end
  *   proofs.c    pairs of batches with one number, and what dies by them
  *   registers.c  what the batches on a disk amount to
+ *   scale.c      what spreading costs, as a table (a program of its own)
+ *   meter.c      bytes on the wire
  *   bounds.c     the core keeps its bounds
  *   plant.c      faults that a run plants on purpose, to prove that the checks see
  */
@@ -31,7 +33,7 @@ enum { NODES_MAX = 1024, WORDS = NODES_MAX / 64, TRACE_LINES = 300, TRACE_WIDTH 
 enum { SUBJECTS = 8, SAID_MAX = 4 };           /* that an author speaks of at all; in one batch */
 enum { HWM = 256 };                            /* frames that wait for one subscriber, as in node/mesh_net */
 #define START_S INT64_C(1800000000)            /* Unix seconds of virtual time 0 */
-#define FEDERATION "sim"
+#define FEDERATION "example-coalition"
 
 enum plant { PLANT_NONE, PLANT_RELAY_BEFORE_STORE, PLANT_STORE_UNVERIFIED, PLANT_REUSE_NUMBER, PLANT_NO_REPAIR, PLANT_REVIVE_DEAD, PLANT_LOSE_BATCH,
              PLANT_PASS_BOUND, PLANT_BLAME_HONEST, PLANT_KEEP_FIRST, PLANTS };
@@ -41,6 +43,7 @@ struct sim_options {
     uint64_t seed;
     unsigned nodes;                            /* 0: drawn from the seed */
     bool verbose, quiet;
+    bool scale;                                /* nobody reads along, and no time for looking into cores */
     enum plant plant;
 };
 
@@ -108,6 +111,7 @@ struct way {
     unsigned to;
     bool up;                                   /* as its core was told */
     bool pending;                              /* a look at it is due */
+    bool always, chosen;                       /* the owner keeps it: configured so, or by its core's choice */
     bool blocked;                              /* the neighbour is not reached; the other way round may work */
     int64_t frame_ms, ask_ms, answer_ms;       /* when the last one arrives: TCP keeps order */
     unsigned waiting;                          /* frames on their way here */
@@ -137,7 +141,8 @@ struct node {
 
 enum event_kind {
     EVENT_WAKE, EVENT_FRAME, EVENT_ASK, EVENT_ANSWER, EVENT_STORED, EVENT_LINK, EVENT_SAY, EVENT_LIE, EVENT_CRASH, EVENT_START, EVENT_BACKUP,
-    EVENT_PART, EVENT_JOIN, EVENT_DISK_BREAKS, EVENT_DISK_MENDS, EVENT_BLOCK, EVENT_UNBLOCK, EVENT_CLOCK, EVENT_SLOW, EVENT_QUICK
+    EVENT_PART, EVENT_JOIN, EVENT_DISK_BREAKS, EVENT_DISK_MENDS, EVENT_BLOCK, EVENT_UNBLOCK, EVENT_CLOCK, EVENT_SLOW, EVENT_QUICK,
+    EVENT_LOAD
 };
 struct blob;                                   /* shared bytes of a message */
 struct event {
@@ -157,9 +162,17 @@ struct weather {
     bool reorders;                             /* frames from one publisher pass each other */
 };
 
+/* What nodes sent and got. */
+enum traffic { TRAFFIC_BATCHES, TRAFFIC_HAVES, TRAFFIC_REPAIR, TRAFFICS };
+struct meter {
+    struct { uint64_t sent[TRAFFICS], received[TRAFFICS]; } nodes[NODES_MAX];
+    uint64_t copies;                           /* of batches, over publishers and subscribers */
+};
+
 struct world {
     struct sim_options options;
     uint64_t random;
+    unsigned links;                            /* that each core is to have; 0: it chooses none */
     int64_t now_ms;
     uint64_t order;
     struct event *queue;                       /* a binary heap */
@@ -169,6 +182,9 @@ struct world {
     unsigned side[NODES_MAX];                  /* of the partition */
     struct weather weather;
     struct registry registry;
+    struct meter *meter;                       /* NULL: nobody asks */
+    void (*load)(struct world *w, const struct event *ev);       /* EVENT_LOAD: of scale.c */
+    void (*held)(struct world *w, size_t batch);                 /* one more node has it on disk */
     bool healed;
     int64_t healed_ms, level_ms;
     uint64_t steps, messages, stored, dropped;
@@ -195,6 +211,8 @@ void bit_set(uint64_t *bits, size_t i, bool on);
 /* ---- course.c */
 int sim_run(const struct sim_options *o, struct world *w);       /* 0 when all held; *w is to be cleared */
 void sim_clear(struct world *w);
+void sim_set_up_nodes(struct world *w);                          /* nodes_n of them, all honest, no links */
+void sim_run_until(struct world *w, int64_t end_ms);
 
 /* ---- net.c */
 struct blob *blob_make(struct bytes from);
@@ -203,6 +221,7 @@ struct bytes blob_bytes(const struct blob *b);
 struct way *net_way(const struct world *w, unsigned from, unsigned to);      /* or NULL */
 void net_connect(struct world *w, unsigned a, unsigned b);       /* both ways */
 void net_graph(struct world *w);
+void net_choose(struct world *w, unsigned from, unsigned to, bool link);     /* its core wants it so */
 bool net_works(const struct world *w, unsigned owner, unsigned to);          /* the owner's connection does */
 void net_look(struct world *w);                                  /* after any change: cores learn of it after a while */
 void net_link(struct world *w, const struct event *ev);
@@ -231,7 +250,13 @@ struct batch_plan { unsigned author, signer; const char *federation; uint32_t ep
                     uint64_t floor_seq; int64_t time_s; struct said said[SAID_MAX]; unsigned said_n; };
 void author_draw_said(struct world *w, struct batch_plan *p);
 size_t author_sign(struct world *w, const struct batch_plan *p);         /* index into the registry */
+size_t author_sign_many(struct world *w, const struct batch_plan *p, unsigned opinions);      /* of so many different addresses */
 void authors_free(void);
+
+/* ---- meter.c */
+void meter_message(struct meter *m, unsigned from, unsigned to, enum event_kind kind, struct bytes wire);
+void meter_reset(struct meter *m);
+int64_t meter_quantile(int64_t *at, size_t n, unsigned per_mille);           /* sorts; -1: of none */
 
 /* ---- registry.c */
 void batches_add(struct batches *b, size_t i);

@@ -27,10 +27,14 @@ bool chance(struct world *w, unsigned per_mille)
 
 void trace(struct world *w, const char *format, ...)
 {
-    char *line = w->trace[w->trace_n++ % TRACE_LINES];
-    int n = snprintf(line, TRACE_WIDTH, "%9.3f ", (double)w->now_ms / 1000);
+    char *line = w->trace[w->trace_n % TRACE_LINES];
+    int n;
     va_list args;
 
+    if (w->options.scale)
+        return;
+    w->trace_n++;
+    n = snprintf(line, TRACE_WIDTH, "%9.3f ", (double)w->now_ms / 1000);
     va_start(args, format);
     vsnprintf(line + n, TRACE_WIDTH - (size_t)n, format, args);
     va_end(args);

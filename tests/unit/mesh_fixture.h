@@ -14,7 +14,10 @@
 #include "node/mesh.h"
 #include "proto/subject.h"
 
-enum { MEMBERS = 4, FRAMES_MAX = 8192, EPOCH = 500000 };      /* member 0 is the core's own */
+#ifndef FIXTURE_MEMBERS
+#define FIXTURE_MEMBERS 4
+#endif
+enum { MEMBERS = FIXTURE_MEMBERS, FRAMES_MAX = 8192, EPOCH = 500000 };      /* member 0 is the core's own */
 #define NOW_S INT64_C(1800000000)
 
 struct person {
@@ -28,6 +31,7 @@ static struct person people[MEMBERS];
 static struct mesh *mesh;
 static struct mesh_update up;
 static int64_t now_ms, skew_s;
+static unsigned fixture_links;          /* that the core is to have; 0: it chooses none */
 
 /* Signed frames live until the end of the test. */
 static struct { uint8_t *at; size_t len; struct batch_name name; struct store_batch_ref ref; } frames[FRAMES_MAX];
@@ -232,7 +236,7 @@ static inline void know(unsigned member, bool link)
 /* A core that knows nobody but itself. */
 static inline int begin_alone(void **state)
 {
-    struct mesh_config c = { .federation = "unit", .seed = 42, .ttl_s = 30 * 86400 };
+    struct mesh_config c = { .federation = "unit", .seed = 42, .ttl_s = 30 * 86400, .links = fixture_links };
 
     (void)state;
     now_ms = 1000000;

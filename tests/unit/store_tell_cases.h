@@ -113,6 +113,40 @@ static void growth_waits_for_company_or_for_its_time(void **state)
     world_destroy(&w);
 }
 
+static void growth_goes_along_with_a_first_word(void **state)
+{
+    struct world w;
+    struct told t;
+    (void)state;
+    world_speaking(&w);
+    world_report(&w, REQUEST_BLACK, "192.0.2.7", -1, 1, T0);
+    tell_one(&w, T0);
+    world_report(&w, REQUEST_BLACK, "192.0.2.7", -1, 1, T0 + 10);
+    tell_nothing(&w, T0 + 10);
+    world_report(&w, REQUEST_BLACK, "192.0.2.8", -1, 1, T0 + 20);
+    tell(&w, T0 + 20, &t);
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.batches[0].opinions_n, 2);
+    assert_int_equal(t.wake_s, INT64_MAX);
+    tell_clear(&t);
+    world_destroy(&w);
+}
+
+static void the_pace_of_telling_follows_members_and_budget(void **state)
+{
+    struct tell_pace few = tell_pace(3, 20000), many = tell_pace(1000, 20000), rich = tell_pace(1000, 1000000);
+    (void)state;
+    assert_in_range(few.first_ms, TELL_FIRST_MIN_MS, 500);
+    assert_int_equal(few.growth_s, TELL_GROWTH_MIN_S);
+    assert_int_equal(many.first_ms, 1000);                     /* whatever it costs */
+    assert_int_equal(many.growth_s, 1000 * TELL_COPIES * TELL_BATCH_BYTES / 20000 * 10);
+    assert_int_equal(many.growth_min, TELL_GROWTH_MAX);
+    assert_true(rich.first_ms < 1000 * 10 && rich.growth_s < many.growth_s);
+    assert_int_equal(tell_pace(SIZE_MAX, 1).growth_s, TELL_GROWTH_MAX_S);
+    for (size_t members = 1; members < 5000; members++)
+        assert_true(tell_pace(members + 1, 20000).growth_s >= tell_pace(members, 20000).growth_s);
+}
+
 static void what_fades_here_as_it_fades_there_is_not_told_again(void **state)
 {
     struct world w;

@@ -170,9 +170,9 @@ static void peers_become_members_with_their_trust(void **state)
     assert_string_equal(c->peers[0].name, "mx.b.example");
     assert_memory_equal(c->peers[0].record.root, roots[0], KEY_BYTES);
     assert_int_equal(c->peers[0].trust_micro, 800000);
-    assert_true(c->peers[0].link);
+    assert_true(!c->peers[0].link && c->peers[0].choose);      /* as the node chooses */
     assert_int_equal(c->peers[1].trust_micro, 500000);
-    assert_false(c->peers[1].link);
+    assert_true(!c->peers[1].link && !c->peers[1].choose);
     assert_int_equal(c->policy->members_n, 2);
     assert_non_null(policy_member(c->policy, roots[1]));
     assert_string_equal(policy_member(c->policy, roots[1])->name, "friend.example");

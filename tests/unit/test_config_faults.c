@@ -11,7 +11,7 @@ static const struct {
     {"name = 5", "./hearsay.conf:1: name = \"5\"; expected a host name such as \"mx.a.example\""},
     {"# one\n/* two\n * three */\n// four\nnmae = mx.a.example\n", "./hearsay.conf:5: unknown option \"nmae\"; did you mean \"name\"?"},
     {"name = mx.a.example\nmesh {\n  publsh = x\n}\n", "./hearsay.conf:3: unknown option \"publsh\"; did you mean \"publish\"?"},
-    {"name = mx.a.example\nmesh {\n  colour = red\n}\n", "./hearsay.conf:3: unknown option \"colour\"; expected one of publish, repair, advertise, budget"},
+    {"name = mx.a.example\nmesh {\n  colour = red\n}\n", "./hearsay.conf:3: unknown option \"colour\"; expected one of publish, repair, advertise, budget, links"},
     {"name = a.example\n\n# note\nname = b.example\n", "./hearsay.conf:4: name is set twice; expected it once"},
     {"zone bl.example {\n ttl = soon\n}", "./hearsay.conf:2: ttl = \"soon\"; expected seconds or a duration, from 1 to \"1d\""},
     {"zone bl.example {\n ttl = 0\n}", "./hearsay.conf:2: ttl = \"0\"; expected seconds or a duration, from 1 to \"1d\""},

@@ -34,6 +34,24 @@ static void a_new_link_is_told_all_and_asked_for_all(void **state)
     message_close(&m);
 }
 
+/* How many logs this neighbour was told of in the last step. */
+static size_t logs_told_to(unsigned neighbour)
+{
+    struct message m = { 0 };
+    size_t n = SIZE_MAX;
+
+    for (size_t i = 0; i < up.n; i++) {
+        if (up.actions[i].kind != MESH_DO_ASK || !is_about(&up.actions[i], neighbour))
+            continue;
+        assert_int_equal(message_decode(up.actions[i].frame, &m), 0);
+        assert_int_equal(m.kind, MESSAGE_HAVE);
+        assert_false(m.u.have.full);
+        n = m.u.have.logs_n;
+        message_close(&m);
+    }
+    return n;
+}
+
 static void changes_are_told_every_five_seconds_and_nothing_twice(void **state)
 {
     (void)state;
@@ -44,14 +62,51 @@ static void changes_are_told_every_five_seconds_and_nothing_twice(void **state)
     assert_false(sent(MESH_DO_ASK, MESSAGE_HAVE, NULL, &m));
     tick_at(now_ms + MESH_HAVE_MS);
     assert_int_equal(count_actions(MESH_DO_ASK), 2);
-    assert_true(sent(MESH_DO_ASK, MESSAGE_HAVE, NULL, &m));
-    assert_false(m.u.have.full);
-    assert_int_equal(m.u.have.logs_n, 1);
-    message_close(&m);
+    assert_int_equal(logs_told_to(2), 1);
+    assert_int_equal(logs_told_to(1), 0);      /* it has just told of it itself */
     tick_at(now_ms + MESH_HAVE_MS);
     assert_true(sent(MESH_DO_ASK, MESSAGE_HAVE, NULL, &m));
     assert_int_equal(m.u.have.logs_n, 0);
     message_close(&m);
+}
+
+static void who_relayed_a_batch_with_holes_below_is_told_of_it(void **state)
+{
+    (void)state;
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        size_t f = sign((struct plan){ .author = 3, .seq = seq });
+        hear(seq == 2 ? 2 : 1, f);
+        stored(f, true);
+    }
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_int_equal(logs_told_to(1), 1);
+}
+
+/* It may have lost its memory: what it said earlier does not count. */
+static void a_full_question_is_answered_with_all_that_it_did_not_tell(void **state)
+{
+    (void)state;
+    struct message m = { .kind = MESSAGE_HAVE, .u.have = { .full = true, .answer_wanted = true } }, answer = { 0 };
+    struct log_have log = { .epoch = EPOCH, .floor = 1, .head = 1, .record_serial = 10 };
+    size_t f = sign((struct plan){ .author = 1, .seq = 1 }), mine = 0;
+    hear(1, f);
+    stored(f, true);
+    memcpy(log.origin, people[1].record.root, KEY_BYTES);
+    memcpy(log.head_hash, frames[f].name.hash, HEAD_HASH_BYTES);
+    memcpy(log.digest, frames[f].name.hash, HEAD_HASH_BYTES);
+    log.has_digest = true;
+    for (int i = 0; i < 2; i++) {
+        m.u.have.logs_n = i == 0 ? 1 : 0;
+        m.u.have.logs = &log;
+        message(MESH_ASK, 1, &m);
+        assert_true(sent(MESH_DO_ANSWER, MESSAGE_HAVE, NULL, &answer));
+        assert_true(answer.u.have.full);
+        mine = 0;
+        for (size_t j = 0; j < answer.u.have.logs_n; j++)
+            mine += answer.u.have.logs[j].head == 1 && memcmp(answer.u.have.logs[j].origin, log.origin, KEY_BYTES) == 0;
+        assert_int_equal(mine, i);                             /* left out as long as it is told, and not longer */
+        message_close(&answer);
+    }
 }
 
 static void every_neighbour_in_turn_is_told_all(void **state)
@@ -449,6 +504,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(a_new_link_is_told_all_and_asked_for_all),
         CLAIM(changes_are_told_every_five_seconds_and_nothing_twice),
+        CLAIM(who_relayed_a_batch_with_holes_below_is_told_of_it),
+        CLAIM(a_full_question_is_answered_with_all_that_it_did_not_tell),
         CLAIM(every_neighbour_in_turn_is_told_all),
         CLAIM(who_asks_for_an_answer_gets_one),
         CLAIM(a_gap_is_fetched_newest_first_in_ranges),

@@ -74,6 +74,21 @@ static void a_have_of_every_log_comes_back(void **state)
     message_close(&again);
 }
 
+static void an_origin_can_be_told_by_a_part_of_its_key(void **state)
+{
+    struct log_have log = { .epoch = 3, .floor = 1, .head = 2, .is_short = true };
+    struct message m = { .kind = MESSAGE_HAVE, .u.have = { .logs_n = 1, .logs = &log } }, again;
+    static const uint8_t zero[KEY_BYTES - ORIGIN_SHORT_BYTES];
+
+    (void)state;
+    memset(log.origin, 0xab, KEY_BYTES);
+    again = there_and_back(&m);
+    assert_true(again.u.have.logs[0].is_short);
+    assert_memory_equal(again.u.have.logs[0].origin, log.origin, ORIGIN_SHORT_BYTES);
+    assert_memory_equal(again.u.have.logs[0].origin + ORIGIN_SHORT_BYTES, zero, sizeof zero);
+    message_close(&again);
+}
+
 static void a_have_of_nothing_comes_back(void **state)
 {
     struct message m = { .kind = MESSAGE_HAVE, .u.have = { .answer_wanted = true } }, again = there_and_back(&m);
@@ -328,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_have_of_every_log_comes_back),
+        cmocka_unit_test(an_origin_can_be_told_by_a_part_of_its_key),
         cmocka_unit_test(a_have_of_nothing_comes_back),
         cmocka_unit_test(a_log_without_a_head_names_a_record_only),
         cmocka_unit_test(a_fetch_comes_back),

@@ -515,6 +515,8 @@ int main(void)
         cmocka_unit_test(a_checkpoint_beside_the_writer_loses_nothing),
         cmocka_unit_test(a_first_word_is_told_at_once_in_coarse_steps),
         cmocka_unit_test(growth_waits_for_company_or_for_its_time),
+        cmocka_unit_test(growth_goes_along_with_a_first_word),
+        cmocka_unit_test(the_pace_of_telling_follows_members_and_budget),
         cmocka_unit_test(what_fades_here_as_it_fades_there_is_not_told_again),
         cmocka_unit_test(a_change_of_side_is_told_at_once),
         cmocka_unit_test(a_retraction_is_told_at_once_as_nothing),

@@ -1,0 +1,105 @@
+/* From whom an origin's batches come. In a small coalition each neighbour sends every batch, and all copies but the first are dropped. In a large one
+ * (MESH_LARGE_MIN) that is most of the traffic, so the topic of an origin is given up at neighbours that brought the third copy or a later one; two always stay.
+ * Nobody confirms that, and a neighbour may die or hold back: what does not come is seen in the have-vectors and fetched, and the topic is taken up again
+ * where it was to be had. Source: Plumtree (Leitao, Pereira, Rodrigues 2007), with ZeroMQ's topics in the place of its messages. */
+#include <string.h>
+
+#include "node/mesh_private.h"
+
+static uint64_t bit_of(const struct member *neighbour)
+{
+    return UINT64_C(1) << neighbour->link.slot;
+}
+
+bool eager_is(const struct member *o, const struct member *neighbour)
+{
+    return (o->given_up & bit_of(neighbour)) == 0;
+}
+
+/* Neighbours from whom it comes, as far as their links work. */
+static unsigned count(const struct mesh *m, const struct member *o)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < MESH_LINKS_MAX; i++)
+        n += m->links[i] != NULL && m->links[i]->link.up && eager_is(o, m->links[i]);
+    return n;
+}
+
+/* ---- giving up */
+
+void eager_first(struct member *o, const struct batch_name *name)
+{
+    memcpy(o->eager_hash, name->hash, HEAD_HASH_BYTES);
+    o->eager_copies = 1;
+}
+
+/* The origin's own link stays: nobody else can hold back what comes over it. */
+static bool may_give_up(const struct mesh *m, const struct member *o, const struct member *from)
+{
+    return m->members_n >= MESH_LARGE_MIN && from != o && o != m->self && from->link.up && eager_is(o, from)
+           && m->now_ms - o->taken_up_ms >= EAGER_HOLD_MS && count(m, o) > EAGER_MIN;
+}
+
+void eager_again(struct mesh *m, struct member *o, const struct member *from, const struct batch_name *name)
+{
+    if (memcmp(o->eager_hash, name->hash, HEAD_HASH_BYTES) != 0 || ++o->eager_copies <= EAGER_MIN || !may_give_up(m, o, from))
+        return;
+    o->given_up |= bit_of(from);
+    update_topic(m, MESH_DO_UNSUBSCRIBE, from, o);
+}
+
+/* ---- taking up again */
+
+static void take_up(struct mesh *m, struct member *o, const struct member *neighbour)
+{
+    o->given_up &= ~bit_of(neighbour);
+    o->taken_up_ms = m->now_ms;
+    update_topic(m, MESH_DO_SUBSCRIBE, neighbour, o);
+}
+
+void eager_fetched(struct mesh *m, struct member *o, const struct member *from)
+{
+    if (from->link.wanted && !eager_is(o, from))
+        take_up(m, o, from);
+}
+
+/* Any other, by chance, until there are enough. */
+static void take_up_some(struct mesh *m, struct member *o)
+{
+    for (unsigned n = count(m, o); n < EAGER_MIN; n++) {
+        const struct member *some = NULL;
+        unsigned equals = 0;
+        for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
+            const struct member *l = m->links[i];
+            if (l != NULL && l->link.up && !eager_is(o, l) && mesh_random(m) % ++equals == 0)
+                some = l;
+        }
+        if (some == NULL)
+            return;
+        take_up(m, o, some);
+    }
+}
+
+void eager_link_down(struct mesh *m)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        if (m->members[i]->given_up != 0)
+            take_up_some(m, m->members[i]);
+    }
+}
+
+void eager_none(struct mesh *m, const struct member *neighbour)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        if (m->members[i] != m->self)
+            m->members[i]->given_up |= bit_of(neighbour);
+    }
+}
+
+/* The next neighbour in this place begins with all topics. */
+void eager_forget(struct mesh *m, const struct member *neighbour)
+{
+    for (size_t i = 0; i < m->members_n; i++)
+        m->members[i]->given_up &= ~bit_of(neighbour);
+}

@@ -1,0 +1,191 @@
+/* node/mesh: what a coalition of many does to save bytes: from whom batches come, and how origins are named. */
+#define FIXTURE_MEMBERS 70
+#include "tests/unit/mesh_fixture.h"
+
+enum { NEIGHBOURS = 4, ORIGIN = 9 };
+
+static void begin_with(void **state, unsigned members)
+{
+    begin_alone(state);
+    for (unsigned i = 1; i < members; i++)
+        know(i, i <= NEIGHBOURS);
+    tick_at(now_ms);
+    for (unsigned i = 1; i <= NEIGHBOURS; i++)
+        link_to(i, true);
+}
+
+static int begin_large(void **state)
+{
+    begin_with(state, MEMBERS);
+    return 0;
+}
+
+static int begin_small(void **state)
+{
+    begin_with(state, MESH_LARGE_MIN - 1);
+    return 0;
+}
+
+static bool does(enum mesh_action_kind kind, unsigned neighbour, unsigned origin)
+{
+    for (size_t i = 0; i < up.n; i++) {
+        const struct mesh_action *a = &up.actions[i];
+        if (a->kind == kind && is_about(a, neighbour) && memcmp(a->topic + 1, people[origin].record.root, KEY_BYTES) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* One batch, brought by all neighbours in turn; how many were given up for it. */
+static unsigned hear_from_all(unsigned author, uint64_t seq)
+{
+    size_t f = sign((struct plan){ .author = author, .seq = seq });
+    unsigned given_up = 0;
+
+    for (unsigned i = 1; i <= NEIGHBOURS; i++) {
+        hear(i, f);
+        given_up += does(MESH_DO_UNSUBSCRIBE, i, author);
+        assert_int_equal(count_actions(MESH_DO_UNSUBSCRIBE), does(MESH_DO_UNSUBSCRIBE, i, author));
+    }
+    stored(f, true);
+    return given_up;
+}
+
+static void the_third_copy_and_later_ones_are_given_up(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = ORIGIN, .seq = 1 });
+    hear(1, f);
+    hear(2, f);
+    assert_int_equal(count_actions(MESH_DO_UNSUBSCRIBE), 0);
+    hear(3, f);
+    assert_true(does(MESH_DO_UNSUBSCRIBE, 3, ORIGIN));
+    hear(4, f);
+    assert_true(does(MESH_DO_UNSUBSCRIBE, 4, ORIGIN));
+    assert_int_equal(hear_from_all(ORIGIN, 2), 0);             /* two stay, whatever comes */
+}
+
+static void a_small_coalition_gives_up_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(hear_from_all(ORIGIN, 1), 0);
+}
+
+static void an_origins_own_link_stays(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = NEIGHBOURS, .seq = 1 });
+    hear(1, f);
+    hear(2, f);
+    hear(NEIGHBOURS, f);
+    assert_int_equal(count_actions(MESH_DO_UNSUBSCRIBE), 0);
+    hear(3, f);
+    assert_true(does(MESH_DO_UNSUBSCRIBE, 3, NEIGHBOURS));
+}
+
+static void a_lost_link_is_made_good_by_another(void **state)
+{
+    (void)state;
+    assert_int_equal(hear_from_all(ORIGIN, 1), 2);
+    link_to(1, false);
+    assert_int_equal(does(MESH_DO_SUBSCRIBE, 3, ORIGIN) + does(MESH_DO_SUBSCRIBE, 4, ORIGIN), 1);
+    assert_int_equal(hear_from_all(ORIGIN, 2), 0);             /* for a minute nothing is given up again */
+}
+
+static void who_had_what_the_others_kept_back_is_heard_again(void **state)
+{
+    (void)state;
+    struct asked a;
+    assert_int_equal(hear_from_all(ORIGIN, 1), 2);
+    have(MESH_ASK, 4, ORIGIN, 1, 2, false);
+    tick_at(up.wake_at_ms);
+    a = asked_for_range();
+    assert_true(a.any && a.who == 4 && a.to == 2);
+    fetched(4, a.id, (long)sign((struct plan){ .author = ORIGIN, .seq = 2 }), false);
+    assert_true(does(MESH_DO_SUBSCRIBE, 4, ORIGIN));
+}
+
+static void a_link_that_is_no_longer_wanted_gives_up_its_topics_once(void **state)
+{
+    (void)state;
+    assert_int_equal(hear_from_all(ORIGIN, 1), 2);
+    know(4, false);
+    tick_at(now_ms);
+    assert_false(does(MESH_DO_UNSUBSCRIBE, 4, ORIGIN));
+    assert_true(does(MESH_DO_UNSUBSCRIBE, 4, ORIGIN + 1));
+    know(4, true);
+    tick_at(now_ms);
+    assert_true(does(MESH_DO_SUBSCRIBE, 4, ORIGIN));
+}
+
+/* ---- names of origins */
+
+static struct log_have told_of(unsigned origin)
+{
+    struct message m = { 0 };
+    struct log_have log = { 0 };
+
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(sent(MESH_DO_ASK, MESSAGE_HAVE, NULL, &m));
+    for (size_t i = 0; i < m.u.have.logs_n; i++) {
+        if (memcmp(m.u.have.logs[i].origin, people[origin].record.root, m.u.have.logs[i].is_short ? ORIGIN_SHORT_BYTES : KEY_BYTES) == 0)
+            log = m.u.have.logs[i];
+    }
+    message_close(&m);
+    return log;
+}
+
+static void origins_are_told_by_a_part_of_their_key(void **state)
+{
+    (void)state;
+    size_t f = sign((struct plan){ .author = ORIGIN, .seq = 1 });
+    hear(2, f);
+    stored(f, true);
+    struct log_have log = told_of(ORIGIN);
+    assert_true(log.is_short && log.head == 1);
+}
+
+static void origins_that_begin_alike_are_told_in_full(void **state)
+{
+    (void)state;
+    struct record twin = people[ORIGIN].record;
+    size_t f = sign((struct plan){ .author = ORIGIN, .seq = 1 });
+    twin.root[KEY_BYTES - 1] ^= 1;
+    twin.curve[0] ^= 1;
+    assert_int_equal(mesh_member_set(mesh, &twin, (struct bytes){ people[ORIGIN].frame, people[ORIGIN].frame_len }, false), 0);
+    hear(2, f);
+    stored(f, true);
+    struct log_have log = told_of(ORIGIN);
+    assert_true(!log.is_short && log.head == 1);
+}
+
+static void a_part_of_a_key_is_enough_to_fetch(void **state)
+{
+    (void)state;
+    struct log_have log = { .epoch = EPOCH, .floor = 1, .head = 3, .is_short = true };
+    struct message m = { .kind = MESSAGE_HAVE, .u.have = { .logs_n = 1, .logs = &log } };
+    memcpy(log.origin, people[ORIGIN].record.root, ORIGIN_SHORT_BYTES);
+    message(MESH_ASK, 3, &m);
+    tick_at(up.wake_at_ms);
+    struct asked a = asked_for_range();
+    assert_true(a.any && a.who == 3 && a.from == 1 && a.to == 3);
+}
+
+#define LARGE(name) cmocka_unit_test_setup_teardown(name, begin_large, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LARGE(the_third_copy_and_later_ones_are_given_up),
+        cmocka_unit_test_setup_teardown(a_small_coalition_gives_up_nobody, begin_small, end),
+        LARGE(an_origins_own_link_stays),
+        LARGE(a_lost_link_is_made_good_by_another),
+        LARGE(who_had_what_the_others_kept_back_is_heard_again),
+        LARGE(a_link_that_is_no_longer_wanted_gives_up_its_topics_once),
+        LARGE(origins_are_told_by_a_part_of_their_key),
+        LARGE(origins_that_begin_alike_are_told_in_full),
+        LARGE(a_part_of_a_key_is_enough_to_fetch),
+    };
+
+    return cmocka_run_group_tests(tests, people_make, people_free);
+}
