@@ -191,13 +191,23 @@ static bool do_tool(struct conn *c, const char *line, size_t len, const struct o
     return true;
 }
 
+/* The answer to a line that is not read as far as its verb decides: too long, a control character in it, the node stops. All of that a client can bring about. */
+static void answer_unread(struct conn *c, const char *line, size_t len, const char *error)
+{
+    enum tool_verb verb;
+    answer_now(c, tool_verb_begins(line, len, &verb) ? harmless_answer(c->server, verb, error) : error);
+}
+
 static bool do_request(struct conn *c, const char *line, size_t len)
 {
     char answer[REQUEST_REASON_MAX + 16] = "error: ";
     struct once once = {.number = 0};
     struct request rq;
     if (once_split(&line, &len, &once, answer + strlen(answer)) < 0 || request_parse(line, len, c->server->sender_key, &rq, answer + strlen(answer)) != 0) {
-        answer_now(c, answer);
+        if (once.number != 0)
+            answer_now(c, answer);
+        else
+            answer_unread(c, line, len, answer);
         return true;
     }
     if (rq.verb == REQUEST_TOOL)
@@ -255,10 +265,10 @@ static bool do_line(struct conn *c, const char *line, size_t len)
         return false;
     len = without_cr(line, len);
     if (s->stopping) {
-        answer_now(c, "error: shutting down");
+        answer_unread(c, line, len, "error: shutting down");
     } else if (len > s->limits.line_bytes) {
         s->counts.too_long++;
-        answer_now(c, "error: line too long");
+        answer_unread(c, line, len, "error: line too long");
     } else if (!do_request(c, line, len)) {
         return false;
     }

@@ -51,26 +51,16 @@ static bool read_name(struct word w, struct once *out)
     return at == end;
 }
 
-static struct word first_word(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\t'))
-        at++;
-    const char *start = at;
-    while (at < end && *at != ' ' && *at != '\t')
-        at++;
-    return (struct word){ start, (size_t)(at - start) };
-}
-
 int once_split(const char **line, size_t *len, struct once *out, char *reason)
 {
     const char *end = *line + *len;
-    struct word verb = first_word(*line, end), name, rest;
+    struct word verb = word_first(*line, end), name, rest;
     struct reading r = { .reason = reason };
     struct once o = { .number = 0 };
     if (!word_is(verb, "once"))
         return 0;
-    name = first_word(verb.at + verb.len, end);
-    rest = first_word(name.at + name.len, end);
+    name = word_first(verb.at + verb.len, end);
+    rest = word_first(name.at + name.len, end);
     if (!read_name(name, &o) || rest.len == 0)
         return complain(&r, expected, name);
     *out = o;

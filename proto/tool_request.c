@@ -243,6 +243,12 @@ bool tool_verb_find(const char *word, size_t len, enum tool_verb *out)
     return false;
 }
 
+bool tool_verb_begins(const char *line, size_t len, enum tool_verb *out)
+{
+    struct word w = word_first(line, line + len);
+    return tool_verb_find(w.at, w.len, out);
+}
+
 const char *tool_verb_text(enum tool_verb verb)
 {
     return shapes[verb].word;

@@ -52,6 +52,8 @@ int tool_request_parse(const char *line, size_t len, struct tool_request *out, c
 
 /* True and the verb if the word, in any case, is one of a tool. */
 bool tool_verb_find(const char *word, size_t len, enum tool_verb *out);
+/* The same for the word with which a line begins, whatever else is in the line and however long it is. */
+bool tool_verb_begins(const char *line, size_t len, enum tool_verb *out);
 const char *tool_verb_text(enum tool_verb verb);             /* a constant */
 /* True for those that only look: they are to see what the same connection changed before. */
 bool tool_verb_looks(enum tool_verb verb);

@@ -53,6 +53,16 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+struct word word_first(const char *at, const char *end)
+{
+    while (at < end && is_blank(*at))
+        at++;
+    const char *start = at;
+    while (at < end && !is_blank(*at))
+        at++;
+    return (struct word){ start, (size_t)(at - start) };
+}
+
 /* UTF-8 passes; what could end a line early, or colour a terminal, does not. */
 int words_begin(struct reading *r, const char *line, size_t len, char *reason)
 {

@@ -1,4 +1,4 @@
-/* proto/words.h: private. A line of a reporter as words, and what is complained of it; for proto/request.c and proto/tool_request.c.
+/* proto/words.h: private. A line of a reporter as words, and what is complained of it; for proto/request.c, proto/tool_request.c and proto/once.c.
  * Source: proto/REPORTS.md, "One line, one bare answer". */
 #ifndef HEARSAY_PROTO_WORDS_H
 #define HEARSAY_PROTO_WORDS_H
@@ -33,6 +33,9 @@ int words_next_pair(struct reading *r, struct word *key, struct word *value);
 
 /* What is left of the line, without blanks around it; a text that is quoted as a whole means what is within. Never fails: it may be anything. */
 struct word words_rest(struct reading *r);
+
+/* What stands between blanks at the start of any bytes, quotes and all; empty if there is nothing. */
+struct word word_first(const char *at, const char *end);
 
 bool word_is(struct word w, const char *text);           /* in any case */
 

@@ -84,12 +84,15 @@ def test_notes_are_of_kinds_that_are_configured(node):
 
 @pytest.mark.parametrize("line, answer", [
     ("tarpit", "0"), ("tarpit nonsense", "0"), ("tarpit 192.0.2.0/24", "0"), ("count", "0"), ("grey", "false"), ("grey  a@b.example c@d.example", "false"),
-    ("grey 192.0.2.7 \"open c@d.example", "false"), ("bounces", "0:0"), ("verdict", "deliver;;")])
+    ("grey 192.0.2.7 \"open c@d.example", "false"), ("bounces", "0:0"), ("verdict", "deliver;;"),
+    ("grey 192.0.2.7 \x01a@b.example c@d.example", "false"), (" Tarpit\t192.0.2.7\x00", "0"), ("count \x7f", "0"), ("bounces " + 5000 * "u", "0:0"),
+    ("spfcheck 192.0.2.7 " + 4096 * "h", "temperror"), ("verdict \x1b" + 9000 * " ", "deliver;;"), ("grey" + 5000 * " ", "false")])
 def test_what_cannot_be_read_lets_mail_through(node, line, answer):
     assert node.ask(line) == answer
 
 
-@pytest.mark.parametrize("line", ["bounce", "bounce anna count=0", "spf 192.0.2.7 b.example", "spf 192.0.2.7 b.example err_perm", "note 192.0.2.7"])
+@pytest.mark.parametrize("line", ["bounce", "bounce anna count=0", "spf 192.0.2.7 b.example", "spf 192.0.2.7 b.example err_perm", "note 192.0.2.7",
+                                  "note 192.0.2.7 forged-srs \x01", "bounce " + 5000 * "u", "tarpit\x01 192.0.2.7", "black 192.0.2.7\x01"])
 def test_what_exim_does_not_read_is_an_error(node, line):
     assert node.ask(line).startswith("error: ")
 

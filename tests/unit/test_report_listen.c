@@ -267,7 +267,7 @@ static void at_a_stop_what_was_taken_is_answered_and_nothing_more_is_taken(void 
     one = dial(0);
     say(one, "black 192.0.2.1\n");
     stream = dial(1);
-    say(stream, "stream\nblack 192.0.2.2\ncheck 192.0.2.2\nblack 192.0.2.3\n");
+    say(stream, "stream\nblack 192.0.2.2\ncheck 192.0.2.2\nblack 192.0.2.3\ngrey 192.0.2.3 a@b.example c@d.example\nnote 192.0.2.3 kind\n");
     silent = dial(2);
     half = dial(3);
     say(half, "stream\nblack 192.0");
@@ -279,7 +279,7 @@ static void at_a_stop_what_was_taken_is_answered_and_nothing_more_is_taken(void 
     answer_next("ok");
     answer_next("ok");
     expect_end(one, "ok");
-    expect_end(stream, "ok\nok\nerror: shutting down\nerror: shutting down\n");
+    expect_end(stream, "ok\nok\nerror: shutting down\nerror: shutting down\nfalse\nerror: shutting down\n");
     for (int i = 0; i < 4; i++)
         hang_up(&clients[i]);
     until(gone);
