@@ -136,10 +136,10 @@ static int check_rules(const struct config *c)
     int rc = verdict_files_check(c, why, warning);
 
     if (rc != 0)
-        fprintf(stderr, "hearsayd: %s\n", why);
+        fprintf(stderr, "hearsayd: %s%s\n", rc == -ENOENT ? "warning: " : "", why);
     if (warning[0] != '\0')
         fprintf(stderr, "hearsayd: warning: %s\n", warning);
-    return rc;
+    return rc == -ENOENT ? 0 : rc;
 }
 
 /* 0 or an exit status. The lengths of socket paths were checked with the configuration. */

@@ -20,6 +20,18 @@ static void refuse(struct daemon *d, struct control_request *rq, const char *why
         control_answer(rq, commands_error(why));
 }
 
+/* A node that started without its file of rules goes on so, until it is there. One that has rules keeps them: an editor may be replacing the file. */
+static int load_rules(struct daemon *d, char *why)
+{
+    int rc = verdict_rules_load(d->next, &d->next_rules, why);
+
+    if (rc != -ENOENT || verdict_files_rules(d->verdicts) != NULL)
+        return rc;
+    log_warning("verdict: %s", why);
+    why[0] = '\0';
+    return 0;
+}
+
 static void warn_of_fixed(const struct config *old, const struct config *new)
 {
     if (strcmp(old->identity, new->identity) != 0 || strcmp(old->database, new->database) != 0 || strcmp(old->control, new->control) != 0)
@@ -46,7 +58,7 @@ void reload_begin(struct daemon *d, struct control_request *rq)
         refuse(d, rq, why);
         return;
     }
-    rc = verdict_rules_load(d->next, &d->next_rules, why);
+    rc = load_rules(d, why);
     if (rc != 0) {
         refuse(d, rq, why);
         return;

@@ -252,6 +252,14 @@ static json_t *spfcheck_json(struct daemon *d, json_t *warnings)
     return o;
 }
 
+static void warn_of_rules(const struct daemon *d, json_t *warnings)
+{
+    const char *file = d->config->tools.verdict.rules;
+
+    if (file[0] != '\0' && verdict_files_rules(d->verdicts) == NULL)
+        warn(warnings, "all verdicts are to deliver: there were no rules at %s when the configuration was read", file);
+}
+
 static json_t *zones_json(struct daemon *d, json_t *warnings)
 {
     struct zone_thread_state *states = calloc(POLICY_ZONES_MAX, sizeof *states);
@@ -351,6 +359,7 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "counts", counts_json(d, warnings));
     json_object_set_new(o, "reports", reports_json(d, warnings));
     json_object_set_new(o, "spfcheck", spfcheck_json(d, warnings));
+    warn_of_rules(d, warnings);
     mesh_json(d, o, warnings);
     json_object_set_new(o, "zones", zones_json(d, warnings));
     json_object_set_new(o, "left", json_boolean(record_is_farewell(&d->record)));

@@ -177,7 +177,9 @@ int tools_verdict_start(struct daemon *d, char *why)
 {
     struct verdict_rules *rules = NULL;
     int rc = verdict_rules_load(d->config, &rules, why);
-    if (rc != 0)
+    if (rc == -ENOENT)
+        log_warning("verdict: %s", why);
+    else if (rc != 0)
         return rc;
     d->verdicts = verdict_files_open(&d->loop, d->config, rules);
     return d->verdicts != NULL ? 0 : -ENOMEM;

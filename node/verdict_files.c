@@ -96,6 +96,11 @@ static int slurp(const char *path, size_t max, char **text, size_t *len)
     return rc;
 }
 
+static const char *file_trouble(int rc)
+{
+    return rc == -EINVAL ? "not a regular file" : strerror(-rc);
+}
+
 static int find_category(void *ctx, const char *name)
 {
     return policy_category(ctx, name);
@@ -113,7 +118,7 @@ int verdict_rules_load(const struct config *c, struct verdict_rules **out, char 
         return 0;
     rc = slurp(path, RULES_TEXT_MAX, &text, &len);
     if (rc != 0) {
-        snprintf(why, CONFIG_WHY_MAX, "%s: %s; expected the rules of verdict.rules", path, strerror(-rc));
+        snprintf(why, CONFIG_WHY_MAX, "%s: %s; %s", path, file_trouble(rc), rc == -ENOENT ? "without rules all mail is delivered" : "expected the rules of verdict.rules");
         return rc;
     }
     rc = verdict_rules_parse(text, len, find_category, c->policy, out, &fault);
@@ -425,7 +430,7 @@ int verdict_files_check(const struct config *c, char *why, char *warning)
     }
     wrong = read_profiles(o->profiles, &profiles, &bad, &first);
     if (wrong != 0)
-        snprintf(warning, CONFIG_WHY_MAX, "%s: %s; nobody has a profile", o->profiles, strerror(-wrong));
+        snprintf(warning, CONFIG_WHY_MAX, "%s: %s; nobody has a profile", o->profiles, file_trouble(wrong));
     else if (bad > 0)
         snprintf(warning, CONFIG_WHY_MAX, "%s:%u: %s", o->profiles, first.line, first.text);
     verdict_profiles_destroy(&profiles);

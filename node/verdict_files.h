@@ -13,10 +13,12 @@
 
 struct verdict_files;
 
-/* Reads the rules of this configuration; without any, *out is NULL. `why`, CONFIG_WHY_MAX bytes: "FILE:LINE: what is wrong". 0, -EINVAL, -ENOENT, -EACCES, -ENOMEM ... */
+/* Reads the rules of this configuration; without any, *out is NULL. `why`, CONFIG_WHY_MAX bytes: "FILE:LINE: what is wrong". 0, -EINVAL, -EACCES, -ENOMEM ...; -ENOENT: the file is
+ * not there, which keeps no node from starting, since without rules all mail is delivered. */
 int verdict_rules_load(const struct config *c, struct verdict_rules **out, char *why);
 
-/* For hearsayd -t: both files; what is only a warning (a line of the profiles, a file of profiles that is not there) goes to `warning`, which may stay empty. */
+/* For hearsayd -t: both files; what is only a warning (a line of the profiles, a file of profiles that is not there) goes to `warning`, which may stay empty.
+ * As verdict_rules_load(): with -ENOENT, `why` is a warning, too. */
 int verdict_files_check(const struct config *c, char *why, char *warning);
 
 /* Takes rules that verdict_rules_load() made, may be NULL, and reads the profiles. NULL when memory is out. */

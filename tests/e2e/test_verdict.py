@@ -216,7 +216,29 @@ def test_a_dry_start_says_what_is_wrong_with_file_and_line():
         assert done.returncode == 0
         assert f"warning: {node.dir}/profiles:2: there is no address" in done.stderr
         (node.dir / "verdict.rules").unlink()
-        assert "verdict.rules: No such file" in dry(node).stderr
+        done = dry(node)
+        assert done.returncode == 0
+        assert f"warning: {node.dir}/verdict.rules: No such file or directory; without rules all mail is delivered" in done.stderr
+        (node.dir / "verdict.rules").mkdir()
+        done = dry(node)
+        assert done.returncode == 2 and "verdict.rules: not a regular file" in done.stderr
+
+
+def test_rules_that_are_not_there_stop_nothing_and_are_taken_when_they_come():
+    with Lab("verdictlate") as lab:
+        node = make(lab, rules=None).start()
+        assert verdict(node, facts="score=99") == "deliver;;"
+        assert any("there were no rules at" in w for w in node.json("status")["warnings"])
+        node.hang_up()
+        wait_until(lambda: "reload: done" in node.log_text(), "the rest of the configuration is taken")
+        (node.dir / "verdict.rules").write_text(RULES)
+        node.hang_up()
+        wait_until(lambda: verdict(node, facts="score=99") == "alternate;7;junk", "the rules are in force")
+        assert node.json("status")["warnings"] == []
+        (node.dir / "verdict.rules").unlink()
+        node.hang_up()
+        wait_until(lambda: "the configuration before stays in force" in node.log_text(), "the reload is refused")
+        assert verdict(node, facts="score=99") == "alternate;7;junk"
 
 
 def test_without_rules_or_profiles_all_is_delivered():
