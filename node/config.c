@@ -297,7 +297,7 @@ static int finish(struct config_load *l, cfg_t *root)
     if (rc == 0)
         rc = finish_zones(l);
     if (rc == 0)
-        rc = tool_finish(l);
+        rc = tool_finish(l, root);
     if (rc != 0)
         return rc;
     c->mesh.present = c->mesh.present || c->peers_n > 0;

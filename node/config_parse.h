@@ -38,7 +38,7 @@ int section_read(struct config_load *l, cfg_t *at, cfg_t *sec);
 /* config_tools.c: the same for the sections of the Exim toolbox; what stands without them; and what can be checked when all sections are read. */
 int tool_section_read(struct config_load *l, cfg_t *at, cfg_t *sec);
 void tool_defaults(struct config *c);
-int tool_finish(struct config_load *l);
+int tool_finish(struct config_load *l, cfg_t *root);
 
 /* An error about this section. */
 #define section_error(l, at, sec, format, ...) load_error(l, (at)->filename, (at)->line, "%s \"%s\": " format, (sec)->name, (sec)->title, __VA_ARGS__)

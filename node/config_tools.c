@@ -192,8 +192,14 @@ int tool_section_read(struct config_load *l, cfg_t *at, cfg_t *sec)
     return 0;
 }
 
+static int no_category(struct config_load *l, cfg_t *root, const struct config_note *n)
+{
+    cfg_t *sec = cfg_gettsec(root, "note", n->kind);
+    return section_error(l, sec, sec, "there is no category \"%s\"; expected one that is configured", n->category);
+}
+
 /* Categories may stand behind the notes that name them. */
-int tool_finish(struct config_load *l)
+int tool_finish(struct config_load *l, cfg_t *root)
 {
     struct config_tools *t = &l->c->tools;
     int rc = 0;
@@ -201,7 +207,7 @@ int tool_finish(struct config_load *l)
         struct config_note *n = &t->notes[i];
         n->category_index = n->category[0] != '\0' ? policy_category(l->c->policy, n->category) : 0;
         if (n->category_index < 0)
-            rc = load_error(l, l->c->file, 0, "note \"%s\": there is no category \"%s\"; expected one that is configured", n->kind, n->category);
+            rc = no_category(l, root, n);
     }
     return rc;
 }

@@ -26,6 +26,7 @@ static const struct {
     {"spf { resolver = \"dns.example:53\" }", "./hearsay.conf:1: spf: resolver is \"dns.example:53\"; expected an address and a port such as \"127.0.0.1:53\" or \"[::1]:53\""},
     {"spf { workers = 0 }", "./hearsay.conf:1: workers = \"0\"; expected a number from 1 to 64"},
     {"verdict { profiles = \"sqlite:\" }", "./hearsay.conf:1: verdict: profiles is \"sqlite:\"; expected a file behind it"},
+    {"name = a.example\n\nnote weather {\n category = nosuch\n}\nzone bl.example { }", "./hearsay.conf:5: note \"weather\": there is no category \"nosuch\"; expected one that is configured"},
     {"zone bl.example {\n own = maybe\n}", "./hearsay.conf:2: own = \"maybe\"; expected true or false"},
     {"zone bl.example {\n threshold = 1,5\n}", "./hearsay.conf:2: unexpected token ','; expected NAME = VALUE, NAME = { VALUE, ... } or SECTION \"TITLE\" { ... }"},
     {"limits {\n line-time = 10\n}", "./hearsay.conf:2: line-time = \"10\"; expected a duration from \"100ms\" to \"1h\""},
