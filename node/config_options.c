@@ -70,15 +70,15 @@ static const struct config_option options[] = {
     {"zone", "expire", "a duration from \"1m\" to \"30d\"", "1h", "how long the file outlives its node", KIND_DURATION, false, MINUTE, 30 * DAY},
 
     {"grey", "retry", "a duration from \"0s\" to \"1d\"", "5m", "how long a new client, sender and recipient are deferred", KIND_DURATION, false, 0, DAY},
-    {"grey", "window", "a duration from \"1m\" to \"30d\"", "2d", "how long they may take to try again", KIND_DURATION, false, MINUTE, 30 * DAY},
-    {"grey", "white", "a duration from \"1h\" to \"400d\"", "35d", "how long they are let through after their last mail", KIND_DURATION, false, HOUR, 400 * DAY},
+    {"grey", "window", "a duration from \"1s\" to \"30d\"", "2d", "how long they may take to try again", KIND_DURATION, false, SECOND, 30 * DAY},
+    {"grey", "white", "a duration from \"1s\" to \"400d\"", "35d", "how long they are let through after their last mail", KIND_DURATION, false, SECOND, 400 * DAY},
     {"grey", "share", "true or false", "true", "tell other members of clients that never try again", KIND_BOOL, false, 0, 0},
 
-    {"tarpit", "keep", "a duration from \"1m\" to \"30d\"", "4h", "how long an offence counts", KIND_DURATION, false, MINUTE, 30 * DAY},
+    {"tarpit", "keep", "a duration from \"1s\" to \"30d\"", "4h", "how long an offence counts", KIND_DURATION, false, SECOND, 30 * DAY},
     {"tarpit", "weight", "a number from 0 to 1000", "1", "what one offence counts as evidence", KIND_DECIMAL, false, 0, INT64_C(1000) * MICRO},
     {"tarpit", "share", "true or false", "true", "tell other members of offences", KIND_BOOL, false, 0, 0},
 
-    {"bounces", "keep", "a duration from \"1h\" to \"30d\"", "24h", "how long a bounce counts", KIND_DURATION, false, HOUR, 30 * DAY},
+    {"bounces", "keep", "a duration from \"1s\" to \"30d\"", "24h", "how long a bounce counts", KIND_DURATION, false, SECOND, 30 * DAY},
     {"bounces", "share", "true or false", "false", "tell other members of domains whose mail bounces in masses", KIND_BOOL, false, 0, 0},
 
     {"spf", "keep", "a duration from \"0s\" to \"1d\"", "10m", "how long after it passed SPF a domain shares what is reported of the client", KIND_DURATION, false, 0, DAY},

@@ -19,9 +19,10 @@ static int64_t number_of(cfg_t *sec, const char *section, const char *name)
     return number;
 }
 
+/* Rounded up: half a second is not "never". */
 static int64_t seconds_of(cfg_t *sec, const char *section, const char *name)
 {
-    return number_of(sec, section, name) / 1000;
+    return (number_of(sec, section, name) + 999) / 1000;
 }
 
 static uint32_t weight_of(cfg_t *sec, const char *section)

@@ -30,10 +30,11 @@ int reader_tarpit_count(struct reader *r, const struct subject *client, int64_t 
     return rc;
 }
 
-static int64_t day_span(const struct reader *r)
+/* A window of the bounces: none is older than they are kept. */
+static int64_t bounces_span(const struct reader *r, int64_t span_s)
 {
     int64_t keep_s = r->policy->tools.bounces.keep_s;
-    return keep_s < DAY_S ? keep_s : DAY_S;
+    return keep_s < span_s ? keep_s : span_s;
 }
 
 int reader_bounces(struct reader *r, const char *user, int64_t now_s, uint64_t *hour, uint64_t *day)
@@ -41,8 +42,8 @@ int reader_bounces(struct reader *r, const char *user, int64_t now_s, uint64_t *
     struct window w;
     int rc = load(r, SQL_BOUNCE_GET, (struct bytes){ (const uint8_t *)user, strlen(user) }, &w);
     if (rc == 0) {
-        *hour = window_count(&w, HOUR_S, now_s);
-        *day = window_count(&w, day_span(r), now_s);
+        *hour = window_count(&w, bounces_span(r, HOUR_S), now_s);
+        *day = window_count(&w, bounces_span(r, DAY_S), now_s);
     }
     return rc;
 }
@@ -145,8 +146,8 @@ int reader_each_bounce(struct reader *r, int64_t now_s, int (*each)(void *ctx, c
         rc = take_window(&q, 1, &w);
         if (rc != 0)
             break;
-        row.hour = window_count(&w, HOUR_S, now_s);
-        row.day = window_count(&w, day_span(r), now_s);
+        row.hour = window_count(&w, bounces_span(r, HOUR_S), now_s);
+        row.day = window_count(&w, bounces_span(r, DAY_S), now_s);
         row.last_s = w.places[w.n - 1].time_s;
         row.until_s = column_int(&q, 2);
         rc = each(ctx, &row);

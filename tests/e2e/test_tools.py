@@ -119,6 +119,16 @@ def test_many_at_once_are_each_counted_once(node):
     assert sorted(answers) == list(range(1, 151))
 
 
+def test_times_may_be_short(own_lab):
+    node = own_lab.node("mx.a.example", mesh=False, extra='grey { retry = "500ms" window = "2s" white = "1s" }\ntarpit { keep = "1s" }\nbounces { keep = "1s" }\n').start()
+    for line, want in (("tarpit 192.0.2.1", "1"), ("bounce anna", "ok"), ("grey 192.0.2.1 a@b.example c@d.example", "true")):
+        assert node.ask(line) == want
+    node.becomes("grey 192.0.2.1 a@b.example c@d.example", "false")
+    node.becomes("grey 192.0.2.1 a@b.example c@d.example", "false")
+    node.becomes("count 192.0.2.1", "0")
+    node.becomes("bounces anna", "0:0")
+
+
 def test_times_change_with_a_reload(own_lab):
     node = own_lab.node("mx.a.example", mesh=False, extra='grey { retry = "1h" }').start()
     assert node.ask("grey 192.0.2.7 a@b.example c@d.example") == "true"
