@@ -1,7 +1,8 @@
 /* A load generator for the report socket: one connection a request, as Exim does it: connect, one line, half-close, read to the end.
- * Usage: bench_load ADDRESS [-n REQUESTS] [-k IN-FLIGHT] [-v VERB] [-f FIRST] [-t TEXT] [-w ANSWER]
+ * Usage: bench_load ADDRESS [-n REQUESTS] [-k IN-FLIGHT] [-v VERB] [-f FIRST] [-t TEXT] [-w ANSWER] [-b]
  *   ADDRESS unix:PATH or tcp:PORT of 127.0.0.1; the subjects are bench_address(FIRST) and on; TEXT follows the subject at once; an answer that does not begin with
  *   ANSWER (ok) ends it.
+ *   -b: VERB is the whole request, the same each time.
  * Prints: {"requests": N, "seconds": S, "rate": R, "p50_ms": .., "p99_ms": .., "max_ms": ..} */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,6 +28,7 @@ struct load {
     union { struct sockaddr any; struct sockaddr_un un; struct sockaddr_in in; } address;
     socklen_t address_len;
     const char *verb, *text, *wanted;
+    bool bare;
     uint32_t first, requests, started, done;
     unsigned in_flight;
     int epoll;
@@ -67,7 +69,8 @@ static void start(struct load *l, struct slot *s)
 {
     char line[256];
     uint32_t a = bench_address(l->first + l->started);
-    int len = snprintf(line, sizeof line, "%s %u.%u.%u.%u%s\n", l->verb, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, l->text);
+    int len = l->bare ? snprintf(line, sizeof line, "%s\n", l->verb)
+                      : snprintf(line, sizeof line, "%s %u.%u.%u.%u%s\n", l->verb, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, l->text);
     if (len < 0 || (size_t)len >= sizeof line)
         bench_die(l->text, "too long");
     s->fd = socket(l->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -134,7 +137,7 @@ int main(int argc, char **argv)
 {
     static struct load l = { .verb = "black", .text = "", .wanted = "ok", .requests = 10000, .in_flight = 16 };
     int option;
-    while ((option = getopt(argc, argv, "n:k:v:f:t:w:")) != -1) {
+    while ((option = getopt(argc, argv, "n:k:v:f:t:w:b")) != -1) {
         switch (option) {
         case 'n': l.requests = (uint32_t)atol(optarg); break;
         case 'k': l.in_flight = (unsigned)atoi(optarg); break;
@@ -142,11 +145,12 @@ int main(int argc, char **argv)
         case 'f': l.first = (uint32_t)atol(optarg); break;
         case 't': l.text = optarg; break;
         case 'w': l.wanted = optarg; break;
+        case 'b': l.bare = true; break;
         default: return 2;
         }
     }
     if (optind + 1 != argc || l.in_flight == 0 || l.in_flight > IN_FLIGHT_MAX || l.requests == 0)
-        bench_die("usage", "bench_load ADDRESS [-n REQUESTS] [-k IN-FLIGHT] [-v VERB] [-f FIRST] [-t TEXT] [-w ANSWER]");
+        bench_die("usage", "bench_load ADDRESS [-n REQUESTS] [-k IN-FLIGHT] [-v VERB] [-f FIRST] [-t TEXT] [-w ANSWER] [-b]");
     parse_address(&l, argv[optind]);
     l.latencies_s = calloc(l.requests, sizeof *l.latencies_s);
     l.epoll = epoll_create1(EPOLL_CLOEXEC);

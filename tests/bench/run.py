@@ -50,9 +50,10 @@ def run_program(name, *args):
 
 
 def load(address, requests, in_flight=16, verb="black", wanted="ok", text=""):
-    """One round of the load generator; its subjects were never used before."""
+    """One round of the load generator; its subjects were never used before. Without a text (None), the verb is the whole request."""
     _first[0] += requests
-    return run_program("bench_load", address, "-n", requests, "-k", in_flight, "-v", verb, "-f", _first[0] - requests, "-t", text, "-w", wanted)[0]
+    more = ["-b"] if text is None else ["-t", text]
+    return run_program("bench_load", address, "-n", requests, "-k", in_flight, "-v", verb, "-f", _first[0] - requests, *more, "-w", wanted)[0]
 
 
 # ---- the world
@@ -224,28 +225,45 @@ def opinions(node):
 
 # ---- the Exim toolbox, beside `check`
 
-TOOLS = [               # verb, what follows the subject, the answer, the aim: those that look, and those that write
-    ("count", "", "0", 0.7), ("bounces", "", "0:0", 0.7), ("srs-forward", "@b.example fwd.example", "SRS0=", 0.7),
-    ("tarpit", "", "1", 0.6), ("grey", " a@b.example c@d.example", "true", 0.6), ("bounce", "@b.example", "ok", 0.6),
-    ("spf", " b.example fail", "ok", 0.6), ("spf", " b.example pass", "ok", 0.6), ("note", " bench some text", "ok", 0.6),
+TOOLS = [               # name, verb, what follows the subject (None: the verb is all of it), the answer, the aim: those that look, and those that write
+    ("count", "count", "", "0", 0.7), ("bounces", "bounces", "", "0:0", 0.7), ("srs-forward", "srs-forward", "@b.example fwd.example", "SRS0=", 0.7),
+    ("srs-reverse", "srs-reverse {srs}", None, "a@b.example", 0.7), ("verdict.again", "verdict m c@d.example", None, "alternate;7;junk", 0.7),
+    ("verdict-tag.again", "verdict-tag m c@d.example", None, "YWx0ZXJuYXRlOzc7anVuazs", 0.7),
+    ("tarpit", "tarpit", "", "1", 0.6), ("grey", "grey", " a@b.example c@d.example", "true", 0.6), ("bounce", "bounce", "@b.example", "ok", 0.6),
+    ("spf.fail", "spf", " b.example fail", "ok", 0.6), ("spf.pass", "spf", " b.example pass", "ok", 0.6), ("note", "note", " bench some text", "ok", 0.6),
+    ("verdict", "verdict", " c@d.example ip=192.0.2.7 sender=a@b.example spf=pass score=5", "alternate;7;junk", 0.6),
 ]
+TOOLS_CONF = '''note "bench" { category = "abusive" }
+srs { secrets = { "a secret for the benchmark" } }
+verdict { rules = "verdict.rules"  profiles = "profiles" }
+'''
+
+
+def tools_node(lab):
+    """A node with all that the toolbox needs, and one verdict that is known."""
+    node = quiet_node(lab, "mx.a.example", mesh=False, extra=TOOLS_CONF)
+    (node.dir / "verdict.rules").write_text('rule 7 { when = "spam >= 5 and score < 1 and spf is pass" action = alternate location = "junk" }\n')
+    (node.dir / "profiles").write_text("*@d.example: standard\n")
+    node.start()
+    assert node.ask("verdict m c@d.example ip=192.0.2.7 spf=pass score=5") == "alternate;7;junk"
+    return node
 
 
 def tools(quick):
     """Each request of the toolbox, one connection each and 150 at once, against `check` in the same way in the same round."""
     requests, rounds = (600, 1) if quick else (8000, 5)
     with Lab("bench") as lab:
-        node = quiet_node(lab, "mx.a.example", mesh=False,
-                          extra='note "bench" { category = "abusive" }\nsrs { secrets = { "a secret for the benchmark" } }').start()
+        node = tools_node(lab)
         address, ours, limit = f"unix:{node.unix}", [[] for _ in TOOLS], []
+        srs = node.ask("srs-forward a@b.example fwd.example")
         for _ in range(rounds):
             limit.append(load(address, requests, 150, "check", "unknown")["rate"])
-            for rates, (verb, text, wanted, _) in zip(ours, TOOLS):
-                rates.append(load(address, requests, 150, verb, wanted, text)["rate"])
+            for rates, (_, verb, text, wanted, _) in zip(ours, TOOLS):
+                rates.append(load(address, requests, 150, verb.format(srs=srs), wanted, text)["rate"])
                 wait_until(lambda: node.json("status")["backlog"] == 0, "what was learned is folded", 120)
             limit.append(load(address, requests, 150, "check", "unknown")["rate"])
-        for rates, (verb, text, _, aim) in zip(ours, TOOLS):
-            yield rate(f"tools.{verb}{'.' + text.split()[-1] if verb == 'spf' else ''}", rates, limit, "requests/s", aim)
+        for rates, (name, _, _, _, aim) in zip(ours, TOOLS):
+            yield rate(f"tools.{name}", rates, limit, "requests/s", aim)
 
 
 # ---- catching up
