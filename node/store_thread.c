@@ -281,32 +281,28 @@ int store_thread_rebuild(struct store_thread *t, void *token)
     return put_other(t, &(struct other_input){ .kind = INPUT_REBUILD, .token = token });
 }
 
-int store_thread_clear(struct store_thread *t, const struct tool_clearing *c, void *token)
+/* With a copy of what `from` points to, which is the store's from then on. */
+static int put_copy(struct store_thread *t, enum input_kind kind, const void *from, size_t bytes, void *token)
 {
-    struct tool_clearing *copy = malloc(sizeof *copy);
-    struct other_input in = { .kind = INPUT_CLEAR, .token = token, .memory = (uint8_t *)copy };
+    struct other_input in = { .kind = kind, .token = token, .memory = malloc(bytes) };
 
-    if (copy == NULL)
+    if (in.memory == NULL)
         return -ENOMEM;
-    *copy = *c;
+    memcpy(in.memory, from, bytes);
     int rc = put_other(t, &in);
     if (rc != 0)
-        free(copy);
+        free(in.memory);
     return rc;
+}
+
+int store_thread_clear(struct store_thread *t, const struct tool_clearing *c, void *token)
+{
+    return put_copy(t, INPUT_CLEAR, c, sizeof *c, token);
 }
 
 int store_thread_exception(struct store_thread *t, const struct exception *e, void *token)
 {
-    struct exception *copy = malloc(sizeof *copy);
-    struct other_input in = { .kind = INPUT_EXCEPTION, .token = token, .memory = (uint8_t *)copy };
-
-    if (copy == NULL)
-        return -ENOMEM;
-    *copy = *e;
-    int rc = put_other(t, &in);
-    if (rc != 0)
-        free(copy);
-    return rc;
+    return put_copy(t, INPUT_EXCEPTION, e, sizeof *e, token);
 }
 
 void store_thread_counted(const struct store_thread *t, struct store_thread_counts *out)

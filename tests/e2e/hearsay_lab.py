@@ -70,6 +70,15 @@ def stays(true, seconds, what):
         time.sleep(0.02)
 
 
+def fill(path):
+    """Fills the disk, to its last byte, with this file."""
+    with open(path, "wb", buffering=0) as f, contextlib.suppress(OSError):
+        for size in (65536, 4096, 1):
+            with contextlib.suppress(OSError):
+                while f.write(b"x" * size):
+                    pass
+
+
 def _die_with_parent():
     """So that nothing is left behind when the test itself is killed."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from hearsay_lab import HEARSAYD, Stream, connect, private_world, stays, talk, wait_until, zone
+from hearsay_lab import HEARSAYD, Stream, connect, fill, private_world, stays, talk, wait_until, zone
 
 KILLS = int(os.environ.get("HEARSAY_KILLS", "300"))
 ZONES = zone("bl.a.example")
@@ -150,14 +150,6 @@ def small_disk(own_lab):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=755", "tmpfs", str(folder)], check=True)
     own_lab.at_end(lambda: subprocess.run(["umount", "-l", str(folder)], check=True))
     return own_lab.node("mx.a.example", zones=ZONES, mesh=False).start()
-
-
-def fill(path):
-    with open(path, "wb", buffering=0) as f, contextlib.suppress(OSError):
-        for size in (65536, 4096, 1):
-            with contextlib.suppress(OSError):
-                while f.write(b"x" * size):
-                    pass
 
 
 def test_a_full_disk_is_answered_with_an_error_and_loses_nothing(small_disk):

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from command_lab import ABSENT, DONE, NO, USAGE
-from hearsay_lab import private_world, stays, talk, wait_until, zone
+from hearsay_lab import fill, private_world, stays, talk, wait_until, zone
 
 KINDS = 'note "forged-srs" { category = "abusive"  weight = 2 }'
 
@@ -187,14 +187,6 @@ def test_counts_go_on_where_a_killed_node_stopped(own_lab):
 
 
 # ---- a full disk
-
-def fill(path):
-    with open(path, "wb", buffering=0) as f, contextlib.suppress(OSError):
-        for size in (65536, 4096, 1):
-            with contextlib.suppress(OSError):
-                while f.write(b"x" * size):
-                    pass
-
 
 def test_a_full_disk_lets_mail_through_and_loses_nothing(own_lab):
     if not private_world():
