@@ -228,8 +228,10 @@ def test_the_sample_is_read_as_it_stands_and_a_mistake_is_named(lab, node):
     done = subprocess.run([MAILLOG, "-c", conf, "--test"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert done.returncode == 0 and "rule trap" in done.stdout, done.stderr
     for wrong, says in (("logg = 1\n", "whole.conf:1"), ('messages = "12"\n', "messages"), ('use = { "nosuch" }\n', "nosuch"), ("use = { }\n", "no rule"),
-                        ("rule \"x\" { literal = 'x' pattern = '(' request = 'ping' }\n", "pattern"), ('node = "udp:1"\n', "node")):
+                        ("\nrule \"x\" {\n  literal = 'x' pattern = '(' request = 'ping'\n}\n", "whole.conf:4: rule \"x\": pattern"), ('node = "udp:1"\n', "node")):
         conf.write_text(wrong)
+        done = subprocess.run([MAILLOG, "-c", conf, "--test"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+        assert done.returncode == 2 and says in done.stderr, (wrong, done.stderr)
         done = subprocess.run([MAILLOG, "-c", conf, "--once", "--state", lab.dir / "none"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
         assert done.returncode == 2 and says in done.stderr, (wrong, done.stderr)
 

@@ -9,6 +9,7 @@
 
 #include "node/config.h"
 #include "node/config_scan.h"
+#include "tools/maillog/link.h"
 
 enum { MESSAGES_MIN = 1000, MESSAGES_MAX = 10000000 };
 
@@ -52,16 +53,22 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
     snprintf(complaint, CONF_WHY_MAX, "%s:%d: %s", cfg->filename != NULL ? cfg->filename : "configuration", cfg->line, text);
 }
 
-static int wrong(char *why, const struct conf *c, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static int wrong(char *why, const struct conf *c, const char *format, ...)
+/* line: 0 when it is not known. */
+static int wrong_at(char *why, const struct conf *c, int line, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static int wrong_at(char *why, const struct conf *c, int line, const char *format, ...)
 {
     va_list args;
-    int n = snprintf(why, CONF_WHY_MAX, "%.200s: ", c->file[0] != '\0' ? c->file : "defaults");
+    char place[16] = "";
+    if (line > 0)
+        snprintf(place, sizeof place, ":%d", line);
+    int n = snprintf(why, CONF_WHY_MAX, "%.200s%s: ", c->file[0] != '\0' ? c->file : "defaults", place);
     va_start(args, format);
     vsnprintf(why + n, CONF_WHY_MAX - (size_t)n, format, args);
     va_end(args);
     return -EINVAL;
 }
+
+#define wrong(why, c, ...) wrong_at(why, c, 0, __VA_ARGS__)
 
 /* ---- values */
 
@@ -96,7 +103,11 @@ static int set_node(struct conf *c, cfg_t *root, char *why)
     const char *text = text_of(root, "", "node"), *slash = strrchr(c->file, '/');
     bool relative = strncmp(text, "unix:", 5) == 0 && text[5] != '/' && slash != NULL;
     int n = snprintf(c->node, sizeof c->node, "%s%.*s%s", relative ? "unix:" : "", relative ? (int)(slash + 1 - c->file) : 0, c->file, text + (relative ? 5 : 0));
-    return n > 0 && (size_t)n < sizeof c->node ? 0 : wrong(why, c, "node: too long");
+    char reason[LINK_WHY_MAX];
+    if (n < 0 || (size_t)n >= sizeof c->node)
+        return wrong(why, c, "node: too long");
+    int rc = link_check(c->node, reason);
+    return rc == -EINVAL ? wrong(why, c, "node: %s", reason) : rc;
 }
 
 static int set_level(struct conf *c, cfg_t *root, char *why)
@@ -135,22 +146,23 @@ static int set_domains(struct conf *c, cfg_t *root, char *why)
 
 /* ---- rules */
 
-static int add_rule(struct conf *c, const char *name, const char *literal, const char *pattern, const char *request, const char *window, char *why)
+/* line: where the rule ends; 0 for a built-in one. */
+static int add_rule(struct conf *c, int line, const char *name, const char *literal, const char *pattern, const char *request, const char *window, char *why)
 {
     char reason[RULE_WHY_MAX] = "";
     int64_t window_ms;
     if (c->rules_n == RULES_MAX)
-        return wrong(why, c, "more than %d rules", RULES_MAX);
+        return wrong_at(why, c, line, "more than %d rules", RULES_MAX);
     if (strlen(name) == 0 || strlen(name) > RULE_NAME_MAX)
-        return wrong(why, c, "rule \"%.40s\": expected a name of 1 to %d bytes", name, RULE_NAME_MAX);
+        return wrong_at(why, c, line, "rule \"%.40s\": expected a name of 1 to %d bytes", name, RULE_NAME_MAX);
     for (size_t i = 0; i < c->rules_n; i++)
         if (strcmp(rule_name(c->rules[i]), name) == 0)
-            return wrong(why, c, "rule \"%s\" is there already", name);
+            return wrong_at(why, c, line, "rule \"%s\" is there already", name);
     if (config_duration(window, &window_ms) != 0 || window_ms < 60000 || window_ms > (int64_t)7 * 86400000)
-        return wrong(why, c, "rule \"%s\": window = \"%.40s\"; expected a duration from \"1m\" to \"7d\"", name, window);
+        return wrong_at(why, c, line, "rule \"%s\": window = \"%.40s\"; expected a duration from \"1m\" to \"7d\"", name, window);
     int rc = rule_create(name, literal, pattern, request, window_ms / 1000, &c->rules[c->rules_n], reason);
     if (rc != 0)
-        return rc == -EINVAL ? wrong(why, c, "%s", reason) : rc;
+        return rc == -EINVAL ? wrong_at(why, c, line, "%s", reason) : rc;
     c->rules_n++;
     return 0;
 }
@@ -160,7 +172,7 @@ static int add_built_in(struct conf *c, const char *name, char *why)
     const struct rule_default *d = rule_default_find(name);
     if (d == NULL)
         return wrong(why, c, "use: there is no built-in rule \"%.40s\"; hearsay-maillog --rules prints them", name);
-    return add_rule(c, d->name, d->literal, d->pattern, d->request, d->window, why);
+    return add_rule(c, 0, d->name, d->literal, d->pattern, d->request, d->window, why);
 }
 
 static int add_rules(struct conf *c, cfg_t *root, char *why)
@@ -172,7 +184,7 @@ static int add_rules(struct conf *c, cfg_t *root, char *why)
         rc = add_built_in(c, cfg_getnstr(root, "use", i), why);
     for (unsigned i = 0; root != NULL && rc == 0 && i < cfg_size(root, "rule"); i++) {
         cfg_t *sec = cfg_getnsec(root, "rule", i);
-        rc = add_rule(c, cfg_title(sec), text_of(sec, "rule", "literal"), text_of(sec, "rule", "pattern"), text_of(sec, "rule", "request"),
+        rc = add_rule(c, sec->line, cfg_title(sec), text_of(sec, "rule", "literal"), text_of(sec, "rule", "pattern"), text_of(sec, "rule", "request"),
                       text_of(sec, "rule", "window"), why);
     }
     if (rc == 0 && c->rules_n == 0)

@@ -124,6 +124,14 @@ void link_destroy(struct link **l)
     *l = NULL;
 }
 
+int link_check(const char *address, char why[LINK_WHY_MAX])
+{
+    struct link *l = NULL;
+    int rc = link_create(address, "", &l, why);
+    link_destroy(&l);
+    return rc;
+}
+
 /* ---- the queue */
 
 bool link_has_room(const struct link *l, size_t requests)

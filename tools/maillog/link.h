@@ -21,6 +21,8 @@ struct link_counts { uint64_t taken, refused; };
 /* `address`: "unix:PATH" or "tcp:ADDRESS:PORT" ("tcp:[::1]:4440"). 0, -EINVAL (and `why`), -ENOMEM. */
 int link_create(const char *address, const char *source, struct link **out, char why[LINK_WHY_MAX]);
 void link_destroy(struct link **l);                             /* takes NULL */
+/* Whether link_create() takes this address. As it returns. */
+int link_check(const char *address, char why[LINK_WHY_MAX]);
 
 /* Room for `requests` more of any length. */
 bool link_has_room(const struct link *l, size_t requests);
