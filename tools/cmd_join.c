@@ -104,6 +104,13 @@ static int check_may(const struct home *h, const struct invite *invite)
     return 0;
 }
 
+/* The trust that the inviter has when this has been done: one that is a peer already keeps what it had. */
+static double trust_after(const struct home *h, const struct invite *invite, const char *wish)
+{
+    const struct config_peer *p = peer_with(h->config, invite->record.root);
+    return p != NULL ? p->trust_micro / 1e6 : strtod(wish, NULL);
+}
+
 /* ---- asking */
 
 static int ask_failed(int rc, const struct record *r)
@@ -184,7 +191,7 @@ static int take_peer(const struct home *h, const struct joined *answer, const ch
     return done != 0 ? peer_edit_failed(h, done, answer->record.name) : 0;
 }
 
-static void say_joined(const struct call *call, const struct joined *answer, const struct record *own, const char *trust)
+static void say_joined(const struct call *call, const struct joined *answer, const struct record *own, double trust)
 {
     char theirs[FINGERPRINT_MAX], ours[FINGERPRINT_MAX];
     record_fingerprint(answer->record.root, theirs);
@@ -192,9 +199,9 @@ static void say_joined(const struct call *call, const struct joined *answer, con
     if (call->json)
         json_object_update_new(call->result, json_pack("{s:o, s:o, s:o, s:f}", "federation", say_json_text(answer->federation), "inviter",
                                                        json_pack("{s:o, s:s}", "name", say_json_text(answer->record.name), "fingerprint", theirs), "own",
-                                                       json_pack("{s:o, s:s}", "name", say_json_text(own->name), "fingerprint", ours), "trust", strtod(trust, NULL)));
+                                                       json_pack("{s:o, s:s}", "name", say_json_text(own->name), "fingerprint", ours), "trust", trust));
     say_text(call, "Joined %s. Read the fingerprints to each other over the telephone:\n"
-             "  %s  %s, who invited us, trusted with %s\n"
+             "  %s  %s, who invited us, trusted with %g\n"
              "  %s  %s, this node\n",
              answer->federation, theirs, answer->record.name, trust, ours, own->name);
 }
@@ -215,7 +222,7 @@ static int join(const struct call *call, const struct invite *invite, const char
         rc = take_peer(&h, &answer, trust);
     explicit_bzero(answer.secret, sizeof answer.secret);
     if (rc == 0) {
-        say_joined(call, &answer, &own.record, trust);
+        say_joined(call, &answer, &own.record, trust_after(&h, invite, trust));
         rc = peer_finish_edit(call, &h, answer.record.name, true);
     }
     home_close(&h);
@@ -247,7 +254,7 @@ int cmd_join(struct call *call)
     if (access(path, F_OK) != 0)
         rc = make_node(call, &wish, path);
     else if (wish.name != NULL || wish.advertise != NULL || wish.port != NULL)
-        rc = args_wrong(call, "%s is there already: --name, --advertise and --port are for a new node", path);
+        rc = args_wrong(call, "%s is there already: leave out --name, --advertise and --port, which are for a new node", path);
     if (rc == 0)
         rc = join(call, &invite, trust);
     explicit_bzero(&invite, sizeof invite);

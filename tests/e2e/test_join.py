@@ -91,7 +91,7 @@ def test_an_invite_works_once_also_across_restarts(lab):
     a, b, c = member(lab, "a"), member(lab, "b"), member(lab, "c")
     a.start()
     text = invite(a)["invite"]
-    assert join(b, text).returncode == 0
+    assert join(b, text, "--trust", "0.7").returncode == 0
     a.kill()
     a.start()
     done = join(c, text)
@@ -99,6 +99,7 @@ def test_an_invite_works_once_also_across_restarts(lab):
     assert c.json("peer", "list")["peers"] == []
     again = join(b, text)                                  # its answer may have been lost
     assert again.returncode == 0, again
+    assert "who invited us, trusted with 0.7" in again.stdout, "the trust that it has, not the one that a newcomer would get"
     assert [p["name"] for p in a.json("peer", "list")["peers"]] == ["mx.b.example"]
 
 
