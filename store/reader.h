@@ -87,6 +87,7 @@ struct why {
     bool protected_;                        /* never listed, whoever says so */
     struct exception exception;             /* the operator's, that keeps it off all lists; .kind 0: none */
     int64_t hold_until_s;                   /* own retraction's hold-down; 0: none */
+    bool held_back;                         /* this node is catching up: what others say has no trust yet */
 };
 int reader_why(struct reader *r, const struct subject *s, int64_t now_s, struct why *out);
 void why_clear(struct why *w);

@@ -329,6 +329,7 @@ int reader_why(struct reader *r, const struct subject *s, int64_t now_s, struct 
     int rc = reader_begin(r);
     if (rc == 0)
         rc = reader_end(r, answer(&a));
+    w.held_back = r->names.held_back;
     if (rc != 0) {
         why_clear(&w);
         return rc;

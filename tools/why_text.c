@@ -125,6 +125,8 @@ static void say_headline(const struct why_answer *a)
         printf("Who says so: hearsay why %s. Said of %s itself: %s\n", a->holder, a->subject, a->why->opinions_n > 0 ? "see below." : "nothing.");
     if (a->why->hold_until_s > a->now_s)
         printf("This node retracted it: until %s only new reports count, not what it saw before.\n", time_text(a->why->hold_until_s, when));
+    if (a->why->held_back && a->home->config->peers_n > 0)
+        printf("This node is catching up: until it has, what others say counts for nothing (hearsay status).\n");
 }
 
 static const char *signature_text(const struct why_opinion *o)
@@ -264,9 +266,9 @@ json_t *why_json(const struct why_answer *a)
         json_array_append_new(opinions, opinion_json(a, &a->why->opinions[i]));
     for (size_t i = 0; i < a->why->rules_n; i++)
         json_array_append_new(rules, rule_json(a, &a->why->rules[i]));
-    json_t *out = json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:o}", "subject", a->subject, "verdict", verdict_text(a->verdict), "listed",
-                            a->verdict != VERDICT_UNKNOWN, "protected", a->why->protected_, "hold_until_s", (json_int_t)a->why->hold_until_s, "now_s",
-                            (json_int_t)a->now_s, "opinions", opinions, "rules", rules);
+    json_t *out = json_pack("{s:s, s:s, s:b, s:b, s:b, s:I, s:I, s:o, s:o}", "subject", a->subject, "verdict", verdict_text(a->verdict), "listed",
+                            a->verdict != VERDICT_UNKNOWN, "protected", a->why->protected_, "held_back", a->why->held_back, "hold_until_s",
+                            (json_int_t)a->why->hold_until_s, "now_s", (json_int_t)a->now_s, "opinions", opinions, "rules", rules);
     if (a->why->exception.kind != 0)
         json_object_set_new(out, "exception", exception_json(&a->why->exception));
     if (a->holder[0] != '\0')

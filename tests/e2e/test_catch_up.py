@@ -38,6 +38,7 @@ def test_a_new_member_fetches_all_and_then_lists_it(lab):
     wait_until(lambda: catching(b)["share"] == 1, "all is here")
     assert not catching(b)["held_back"]
     assert "catching up" not in b.hearsay("status").stdout
+    assert "catching up" not in b.hearsay("why", "11.0.3.7").stdout
 
 
 def test_own_evidence_lists_at_once_while_others_are_awaited(lab):
@@ -49,6 +50,8 @@ def test_own_evidence_lists_at_once_while_others_are_awaited(lab):
     assert catching(b)["held_back"]
     assert "only own evidence lists" in b.hearsay("status").stdout
     wait_until(lambda: "192.0.2.7" in lists(b), "the zone file lists it")
+    assert "This node is catching up" in b.hearsay("why", "192.0.2.8").stdout
+    assert b.json("why", "192.0.2.7")["held_back"]
 
 
 def lists(node):
