@@ -493,6 +493,66 @@ static void an_empty_log_that_was_filled_and_rotated_meanwhile_is_read(void **st
     assert_string_equal(l->note, "");
 }
 
+static void a_file_of_which_nothing_was_read_is_found_whatever_became_of_it(void **state)
+{
+    struct lab *l = *state;
+    line(l, "", "a");
+    begin(l);
+    read_all(l);
+    rename_log(l, "", ".1");
+    put(l, "", "");
+    grace(l);                                            /* at the beginning of an empty log */
+    assert_read(l, "a ");
+    line(l, "", "b");
+    rename_log(l, ".1", ".3");
+    rename_log(l, "", ".2");
+    compress(l, ".2");
+    line(l, "", "c");
+    rename_log(l, "", ".1");
+    line(l, "", "d");
+    restart(l, T0_S + 50, 0);
+    grace(l);
+    assert_read(l, "b c d ");
+    assert_string_equal(l->note, "");
+}
+
+static void the_lines_before_the_place_can_be_had_again_also_of_a_compressed_file(void **state)
+{
+    struct lab *l = *state;
+    char text[4096];
+    for (int i = 0; i < 30; i++)
+        line(l, "", "x");
+    begin(l);
+    read_all(l);
+    line(l, "", "y");
+    assert_int_equal(follow_before(l->f, text, sizeof text), 30 * 22);
+    assert_int_equal(follow_before(l->f, text, 100), 4 * 22);
+    rename_log(l, "", ".1");
+    compress(l, ".1");
+    l->len = 0;
+    restart(l, 0, 0);
+    assert_int_equal(follow_before(l->f, text, 100), 4 * 22);
+    assert_memory_equal(text + 20, "x\n2026", 6);
+    read_all(l);
+    assert_read(l, "y ");
+}
+
+static void an_empty_first_log_is_found_whatever_became_of_it(void **state)
+{
+    struct lab *l = *state;
+    put(l, "", "");
+    begin(l);
+    read_all(l);
+    line(l, "", "a");
+    rename_log(l, "", ".2");
+    compress(l, ".2");
+    line(l, "", "b");
+    restart(l, 0, 0);
+    read_all(l);
+    assert_read(l, "a b ");
+    assert_string_equal(l->note, "");
+}
+
 static void a_place_that_is_gone_is_replaced_by_its_time(void **state)
 {
     struct lab *l = *state;
@@ -620,6 +680,9 @@ int main(void)
         LAB(it_goes_on_through_files_that_were_rotated_and_compressed_meanwhile),
         LAB(it_goes_on_in_the_copy_of_a_log_that_was_truncated_meanwhile),
         LAB(an_empty_log_that_was_filled_and_rotated_meanwhile_is_read),
+        LAB(a_file_of_which_nothing_was_read_is_found_whatever_became_of_it),
+        LAB(the_lines_before_the_place_can_be_had_again_also_of_a_compressed_file),
+        LAB(an_empty_first_log_is_found_whatever_became_of_it),
         LAB(a_place_that_is_gone_is_replaced_by_its_time),
         LAB(years_of_old_lines_are_passed_over_after_a_long_time),
         LAB(places_are_the_same_when_lines_are_read_again),

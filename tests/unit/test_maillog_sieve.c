@@ -141,6 +141,22 @@ static void with_local_domains_a_foreign_sender_counts_for_nobody(void **state)
     sieve_destroy(&l.sieve);
 }
 
+static void what_was_learned_makes_no_request_and_is_known(void **state)
+{
+    static const char before[] = AT ID " <= a@b.example U=x P=local S=4\n" AT ID " ** 1@far.example: no\n";
+    struct lab l;
+    (void)state;
+    open_bounces(&l, NULL);
+    l.room = 0;
+    sieve_learn(l.sieve, before, strlen(before));
+    assert_got(&l, 0, "");
+    l.room = GOT_MAX;
+    feed(&l, AT ID " ** 2@far.example: no\n");
+    assert_got(&l, 1, "bounce a@b.example");
+    assert_int_equal(l.finds, 0);
+    sieve_destroy(&l.sieve);
+}
+
 static void an_unknown_message_is_looked_for_once(void **state)
 {
     struct lab l;
@@ -341,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_failed_delivery_counts_for_who_sent_the_message),
         cmocka_unit_test(a_bounce_of_a_bounce_counts_for_nobody),
         cmocka_unit_test(with_local_domains_a_foreign_sender_counts_for_nobody),
+        cmocka_unit_test(what_was_learned_makes_no_request_and_is_known),
         cmocka_unit_test(an_unknown_message_is_looked_for_once),
         cmocka_unit_test(only_so_many_messages_are_remembered_and_completed_ones_go_first),
         cmocka_unit_test(the_built_in_rules_know_exims_lines),

@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { SETTLE_NS = 20000000, SETTLE_TRIES_MAX = 100 };     /* 20 ms; after two seconds of renaming without a pause it is what it is */
 
 /* What follows the log's own name: ".1", "-20261120", ".2.gz", "-20261120T100000.gz". */
 static bool is_rotated_name(const char *rest)
@@ -70,29 +74,58 @@ static int by_age(const void *a, const void *b)
     return chain_compare(&((const struct chain_link *)a)->key, &((const struct chain_link *)b)->key);
 }
 
-int chain_list(const char *log, struct chain *out)
+static int scan(const char *dir, const char *name, struct chain *out)
 {
-    char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
-    const char *slash = strrchr(log, '/'), *name = slash != NULL ? slash + 1 : log;
-    *out = (struct chain){ .links = calloc(CHAIN_MAX, sizeof *out->links) };
-    if (out->links == NULL)
-        return -ENOMEM;
-    snprintf(dir, sizeof dir, "%.*s", slash == NULL ? 1 : slash == log ? 1 : (int)(slash - log), slash == NULL ? "." : log);
+    char path[FILE_PATH_MAX];
+    size_t n = strlen(name);
     DIR *d = opendir(dir);
     if (d == NULL)
         return -errno;
+    out->n = 0;
     for (const struct dirent *e; (e = readdir(d)) != NULL;) {
-        size_t n = strlen(name);
-        if (strncmp(e->d_name, name, n) != 0 || !is_rotated_name(e->d_name + n))
-            continue;
-        if (strlen(dir) + strlen(e->d_name) + 2 > sizeof path)
+        if (strncmp(e->d_name, name, n) != 0 || !is_rotated_name(e->d_name + n) || strlen(dir) + strlen(e->d_name) + 2 > sizeof path)
             continue;
         stpcpy(stpcpy(stpcpy(path, dir), "/"), e->d_name);
         look_at(out, path);
     }
     closedir(d);
-    qsort(out->links, out->n, sizeof *out->links, by_age);
     return 0;
+}
+
+static int64_t changed_ns(const char *dir)
+{
+    struct stat st;
+    return stat(dir, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : 0;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* While files are renamed, one may be missed under its old name and under its new one. So the directory is looked at until it did not change meanwhile,
+ * nor just before, since its time is coarse. */
+int chain_list(const char *log, struct chain *out)
+{
+    static const struct timespec pause = { .tv_nsec = SETTLE_NS };
+    char dir[FILE_PATH_MAX];
+    const char *slash = strrchr(log, '/'), *name = slash != NULL ? slash + 1 : log;
+    int rc = 0;
+    *out = (struct chain){ .links = calloc(CHAIN_MAX, sizeof *out->links) };
+    if (out->links == NULL)
+        return -ENOMEM;
+    snprintf(dir, sizeof dir, "%.*s", slash == NULL ? 1 : slash == log ? 1 : (int)(slash - log), slash == NULL ? "." : log);
+    for (int i = 0; rc == 0 && i < SETTLE_TRIES_MAX; i++) {
+        int64_t began_ns = now_ns(), before_ns = changed_ns(dir);
+        rc = scan(dir, name, out);
+        if (before_ns == changed_ns(dir) && (before_ns > began_ns || began_ns - before_ns > SETTLE_NS))
+            break;
+        nanosleep(&pause, NULL);
+    }
+    qsort(out->links, out->n, sizeof *out->links, by_age);
+    return rc;
 }
 
 void chain_free(struct chain *c)

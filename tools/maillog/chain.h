@@ -26,7 +26,7 @@ struct chain {
     size_t n;
 };
 
-/* Lists the rotated files of `log`. 0, -ENOENT, -EACCES, -ENOMEM; chain_free() in any case. */
+/* Lists the rotated files of `log`, as they are when nobody renames them: waits up to two seconds for that. 0, -ENOENT, -EACCES, -ENOMEM; chain_free() in any case. */
 int chain_list(const char *log, struct chain *out);
 void chain_free(struct chain *c);
 

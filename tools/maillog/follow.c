@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { LOOKS_MAX = 50 };
+
 struct follow *follow_create(const char *log)
 {
     struct follow *f = calloc(1, sizeof *f);
@@ -117,20 +119,34 @@ static bool resume_live(struct follow *f, const struct follow_place *p)
     return same;
 }
 
+/* What a look at the chain found: a file; nothing; or a file that has another name by now, or none, so that it is to be looked for again. */
+enum look { LOOK_FOUND, LOOK_NOTHING, LOOK_AGAIN };
+
+static enum look look_for_place(const struct chain *c, const struct follow_place *p, char path[FILE_PATH_MAX], struct log_file **out)
+{
+    bool gone = false;
+    for (size_t i = 0; i < c->n; i++) {
+        struct log_file *file = follow_open_link(&c->links[i]);
+        gone |= file == NULL;
+        if (file != NULL && is_the_one(file, p)) {
+            strcpy(path, c->links[i].path);
+            *out = file;
+            return LOOK_FOUND;
+        }
+        log_file_close(&file);
+    }
+    return gone ? LOOK_AGAIN : LOOK_NOTHING;
+}
+
 struct log_file *follow_open_rotated(const struct follow *f, const struct follow_place *p, char path[FILE_PATH_MAX])
 {
-    struct chain c;
     struct log_file *file = NULL;
-    if (chain_list(f->log, &c) == 0) {
-        for (size_t i = 0; i < c.n && file == NULL; i++) {
-            file = follow_open_link(&c.links[i]);
-            if (file != NULL && !is_the_one(file, p))
-                log_file_close(&file);
-            if (file != NULL)
-                strcpy(path, c.links[i].path);
-        }
+    enum look look = LOOK_AGAIN;
+    for (int i = 0; look == LOOK_AGAIN && i < LOOKS_MAX; i++) {
+        struct chain c;
+        look = chain_list(f->log, &c) == 0 ? look_for_place(&c, p, path, &file) : LOOK_NOTHING;
+        chain_free(&c);
     }
-    chain_free(&c);
     return file;
 }
 
@@ -151,12 +167,25 @@ static void skip_old(struct follow *f, int64_t cutoff_s)
         follow_turn(f, f->file, f->path, f->live, at);
 }
 
+/* Nothing of the present file was read: it is the next one after those that were finished, whatever became of it. */
+static bool resume_unread(struct follow *f, const struct follow_place *p)
+{
+    char path[FILE_PATH_MAX];
+    if (p->print.len > 0 || p->offset > 0 || p->ino == 0)
+        return false;
+    struct log_file *file = follow_open_newer(f, &p->before, path);
+    if (file == NULL)
+        return follow_begin_live(f, p->base, 0);
+    follow_turn(f, file, path, false, 0);
+    return true;
+}
+
 void follow_resume(struct follow *f, const struct follow_place *p, int64_t last_time_s, int64_t cutoff_s, char note[FOLLOW_NOTE_MAX])
 {
     note[0] = '\0';
     f->base = p->base;
     f->before = p->before;
-    if (resume_live(f, p) || resume_rotated(f, p)) {
+    if (resume_unread(f, p) || resume_live(f, p) || resume_rotated(f, p)) {
         skip_old(f, cutoff_s);
         return;
     }
@@ -173,26 +202,38 @@ void follow_resume(struct follow *f, const struct follow_place *p, int64_t last_
 static bool same_file(const struct follow *f, const struct chain_link *link)
 {
     uint64_t dev, ino;
+    if (f->file == NULL)
+        return false;
     log_file_id(f->file, &dev, &ino);
     return link->dev == dev && link->ino == ino;
 }
 
+/* The next one is not passed over when it cannot be opened under the name that it had a moment ago. */
+static enum look look_for_newer(const struct follow *f, const struct chain *c, const struct chain_key *than, char path[FILE_PATH_MAX], struct log_file **out)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct chain_link *l = &c->links[i];
+        bool same_text = f->print.len > 0 && f->print.len == l->print.len && f->print.hash == l->print.hash;
+        if (chain_compare(&l->key, than) <= 0 || same_text || same_file(f, l))
+            continue;
+        *out = follow_open_link(l);
+        if (*out == NULL)
+            return LOOK_AGAIN;
+        strcpy(path, l->path);
+        return LOOK_FOUND;
+    }
+    return LOOK_NOTHING;
+}
+
 struct log_file *follow_open_newer(const struct follow *f, const struct chain_key *than, char path[FILE_PATH_MAX])
 {
-    struct chain c;
     struct log_file *file = NULL;
-    if (chain_list(f->log, &c) == 0) {
-        for (size_t i = 0; i < c.n && file == NULL; i++) {
-            const struct chain_link *l = &c.links[i];
-            bool same_text = f->print.len > 0 && f->print.len == l->print.len && f->print.hash == l->print.hash;
-            if (chain_compare(&l->key, than) <= 0 || same_text || same_file(f, l))
-                continue;
-            file = follow_open_link(l);
-            if (file != NULL)
-                strcpy(path, l->path);
-        }
+    enum look look = LOOK_AGAIN;
+    for (int i = 0; look == LOOK_AGAIN && i < LOOKS_MAX; i++) {
+        struct chain c;
+        look = chain_list(f->log, &c) == 0 ? look_for_newer(f, &c, than, path, &file) : LOOK_NOTHING;
+        chain_free(&c);
     }
-    chain_free(&c);
     return file;
 }
 
@@ -217,6 +258,20 @@ bool follow_next(struct follow *f)
     f->base = next_base;
     follow_turn(f, file, path, live, 0);
     return true;
+}
+
+size_t follow_before(struct follow *f, char *out, size_t room)
+{
+    uint64_t from = f->at > room ? f->at - room : 0;
+    ssize_t n = f->file == NULL || f->at == 0 ? 0 : log_file_read(f->file, from, out, (size_t)(f->at - from));
+    if (n <= 0 || from == 0)
+        return n > 0 ? (size_t)n : 0;
+    const char *end = memchr(out, '\n', (size_t)n);     /* the line that it begins in the middle of */
+    if (end == NULL)
+        return 0;
+    size_t cut = (size_t)(end - out) + 1;
+    memmove(out, out + cut, (size_t)n - cut);
+    return (size_t)n - cut;
 }
 
 /* ---- where */

@@ -44,6 +44,9 @@ void follow_done(struct follow *f, size_t len);
 /* After FOLLOW_END: turns to the file that comes next. False: there is none yet. */
 bool follow_next(struct follow *f);
 
+/* Up to `room` bytes of the whole lines in front of the place, in the present file. Returns how many. */
+size_t follow_before(struct follow *f, char *out, size_t room);
+
 /* The place of `at_place`, which is in the present file; of the next byte to be done with UINT64_MAX. */
 void follow_where(const struct follow *f, uint64_t at_place, struct follow_place *out);
 /* Bytes of the present file that are not done; -1 when that is not known. */

@@ -27,6 +27,7 @@ struct sieve {
     struct sieve_counts counts;
     struct stamp_cache stamps;
     int64_t last_time_s, now_s;
+    bool learning;              /* only who sent which message; no request */
     char missed[LINE_ID_LONG];  /* the message that was looked for last, in vain: it may fail for a thousand recipients */
     size_t missed_len;
 };
@@ -215,7 +216,7 @@ static void do_line(struct sieve *s, const char *at, size_t len, const bool due[
         s->last_time_s = l.time_s;
     if (due[HUNT_ARRIVAL] || due[HUNT_COMPLETED])
         note_message(s, &l);
-    for (size_t i = 0; i < s->rules_n; i++)
+    for (size_t i = 0; i < s->rules_n && !s->learning; i++)
         if (due[HUNT_RULES + i])
             do_rule(s, i, &l, line_at);
 }
@@ -277,7 +278,7 @@ size_t sieve_block(struct sieve *s, const char *at, size_t len, uint64_t at_plac
         const char *line = before != NULL ? before + 1 : from, *line_end = memchr(hit, '\n', (size_t)(end - hit));
         if (line_end == NULL)
             line_end = end;
-        if (mark_due(s, line_end, due) && !s->handlers.has_room(s->handlers.ctx))
+        if (mark_due(s, line_end, due) && !s->learning && !s->handlers.has_room(s->handlers.ctx))
             return (size_t)(line - at);
         do_line(s, line, (size_t)(line_end - line), due, at_place + (uint64_t)(line - at));
         from = line_end < end ? line_end + 1 : end;
@@ -286,4 +287,13 @@ size_t sieve_block(struct sieve *s, const char *at, size_t len, uint64_t at_plac
                 hunt_on(&s->hunts[i], from, end);
     }
     return len;
+}
+
+void sieve_learn(struct sieve *s, const char *at, size_t len)
+{
+    int64_t last_time_s = s->last_time_s;
+    s->learning = true;
+    sieve_block(s, at, len, 0, s->now_s);
+    s->learning = false;
+    s->last_time_s = last_time_s;
 }

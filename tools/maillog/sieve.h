@@ -44,6 +44,9 @@ void sieve_destroy(struct sieve **s);                             /* takes NULL 
 /* Works through whole lines. `at_place`: the place of the first byte. Returns how many bytes are done, all of `len` unless there was no room for more requests. */
 size_t sieve_block(struct sieve *s, const char *at, size_t len, uint64_t at_place, int64_t now_s);
 
+/* Learns from lines that were worked through before a restart who sent their messages. Makes no request. */
+void sieve_learn(struct sieve *s, const char *at, size_t len);
+
 const struct sieve_counts *sieve_counted(const struct sieve *s);
 size_t sieve_messages(const struct sieve *s);                     /* how many are remembered */
 int64_t sieve_window_s(const struct sieve *s);                    /* the longest of the rules */

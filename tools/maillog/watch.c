@@ -19,7 +19,7 @@
 #include "tools/maillog/sieve.h"
 #include "tools/maillog/state.h"
 
-enum { LOOK_MS = 1000, SAVE_MS = 1000, TURN_BLOCKS = 64, DRAIN_READS_MAX = 8 };
+enum { LOOK_MS = 1000, SAVE_MS = 1000, TURN_BLOCKS = 64, DRAIN_READS_MAX = 8, LEARN_BYTES = 4 << 20 };
 
 struct watch {
     struct conf *conf;
@@ -248,6 +248,15 @@ static int open_parts(struct watch *w)
     return w->follow == NULL || w->sieve == NULL ? -ENOMEM : 0;
 }
 
+/* The failures that come next are mostly of messages that arrived just before. */
+static void learn_before(struct watch *w)
+{
+    char *text = malloc(LEARN_BYTES);
+    if (text != NULL)
+        sieve_learn(w->sieve, text, follow_before(w->follow, text, LEARN_BYTES));
+    free(text);
+}
+
 static void find_place(struct watch *w)
 {
     char note[FOLLOW_NOTE_MAX] = "";
@@ -260,6 +269,7 @@ static void find_place(struct watch *w)
         follow_begin(w->follow, w->state.place.base, cutoff_s);
     else
         follow_resume(w->follow, &w->state.place, w->state.last_time_s, cutoff_s, note);
+    learn_before(w);
     say_note(w, note);
 }
 
