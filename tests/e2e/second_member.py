@@ -146,6 +146,31 @@ class SecondMember:
             self.poller.register(socket, zmq.POLLIN)
         return link
 
+    def join(self, text, seconds=15):
+        """Uses an invite: (the link to the inviter, the coalition's secret). A Fault `refused` with what the inviter says."""
+        invite = w.open_invite(text)
+        secret = z85.encode(invite.curve_secret)
+        dealer = self.socket(zmq.DEALER)
+        dealer.curve_secretkey, dealer.curve_publickey, dealer.curve_serverkey = secret, zmq.curve_public(secret), z85.encode(invite.record.curve)
+        try:
+            dealer.connect(invite.record.repair)
+            end_s = time.monotonic() + seconds
+            while time.monotonic() < end_s:
+                dealer.send(w.message(join=pb.Join(record=self.newest(self.root).frame)))
+                if dealer.poll(2000):
+                    return self._joined(invite, *w.open_message(dealer.recv()))
+        finally:
+            dealer.close()
+        raise AssertionError("no answer to Join")
+
+    def _joined(self, invite, kind, body):
+        w.must(kind == "joined", f"{kind} in answer to Join")
+        w.must(not body.refused, body.refused.decode(), "refused")
+        record = w.open_record(body.record)
+        w.must(record.root == invite.record.root, "answered by another member than the one that invited")
+        self.federation = body.federation
+        return self.links.get(record.root) or self.add(w.card_of(record)), body.secret
+
     def drop(self, root):
         """Ends the link to a neighbour; it stays a member."""
         link = self.links.pop(root)

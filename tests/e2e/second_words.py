@@ -25,6 +25,7 @@ from google.protobuf.message import DecodeError
 PROTO = Path(__file__).resolve().parents[2] / "proto"
 RECORD_TAG, BATCH_TAG, CARD_TAG = b"hearsay-record-1\n", b"hearsay-batch-1\n", "hearsay1:"
 SIGNATURE_BYTES, RECORD_MAX, BATCH_MAX, MESSAGE_MAX, CARD_MAX = 64, 2048, 65536, 131072, 3071
+INVITE_TAG, INVITE_TEXT_TAG, INVITE_MAX, JOIN_TEXT_MAX = b"hearsay-invite-1\n", "hearsay-invite1:", 3072, 255
 INTRODUCTIONS_TAG, INTRODUCTIONS_MAX, INTRODUCED_MAX = b"hearsay-introductions-1\n", 98304, 128
 OPINIONS_MAX, CATEGORIES_MAX, LOGS_MAX, FETCH_WIDTH_MAX, RECORDS_MAX, AGE_MAX = 4096, 32, 1024, 64, 16, 4320
 SEQ_MAX, TIME_MAX, EPOCH_ZERO_S, DAYS_30 = 2 ** 63 - 1, 253402300799, 1767225600, 30 * 86400
@@ -384,6 +385,37 @@ def check_introductions(frame, body, record, federation):
     return Introductions(body.introducer, stamp_of(body, frame), rows, bytes(frame))
 
 
+# ---- joining
+
+@dataclass(frozen=True)
+class Invite:
+    record: Record
+    federation: bytes
+    curve_secret: bytes
+    expires_s: int
+
+
+def open_invite(text):
+    must(text.startswith(INVITE_TEXT_TAG), "no invite")
+    word = text.removeprefix(INVITE_TEXT_TAG)
+    must(re.fullmatch(r"[A-Za-z0-9_-]+", word), "no invite")
+    try:
+        frame = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
+    except ValueError as e:
+        raise Fault("malformed", str(e)) from None
+    must(base64.urlsafe_b64encode(frame).rstrip(b"=").decode() == word, "another spelling of an invite")
+    body = decode(pb.InviteBody, split(INVITE_TAG, frame, INVITE_MAX))
+    record = open_record(body.record)
+    must(record.repair and len(body.curve_secret) == 32 and 1 <= body.expires_s <= TIME_MAX, "a rule of the table")
+    must(signed_by(frame, record.operational), "not signed by the inviter", "rejected")
+    return Invite(record, body.federation, body.curve_secret, body.expires_s)
+
+
+def _check_joined(body):
+    must(bool(body.refused) != bool(body.record), "neither in nor out, or both")
+    must(all(len(text) <= JOIN_TEXT_MAX and b"\0" not in text for text in (body.refused, body.federation, body.secret)), "a text")
+
+
 # ---- messages
 
 def message(**kind):
@@ -400,7 +432,7 @@ def open_message(data):
     body = getattr(made, kind)
     {"have": _check_have, "fetch": _check_fetch, "fetched": _check_fetched, "record_want": _check_want, "records": _check_records,
      "introductions_want": lambda b: must(len(b.introducer) == 32, "a wish for introductions"),
-     "introductions": lambda b: must(b.frame, "no introductions")}.get(kind, lambda b: None)(body)
+     "introductions": lambda b: must(b.frame, "no introductions"), "joined": _check_joined}.get(kind, lambda b: None)(body)
     return kind, body
 
 

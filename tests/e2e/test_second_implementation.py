@@ -64,6 +64,7 @@ def told(p, root, addr, category=b"malware"):
 
 EXAMPLES = {name.strip(): bytes.fromhex(re.sub(r"\s", "", text)) for name, text in re.findall(r"```hex ([a-z ]+)\n(.*?)```", DOCUMENT, re.S)}
 EXAMPLE_CARD = re.search(r"```card\n(.*?)\n```", DOCUMENT, re.S)[1]
+EXAMPLE_INVITE = re.search(r"```invite\n(.*?)\n```", DOCUMENT, re.S)[1]
 
 
 def example_identity():
@@ -281,6 +282,34 @@ def test_whom_it_introduces_a_takes_up(street):
         assert link_up and "d.example" in street.a.hearsay("introductions", check=True).stdout
         why = street.a.json("why", "192.0.2.60")
         assert [o["member"] for o in why["opinions"]] == ["d.example"], why
+
+
+# ---- joining
+
+def test_it_reads_the_invite_of_the_document_and_no_damaged_one():
+    made = w.open_invite(EXAMPLE_INVITE)
+    assert made.record.frame == EXAMPLES["record"]
+    assert (made.federation, made.curve_secret, made.expires_s) == (b"example-coalition", b"\x07" * 32, 1800086400)
+    for at in range(len(w.INVITE_TEXT_TAG), len(EXAMPLE_INVITE), 7):
+        other = "A" if EXAMPLE_INVITE[at] != "A" else "B"
+        with pytest.raises(w.Fault):
+            w.open_invite(EXAMPLE_INVITE[:at] + other + EXAMPLE_INVITE[at + 1:])
+
+
+def test_it_joins_with_an_invite_that_no_other_can_use_again(street):
+    invite = street.a.json("invite", "--trust", "1")["invite"]
+    with second(street.a.lab, "j.example") as j, second(street.a.lab, "k.example") as k:
+        j.federation = b""
+        link, _ = j.join(invite)
+        assert j.federation == FEDERATION and link.root == street.a_root
+        j.until(lambda: link.up and j.counts["subscribed"] and j.counts["haves"], "connected as a member")
+        j.settle(1)
+        j.publish([bad("192.0.2.70")])
+        j.until(lambda: lists(street.a, "192.0.2.70"), "A lists what the newcomer says")
+        with pytest.raises(w.Fault, match="used already"):
+            k.join(invite)
+        again, _ = j.join(invite)
+        assert again.root == street.a_root, "its answer may have been lost"
 
 
 # ---- members come and go
