@@ -22,7 +22,8 @@ static int copy_text(struct bytes from, char *to, size_t max)
 {
     if (from.len > max)
         return -EBADMSG;
-    memcpy(to, from.at, from.len);
+    if (from.len > 0)                  /* of an empty text SQLite gives no address */
+        memcpy(to, from.at, from.len);
     to[from.len] = '\0';
     return 0;
 }
