@@ -31,12 +31,14 @@ static json_t *peer_json(const struct config_peer *p, const json_t *live)
         expires_s = json_integer_value(newer);
     json_t *out = json_pack("{s:s, s:f, s:f, s:s, s:s, s:s, s:s, s:b, s:I}", "name", p->name, "introduce", p->introduce_milli / 1000.0, "trust", p->trust_micro / (double)MICRO, "root",
                             hex_text(p->record.root, KEY_BYTES, root), "fingerprint", record_fingerprint(p->record.root, fingerprint), "publish",
-                            p->record.publish, "repair", p->record.repair, "link", p->link, "record_expires_s", expires_s);
+                            p->record.publish, "repair", p->record.repair, "link", p->link || p->choose, "record_expires_s", expires_s);
     static const char *const keys[] = { "connected", "heard_s", "behind", "left", "problem", "bad", "penalty", "paused_until_s", "over_quota", "throttled" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         json_t *value = json_object_get(live, keys[i]);
         json_object_set_new(out, keys[i], value != NULL ? json_incref(value) : json_null());
     }
+    json_t *chosen = json_object_get(live, "link");
+    json_object_set_new(out, "chosen", chosen != NULL ? json_incref(chosen) : json_null());
     return out;
 }
 
@@ -50,6 +52,8 @@ static const char *link_word(const json_t *peer, bool running)
         return "node is down";
     if (json_integer_value(json_object_get(peer, "paused_until_s")) > 0)
         return "paused";
+    if (json_is_false(json_object_get(peer, "chosen")))
+        return "not chosen";
     return json_is_true(json_object_get(peer, "connected")) ? "up" : "down";
 }
 
