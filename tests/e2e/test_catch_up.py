@@ -37,6 +37,7 @@ def test_a_new_member_fetches_all_and_then_lists_it(lab):
     wait_until(lambda: b.json("status")["counts"]["listings"] == SUBJECTS, "all is listed", 60)
     wait_until(lambda: catching(b)["share"] == 1, "all is here")
     assert not catching(b)["held_back"]
+    assert b.hearsay("peer", "list").stdout.rstrip().endswith(" up") and b.json("peer", "list")["peers"][0]["link"]
     assert "catching up" not in b.hearsay("status").stdout
     assert "catching up" not in b.hearsay("why", "11.0.3.7").stdout
 
