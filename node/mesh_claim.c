@@ -304,14 +304,17 @@ void claim_set(struct mesh *m, struct member *o, struct member *by, const struct
     c->floor = have->floor > 0 ? have->floor : 1;
     c->told = have->head;
     c->told_in = told_in;
+    if (!same && c->compare_answered)
+        c->compare_wait_ms = 0;
     memcpy(c->head_hash, have->head_hash, HEAD_HASH_BYTES);
     memcpy(c->digest, have->digest, HEAD_HASH_BYTES);
     if (!same && m->now_ms - c->barren_ms >= BARREN_MIN_MS) {
         ranges_clear(&c->barren);
         c->barren_wait_ms = 0;
-    }
+    } else if (!same && c->barren.n > 0)
+        c->barren_wait_ms = BARREN_MIN_MS;
     count_claims(o, have->epoch);
-    if (fetch_useful(m, o, c))
+    if (fetch_useful(m, o, c) || (o != m->self && compare_is_due(o, c)))
         mesh_plan(m, o, m->now_ms + (o == m->self && !m->settled ? 0 : GAP_GRACE_MS));
 }
 
@@ -376,24 +379,38 @@ void claim_raise(struct mesh *m, struct member *o, struct member *by, const stru
         mesh_plan(m, o, m->now_ms + GAP_GRACE_MS);
 }
 
-void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to)
+/* Pieces with nothing missing between them become one: gaps are looked for from the newest down, so that there are few. */
+static void join_pieces(struct mesh *m, const struct epoch_log *e, struct claim *c)
 {
-    const struct epoch_log *e = log_epoch(o, c->epoch);
+    static const struct ranges nothing;
     struct range gap;
 
-    if (c->barren.n == 0) {
-        c->barren_ms = m->now_ms;
-        c->barren_wait_ms = c->barren_wait_ms == 0 ? BARREN_MS : c->barren_wait_ms * 2 < IGNORE_CLAIM_MAX_MS ? c->barren_wait_ms * 2 : IGNORE_CLAIM_MAX_MS;
-    }
-    while (from <= to && c->barren.n < BARREN_PIECES_MAX) {
-        if (e == NULL)
-            gap = (struct range){ from, to };
-        else if (!ranges_gap(&e->present, from, to, &gap))
-            return;
-        if (ranges_add(&c->barren, gap.from, gap.to) != 0)
+    for (size_t i = c->barren.n; i > 1; i--) {
+        const struct range below = c->barren.at[i - 2], above = c->barren.at[i - 1];
+        if (!ranges_gap(e == NULL ? &nothing : &e->present, below.to + 1, above.from - 1, &gap) && ranges_add(&c->barren, below.to, above.from) != 0)
             m->starved = true;
-        if (gap.from == from)
-            return;
-        to = gap.from - 1;
+    }
+}
+
+bool claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to)
+{
+    if (c->barren.n >= BARREN_PIECES_MAX)
+        return false;
+    if (c->barren.n == 0)
+        c->barren_wait_ms = c->barren_wait_ms == 0 ? BARREN_MS : c->barren_wait_ms * 2 < IGNORE_CLAIM_MAX_MS ? c->barren_wait_ms * 2 : IGNORE_CLAIM_MAX_MS;
+    if (ranges_add(&c->barren, from, to) != 0) {
+        m->starved = true;
+        return false;
+    }
+    c->barren_ms = m->now_ms;
+    join_pieces(m, log_epoch(o, c->epoch), c);
+    return true;
+}
+
+void claims_unbar(struct member *o, uint32_t epoch)
+{
+    for (size_t i = 0; i < o->claims_n; i++) {
+        if (o->claims[i].epoch == epoch)
+            ranges_clear(&o->claims[i].barren);
     }
 }

@@ -1,5 +1,5 @@
-/* Two nodes may hold other batches under the same numbers: only of an author who signed two, or one that others must refuse. Where logs agree in floor and head and not in
- * their sum, the lowest number that differs is looked for, part by part, and fetched. */
+/* Two nodes may hold other batches under the same numbers: only of an author who signed two, or one that others must refuse. Where logs agree in their head and not in
+ * their sum, and no gap explains it, the lowest number that differs is looked for, part by part, and fetched. */
 #include <string.h>
 
 #include "node/mesh_private.h"
@@ -32,16 +32,13 @@ const uint8_t *compare_digest(struct epoch_log *e)
     return e->digest;
 }
 
-/* Nothing is missing of it, and nothing on its way to the disk. */
-static bool is_whole(const struct epoch_log *e)
+static bool in_flight(const struct epoch_log *e)
 {
-    if (e->present.n != 1)
-        return false;
     for (size_t i = 0; i < e->room; i++) {
         if (e->table[i].seq != 0 && e->table[i].state >= FIRST_SLOT)
-            return false;
+            return true;
     }
-    return true;
+    return false;
 }
 
 static void ask(struct mesh *m, struct member *o, uint64_t from, uint64_t to)
@@ -59,23 +56,68 @@ static void ask(struct mesh *m, struct member *o, uint64_t from, uint64_t to)
     update_message(m, MESH_DO_ASK, c->by, &msg);
 }
 
-/* A neighbour may say what it likes of its sum: so not often, and more and more rarely as long as nothing comes of it. */
-void compare_hear(struct mesh *m, struct member *o, struct member *from, const struct log_have *l)
+static bool common(const struct member *o, const struct claim *c, struct range *r)
 {
-    struct epoch_log *e = log_epoch(o, l->epoch);
-    struct compare *c = &o->compare;
+    uint64_t from = log_live_from(o, c->epoch), to = log_live_to(o, c->epoch);
 
-    if (!l->has_digest || l->head == 0 || e == NULL || o == m->self || !from->link.up)
+    r->from = c->floor > from ? c->floor : from;
+    r->to = to < c->told ? to : c->told;
+    return r->from <= r->to && r->to - r->from < COMPARE_RANGE_MAX;
+}
+
+/* What it says to hold is not what is held here, and asking for gaps does not show what it is. Another head is on its way to one of the two. */
+bool compare_is_due(const struct member *o, const struct claim *c)
+{
+    static const uint8_t unsaid[HEAD_HASH_BYTES];
+    struct epoch_log *e = log_epoch(o, c->epoch);
+
+    return e != NULL && e->head != 0 && c->told == e->head && c->by->link.up && memcmp(c->digest, unsaid, HEAD_HASH_BYTES) != 0
+           && memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) != 0 && !fetch_lacks(o, c) && !in_flight(e);
+}
+
+/* A neighbour may say what it likes of its sum: so not often, and more and more rarely as long as nothing comes of it. */
+static void start(struct mesh *m, struct member *o, struct claim *c, const struct range *r)
+{
+    c->compare_wait_ms = c->compare_wait_ms == 0 ? COMPARE_WAIT_MS : c->compare_wait_ms * 2 < IGNORE_CLAIM_MAX_MS ? c->compare_wait_ms * 2 : IGNORE_CLAIM_MAX_MS;
+    c->compare_next_ms = m->now_ms + c->compare_wait_ms;
+    c->compare_answered = false;
+    o->compare = (struct compare){ .by = c->by, .epoch = c->epoch, .end = r->to };
+    ask(m, o, r->from < c->compare_from && c->compare_from <= r->to ? c->compare_from : r->from, r->to);
+    c->compare_from = 0;
+}
+
+int64_t compare_plan(struct mesh *m, struct member *o)
+{
+    int64_t next_ms = NEVER_MS;
+    struct range r;
+
+    if (o == m->self)
+        return next_ms;
+    if (o->compare.by != NULL && m->now_ms < o->compare.deadline_ms)
+        return o->compare.deadline_ms;
+    if (o->proof_want.open || o->fetch.proving)
+        return m->now_ms + BUSY_RETRY_MS;
+    for (size_t i = o->claims_n; i > 0; i--) {
+        struct claim *c = &o->claims[i - 1];
+        if (!compare_is_due(o, c) || !common(o, c, &r))
+            continue;
+        if (m->now_ms >= c->compare_next_ms) {
+            start(m, o, c, &r);
+            return o->compare.deadline_ms;
+        }
+        next_ms = c->compare_next_ms < next_ms ? c->compare_next_ms : next_ms;
+    }
+    return next_ms;
+}
+
+void compare_brought(struct mesh *m, struct member *o, const struct member *by, uint32_t epoch)
+{
+    struct claim *c = claim_find(o, by, epoch);
+
+    if (c == NULL)
         return;
-    if (l->head != e->head || l->floor != log_floor(o, e) || memcmp(l->digest, compare_digest(e), HEAD_HASH_BYTES) == 0)
-        return;
-    if (m->now_ms < c->next_ms || (c->by != NULL && m->now_ms < c->deadline_ms) || o->proof_want.open || o->fetch.proving || !is_whole(e))
-        return;
-    c->wait_ms = c->wait_ms == 0 ? COMPARE_WAIT_MS : c->wait_ms * 2 < IGNORE_CLAIM_MAX_MS ? c->wait_ms * 2 : IGNORE_CLAIM_MAX_MS;
-    c->next_ms = m->now_ms + c->wait_ms;
-    c->by = from;
-    c->epoch = l->epoch;
-    ask(m, o, l->floor, l->head);
+    c->compare_wait_ms = 0;
+    c->compare_next_ms = m->now_ms;
 }
 
 void compare_serve(struct mesh *m, struct member *from, const struct message *asked)
@@ -98,46 +140,67 @@ void compare_serve(struct mesh *m, struct member *from, const struct message *as
     update_message(m, MESH_DO_ANSWER, from, &msg);
 }
 
-static void look_closer(struct mesh *m, struct member *o, uint64_t from, uint64_t to, const uint8_t sum[HEAD_HASH_BYTES])
+/* The number is found, held here in another version or not at all: what is there is fetched, and the next comparison begins above, so that one that leads to nothing hides none. */
+static void found(struct mesh *m, struct member *o, struct claim *at, uint64_t seq)
 {
-    static const uint8_t nothing[HEAD_HASH_BYTES];
-    struct compare *c = &o->compare;
     struct proof_want *w = &o->proof_want;
 
-    if (from < to) {
-        ask(m, o, from, to);
-        return;
-    }
-    /* Where it holds nothing it has a gap, and asks us. */
-    if (!w->open && memcmp(sum, nothing, HEAD_HASH_BYTES) != 0) {
+    if (!w->open) {
         w->open = w->compared = true;
-        w->by = c->by;
-        w->epoch = c->epoch;
-        w->seq = from;
-        mesh_plan(m, o, m->now_ms);
+        w->by = o->compare.by;
+        w->epoch = o->compare.epoch;
+        w->seq = seq;
     }
-    c->by = NULL;
+    if (at != NULL)
+        at->compare_from = seq + 1;
+    o->compare.by = NULL;
+    mesh_plan(m, o, m->now_ms);
+}
+
+/* The first part that differs and where it holds something at all: where it holds nothing it has a gap, and asks us. */
+static bool first_that_differs(const struct mesh *m, const struct member *o, const struct message *msg, struct range *part)
+{
+    static const uint8_t nothing[HEAD_HASH_BYTES];
+    const struct compare *c = &o->compare;
+    const uint64_t width = compare_width(c->from, c->to);
+    uint64_t at = c->from;
+
+    for (size_t i = 0; i < msg->u.compared.n; i++, at += width) {
+        uint8_t sum[HEAD_HASH_BYTES];
+        *part = (struct range){ at, c->to - at < width ? c->to : at + width - 1 };
+        compare_sum(m, log_epoch(o, c->epoch), part->from, part->to, sum);
+        if (memcmp(sum, msg->u.compared.sums[i], HEAD_HASH_BYTES) != 0 && memcmp(nothing, msg->u.compared.sums[i], HEAD_HASH_BYTES) != 0)
+            return true;
+    }
+    return false;
 }
 
 void compare_answer(struct mesh *m, struct member *from, const struct message *msg)
 {
     struct member *o = mesh_member(m, msg->u.compared.origin);
     struct compare *c = o == NULL ? NULL : &o->compare;
-    const uint64_t width = compare_width(msg->u.compared.from, msg->u.compared.to);
-    uint64_t at = msg->u.compared.from;
+    struct claim *at;
+    struct range part;
 
-    if (c == NULL || c->by != from || c->epoch != msg->u.compared.epoch || c->from != at || c->to != msg->u.compared.to)
+    if (c == NULL || c->by != from || c->epoch != msg->u.compared.epoch || c->from != msg->u.compared.from || c->to != msg->u.compared.to)
         return;
-    for (size_t i = 0; i < msg->u.compared.n; i++, at += width) {
-        uint64_t last = c->to - at < width ? c->to : at + width - 1;
-        uint8_t sum[HEAD_HASH_BYTES];
-        compare_sum(m, log_epoch(o, c->epoch), at, last, sum);
-        if (memcmp(sum, msg->u.compared.sums[i], HEAD_HASH_BYTES) == 0)
-            continue;
-        look_closer(m, o, at, last, msg->u.compared.sums[i]);
-        return;
-    }
+    at = claim_find(o, from, c->epoch);
+    if (at != NULL)
+        at->compare_answered = true;
+    if (++c->steps < COMPARE_STEPS_MAX) {
+        bool differs = first_that_differs(m, o, msg, &part);
+        if (differs && part.from == part.to) {
+            found(m, o, at, part.from);
+            return;
+        }
+        if (differs || c->to < c->end) {
+            ask(m, o, differs ? part.from : c->to + 1, differs ? part.to : c->end);
+            return;
+        }
+    } else if (at != NULL)
+        at->compare_from = c->from;
     c->by = NULL;
+    mesh_plan(m, o, m->now_ms + GAP_GRACE_MS);
 }
 
 void compare_forget_by(struct mesh *m, const struct member *by)

@@ -6,8 +6,18 @@
 
 /* ---- what a neighbour has and we lack */
 
+/* Its head is ours, and it says the sum of what it holds: where that is ours, a number that is missing here is missing there. Where it is another, a comparison
+ * finds what it has, once it was asked in vain: by asking for one hole after the other that would take long, and cost more. */
+static bool is_left_to_compare(struct epoch_log *e, const struct claim *c)
+{
+    static const uint8_t unsaid[HEAD_HASH_BYTES];
+
+    return e != NULL && c->told == e->head && memcmp(c->digest, unsaid, HEAD_HASH_BYTES) != 0
+           && (c->barren.n > 0 || memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) == 0);
+}
+
 /* The highest run of missing numbers within a claim that this neighbour was not found to lack. */
-static bool gap_of(const struct member *o, const struct epoch_log *e, const struct claim *c, struct range *gap)
+static bool gap_of(const struct member *o, struct epoch_log *e, const struct claim *c, struct range *gap)
 {
     static const struct ranges nothing;
     const struct ranges *present = e == NULL ? &nothing : &e->present;
@@ -18,7 +28,7 @@ static bool gap_of(const struct member *o, const struct epoch_log *e, const stru
     to = to < log_live_to(o, c->epoch) ? to : log_live_to(o, c->epoch);
     for (int i = 0; i <= BARREN_PIECES_MAX; i++) {
         struct range missing;
-        if (!ranges_gap(present, from, to, &missing))
+        if (!ranges_gap(present, from, to, &missing) || (i == 0 && is_left_to_compare(e, c)))
             return false;
         if (ranges_gap(&c->barren, missing.from, missing.to, gap))
             return true;
@@ -100,7 +110,7 @@ static void weigh(struct mesh *m, const struct member *o, struct choice *best, s
 
 static void choose(struct mesh *m, struct member *o, struct choice *best)
 {
-    const struct epoch_log *e = NULL;
+    struct epoch_log *e = NULL;
 
     *best = (struct choice){ .retry_ms = NEVER_MS };
     for (size_t i = o->claims_n; i > 0; i--) {
@@ -216,8 +226,7 @@ static void ask_for_gap(struct mesh *m, struct member *o)
 
     choose(m, o, &best);
     if (best.claim == NULL) {
-        if (best.saturated || best.retry_ms != NEVER_MS)
-            o->plan_at_ms = best.saturated ? m->now_ms + BUSY_RETRY_MS : best.retry_ms;
+        o->plan_at_ms = sooner(best.saturated ? m->now_ms + BUSY_RETRY_MS : best.retry_ms, compare_plan(m, o));
         return;
     }
     lowest = best.gap.from;
@@ -225,6 +234,7 @@ static void ask_for_gap(struct mesh *m, struct member *o)
         lowest = best.gap.to - FETCH_RANGE_MAX + 1;
     ask(m, o, best.claim->by, best.claim->epoch, lowest, best.gap.to);
     o->fetch.at_head = best.gap.to == best.claim->told;
+    memcpy(o->fetch.digest, best.claim->digest, HEAD_HASH_BYTES);
 }
 
 /* ---- the end of a fetch */
@@ -259,13 +269,14 @@ static bool another_unstruck(const struct mesh *m, const struct member *o)
     return false;
 }
 
-static void plan_again(struct mesh *m, struct member *o, bool progress)
+/* `told`: nothing came, but it is known now who lacks what, and will not be asked for again. */
+static void plan_again(struct mesh *m, struct member *o, bool progress, bool told)
 {
     int64_t wait_ms = BUSY_RETRY_MS;
     bool at_once;
 
-    o->lean = progress ? 0 : o->lean + 1;
-    at_once = !progress && another_unstruck(m, o);
+    o->lean = progress ? 0 : o->lean + !told;
+    at_once = !progress && (told || another_unstruck(m, o));
     for (unsigned i = 1; !at_once && i < o->lean && wait_ms < RETRY_MAX_MS; i++)
         wait_ms *= 2;
     o->plan_at_ms = NEVER_MS;
@@ -279,25 +290,25 @@ static void finish(struct mesh *m, struct member *o)
     struct claim *c = claim_find(o, f.from, f.epoch);
     uint64_t left = missing_of(o, &f);
     bool progress = left < f.missing;
-    bool broken = f.at_head && !f.blocked;
+    bool broken = f.at_head && !f.blocked, told = false;
 
     fetch_cancel(o);
     if (f.proving) {
         freeze_asked(m, o);
         if (f.news > 0)
-            o->compare.wait_ms = 0;
+            compare_brought(m, o, f.from, f.epoch);
         if (!f.compared && (f.news > 0 || !f.blocked))
             claim_proof(m, o, f.from, f.news > 0);
-        plan_again(m, o, true);
+        plan_again(m, o, true, false);
         return;
     }
-    if (c != NULL && left > 0 && !f.blocked && (progress || !f.at_head))
-        claim_barren(m, o, c, f.lowest, f.highest);
+    if (c != NULL && left > 0 && !f.blocked && !f.doubting && (progress || !f.at_head) && memcmp(c->digest, f.digest, HEAD_HASH_BYTES) == 0)
+        told = claim_barren(m, o, c, f.lowest, f.highest);
     if (progress)
         claim_kept(o, f.from);
     else if (left > 0 && !f.doubting)
         claim_strike(m, o, f.from, broken);
-    plan_again(m, o, progress || f.doubting);
+    plan_again(m, o, progress || f.doubting, told);
 }
 
 static void time_out(struct mesh *m, struct member *o)
@@ -311,7 +322,7 @@ static void time_out(struct mesh *m, struct member *o)
     mesh_count(m, MESH_COUNT_FETCH_TIMEOUTS);
     if (!progress)
         claim_strike(m, o, f.from, true);
-    plan_again(m, o, progress);
+    plan_again(m, o, progress, false);
 }
 
 void fetch_plan(struct mesh *m, struct member *o)

@@ -240,7 +240,6 @@ static void hear_have(struct mesh *m, struct member *from, const struct message 
         else {
             claim_set(m, o, from, l, question);
             freeze_hear(m, o, from, l);
-            compare_hear(m, o, from, l);
         }
         if (l->record_serial > (o->keys_n > 0 ? o->record.serial : 0))
             have_want_record(m, o, from, l->record_serial);

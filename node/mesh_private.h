@@ -35,7 +35,7 @@ enum {
     IGNORE_CLAIM_MAX_MS = 3600 * 1000,
     BARREN_MS = 30000,                 /* how long a neighbour is not asked again for what it did not have */
     BARREN_MIN_MS = 3000,              /* nor sooner than this when it says that its log has changed */
-    BARREN_PIECES_MAX = 64,
+    BARREN_PIECES_MAX = 64,            /* of what it did not have; what is beyond is asked for again, more and more rarely */
     CLAIM_EPOCHS_MAX = 64,             /* of one origin that one neighbour may say it has; then what is all here goes, then the oldest */
     CLAIM_AHEAD_MAX = MESH_HELD_MAX,   /* a claim counts no further beyond what is held: more of an origin is not kept anyway */
     STRIKES_MAX = 4,                   /* counted up to here, so that who recovers is not long behind one who was never asked */
@@ -61,7 +61,8 @@ enum {
     DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
-    COMPARE_WAIT_MS = 10000,           /* between two comparisons of one origin's log; doubles while they bring nothing */
+    COMPARE_WAIT_MS = 10000,           /* between two comparisons of one log with one neighbour; doubles while they bring nothing */
+    COMPARE_STEPS_MAX = 64,            /* questions of one comparison; then it goes on at the next */
     COMPARE_ASKS = 20,                 /* so many messages a question for sums counts for */
     VERSIONS_ROOM = 4,                 /* the two that are kept, one that comes in the place of the lower, and one that is void */
     PROOF_WAIT_MS = 2000,              /* between two questions for proofs about one origin */
@@ -148,15 +149,19 @@ struct claim {
     uint8_t digest[HEAD_HASH_BYTES];   /* of all that it holds, with what it relayed since it said so; zeros when it does not say */
     int64_t barren_wait_ms;            /* how long it is not asked again; doubles with each repeat until its log changes */
     struct ranges barren;              /* what it did not have when asked */
-    int64_t barren_ms;                 /* when it was first found so */
+    int64_t barren_ms;                 /* when it was last found so */
+    int64_t compare_wait_ms, compare_next_ms;    /* between two comparisons with it */
+    uint64_t compare_from;             /* where the next one begins, since the last one ended there; 0: at the floor */
+    bool compare_answered;             /* the last one: then it may change its digest, and be compared anew */
 };
 
 /* A search for the number under which a neighbour holds another batch. */
 struct compare {
     struct member *by;                 /* NULL: none is under way */
     uint32_t epoch;
-    uint64_t from, to;                 /* asked for last */
-    int64_t deadline_ms, next_ms, wait_ms;
+    uint64_t from, to, end;            /* asked for last; where the search ends */
+    unsigned steps;
+    int64_t deadline_ms;
 };
 
 struct fetch {
@@ -168,6 +173,7 @@ struct fetch {
     unsigned frames, news;             /* came; of these, taken */
     bool at_head;                      /* it was asked for the head that it claimed then */
     bool blocked;                      /* a frame could not be taken for a reason of our own */
+    uint8_t digest[HEAD_HASH_BYTES];   /* of its log, as it said when it was asked */
     bool doubting;
     bool proving;                      /* for a pair that a neighbour says it has ... */
     bool compared;                     /* ... or for what it seems to have by sums */
@@ -444,7 +450,9 @@ size_t freeze_versions(const struct mesh *m, const struct epoch_log *e, uint64_t
 /* ---- mesh_compare.c */
 void compare_sum(const struct mesh *m, const struct epoch_log *e, uint64_t from, uint64_t to, uint8_t out[HEAD_HASH_BYTES]);
 const uint8_t *compare_digest(struct epoch_log *e);        /* the sum of all that is held of it; good until the log changes */
-void compare_hear(struct mesh *m, struct member *o, struct member *from, const struct log_have *l);
+int64_t compare_plan(struct mesh *m, struct member *o);                  /* begins one that is due; else when to look again */
+bool compare_is_due(const struct member *o, const struct claim *c);      /* whenever it may begin */
+void compare_brought(struct mesh *m, struct member *o, const struct member *by, uint32_t epoch);      /* what it found was news */
 void compare_serve(struct mesh *m, struct member *from, const struct message *asked);
 void compare_answer(struct mesh *m, struct member *from, const struct message *msg);
 void compare_forget_by(struct mesh *m, const struct member *by);
@@ -455,7 +463,8 @@ void claim_raise(struct mesh *m, struct member *o, struct member *by, const stru
 void claim_seen(const struct member *o, const struct member *by, const struct batch_name *name);          /* it relayed this one, which was here */
 struct claim *claim_find(const struct member *o, const struct member *by, uint32_t epoch);               /* or NULL */
 bool claim_any(const struct member *o, const struct member *by);
-void claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to);
+bool claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to);     /* false: it will be asked again all the same */
+void claims_unbar(struct member *o, uint32_t epoch);                     /* what was here is missing again: any neighbour may have it */
 struct standing *claim_standing(const struct member *o, const struct member *by);                       /* or NULL */
 void claim_kept(struct member *o, const struct member *by);              /* a fetch brought something */
 void claim_strike(struct mesh *m, struct member *o, struct member *by, bool broken);                   /* one brought nothing; `broken`: of its own head, or no answer */

@@ -328,6 +328,7 @@ static void give_up(struct mesh *m, struct member *o, struct epoch_log *e, struc
 {
     take_release(m, h->state - FIRST_SLOT);
     log_remove(m, o, e, h);
+    claims_unbar(o, e->epoch);
     mesh_count(m, MESH_COUNT_STORE_FAILED);
     mesh_plan(m, o, m->now_ms + RETRY_MAX_MS);
 }
