@@ -65,13 +65,14 @@ static bool common(const struct member *o, const struct claim *c, struct range *
     return r->from <= r->to && r->to - r->from < COMPARE_RANGE_MAX;
 }
 
-/* What it says to hold is not what is held here, and asking for gaps does not show what it is. Another head is on its way to one of the two. */
+/* What it says to hold is not what is held here, and asking for gaps does not show what it is. Another head is on its way to one of the two, but for
+ * one whose number is taken here by a batch that had to be refused. */
 bool compare_is_due(const struct member *o, const struct claim *c)
 {
     static const uint8_t unsaid[HEAD_HASH_BYTES];
     struct epoch_log *e = log_epoch(o, c->epoch);
 
-    return e != NULL && e->head != 0 && c->told == e->head && c->by->link.up && memcmp(c->digest, unsaid, HEAD_HASH_BYTES) != 0
+    return e != NULL && (c->told == e->head || (c->told > e->head && ranges_has(&e->present, c->told))) && c->by->link.up && memcmp(c->digest, unsaid, HEAD_HASH_BYTES) != 0
            && memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) != 0 && !fetch_lacks(o, c) && !in_flight(e);
 }
 
