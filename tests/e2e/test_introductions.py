@@ -142,6 +142,7 @@ def test_trust_reaches_over_two_hops(line):
     c.hearsay("introduce", "mx.d.example", "--share", "1", check=True)
     assert d.ask(f"black {BAD} count=4") == "ok"
     wait_until(lambda: score(a) > 150, lambda: f"D's word counts at A {a.json('introductions')} {a.log_text()}", 60)
+    wait_until(lambda: "mx.d.example" in introduced(a), "the snapshot that status shows has D")
     there = introduced(a)["mx.d.example"]
     assert abs(there["trust"] - 0.2) < 1e-6 and there["hops"] == 2
     assert (there["group"], there["introducer"]) == ("mx.b.example", "mx.c.example")
