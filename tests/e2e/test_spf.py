@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hearsay_lab import BUILD, Lab, wait_until
 from zone_server import ZoneServer
@@ -60,7 +61,6 @@ def helpers(node):
 # ---- the suite
 
 def scenarios():
-    yaml = pytest.importorskip("yaml")
     if not SUITE.exists():
         pytest.skip(f"{SUITE} is not there: install python3-spf with its documentation")
     return list(yaml.safe_load_all(gzip.open(SUITE)))
