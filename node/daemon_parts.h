@@ -1,4 +1,4 @@
-/* node/daemon_parts.h: what daemon.c, reload.c and status.c share. Belongs to the main thread. */
+/* node/daemon_parts.h: what daemon.c, requests.c, reload.c and status.c share. Belongs to the main thread. */
 #ifndef HEARSAY_NODE_DAEMON_PARTS_H
 #define HEARSAY_NODE_DAEMON_PARTS_H
 
@@ -81,6 +81,10 @@ struct result {
 
 int64_t daemon_now_s(void);
 int64_t daemon_now_ms(void);
+
+/* requests.c: what reporters ask (proto/REPORTS.md), as the report server's handlers. What changes something goes on to the store thread; what only asks is answered here. */
+int requests_change(void *ctx, const struct request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX]);
+void requests_read(void *ctx, const struct request *rq, char answer[REPORT_ANSWER_MAX]);
 /* "error: ..." for what the store thread did not store. */
 const char *daemon_storage_error(int rc);
 
