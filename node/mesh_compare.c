@@ -96,7 +96,7 @@ int64_t compare_plan(struct mesh *m, struct member *o)
         return next_ms;
     if (o->compare.by != NULL && m->now_ms < o->compare.deadline_ms)
         return o->compare.deadline_ms;
-    if (o->proof_want.open || o->fetch.proving)
+    if (o->proof_want.open || (o->fetch.from != NULL && o->fetch.proving))
         return m->now_ms + BUSY_RETRY_MS;
     for (size_t i = o->claims_n; i > 0; i--) {
         struct claim *c = &o->claims[i - 1];

@@ -1,11 +1,11 @@
-/* What is drawn from the seed, and the course of a run: two minutes of trouble, then calm until all agree. */
+/* What is drawn from the seed, and the course of a run: two minutes of trouble, 20 s more in which liars talk on, and calm until all agree. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
 
-enum { TROUBLE_MS = 120000, CALM_MS = 900000, STEPS_PER_MOMENT_MAX = 1000000 };
+enum { TROUBLE_MS = 120000, LIES_MS = 140000, QUIET_MS = 10000, CALM_MS = 900000, STEPS_PER_MOMENT_MAX = 1000000 };
 enum { BIG_EVERY = 200, CLOCK_OFF_S = 11 * 3600 };
 
 /* ---- what happens */
@@ -199,7 +199,7 @@ static void plan_node(struct world *w, unsigned i)
     for (unsigned j = 0; j < says; j++)
         plan(w, EVENT_SAY, i, false, 4000, TROUBLE_MS);
     for (unsigned j = 0; w->nodes[i].liar && j < 60; j++)
-        plan(w, EVENT_LIE, i, false, 4000, 2 * TROUBLE_MS);
+        plan(w, EVENT_LIE, i, false, 4000, LIES_MS - 4000);
     plan(w, EVENT_BACKUP, i, false, 0, TROUBLE_MS);
     if (chance(w, 400)) {
         plan(w, EVENT_CRASH, i, chance(w, 500), 5000, TROUBLE_MS / 2);
@@ -244,7 +244,7 @@ static void plan_all(struct world *w)
     }
 }
 
-/* From here on nothing is lost any more, but liars go on. Everybody says one thing more. */
+/* From here on nothing is lost any more. Liars talk on until LIES_MS; what they relay and answer they spoil, withhold and censor to the end. Everybody says one thing more. */
 static void heal(struct world *w)
 {
     trace(w, "trouble ends");
@@ -291,9 +291,9 @@ static bool level_out(struct world *w)
     char why[TRACE_WIDTH] = "";
 
     while (!w->failed && w->now_ms < TROUBLE_MS + CALM_MS) {
-        sim_run_until(w, w->now_ms + 1000);
         if (check_level(w, why, sizeof why))
             return true;
+        sim_run_until(w, w->now_ms + 1000);
         if (w->options.verbose)
             trace(w, "%s", why);
     }
@@ -310,7 +310,7 @@ int sim_run(const struct sim_options *o, struct world *w)
     plan_all(w);
     sim_run_until(w, TROUBLE_MS);
     heal(w);
-    sim_run_until(w, w->now_ms + 10000);
+    sim_run_until(w, LIES_MS + QUIET_MS);
     level_out(w);
     w->level_ms = w->now_ms - w->healed_ms;
     return w->failed ? -1 : 0;

@@ -140,7 +140,7 @@ static bool agree_on(const struct world *w, unsigned author, char *why, size_t r
 bool registers_agree(const struct world *w, char *why, size_t room)
 {
     for (unsigned author = 0; author < w->nodes_n; author++) {
-        if (!agree_on(w, author, why, room) && !w->nodes[author].liar)
+        if (!agree_on(w, author, why, room))
             return false;
     }
     return true;
