@@ -24,6 +24,8 @@ void config_free(struct config **cp)
         return;
     for (size_t i = 0; i < CONFIG_REPORTS_MAX; i++)
         free(c->reports[i].allow);
+    for (size_t i = 0; i < c->peers_n; i++)
+        free(c->peers[i].categories);
     free(c->peers);
     policy_destroy(&c->policy);
     explicit_bzero(c->secret, sizeof c->secret);
@@ -249,6 +251,22 @@ static int protect_endpoint(struct policy *p, const char *endpoint)
     return protect_host(p, host);
 }
 
+static int finish_rights(struct config_load *l)
+{
+    struct config *c = l->c;
+    for (size_t i = 0; i < c->peers_n; i++) {
+        struct config_peer *p = &c->peers[i];
+        for (size_t j = 0; j < p->categories_n; j++) {
+            int category = policy_category(c->policy, p->categories[j]);
+            if (category < 0)
+                return load_error(l, c->file, 0, "peer \"%s\": categories: there is no category \"%s\"; expected one of RFC 7073 (spam, malware, fraud, abusive, "
+                                  "invalid-recipients) or of a category section", p->name, p->categories[j]);
+            p->rights.categories |= UINT64_C(1) << category;
+        }
+    }
+    return 0;
+}
+
 static int add_members(struct config *c)
 {
     struct policy *p = c->policy;
@@ -262,6 +280,7 @@ static int add_members(struct config *c)
         memcpy(m->root, peer->record.root, KEY_BYTES);
         strcpy(m->name, peer->name);
         m->trust_micro = peer->trust_micro;
+        m->rights = peer->rights;
         rc = protect_host(p, peer->record.name);
         if (rc == 0)
             rc = protect_endpoint(p, peer->record.publish);
@@ -277,6 +296,8 @@ static int add_protected(struct config_load *l, cfg_t *root)
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < cfg_size(root, "protect"); i++)
         rc = protect_add(p->protect, cfg_getnstr(root, "protect", i));
+    if (rc == 0)
+        rc = finish_rights(l);
     if (rc == 0)
         rc = add_members(l->c);
     if (rc == 0)

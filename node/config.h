@@ -59,6 +59,9 @@ struct config_peer {
     int64_t introduce_until_s;                 /* when that ends; 0: renewed for as long as it stands there */
     bool link;                                 /* always keep a connection to it */
     bool choose;                               /* the node may choose it for one; neither: trusted, but reached over others */
+    struct policy_rights rights;               /* categories only once the whole file is read */
+    char (*categories)[CATEGORY_MAX_BYTES + 1];    /* as the file names them */
+    size_t categories_n;
 };
 
 struct config_zone {                           /* beside the policy_zone of the same index */
@@ -148,7 +151,7 @@ int config_size(const char *text, int64_t *bytes);
  * compares it with the sample and the manual. */
 enum config_kind {
     KIND_TEXT, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_STYLE, KIND_CHOICE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
-    KIND_SIZE, KIND_MODE, KIND_CODE, KIND_ENDPOINT, KIND_NETWORK, KIND_PROTECTED, KIND_TIME, KIND_CARD, KIND_INCLUDE
+    KIND_SIZE, KIND_MODE, KIND_CODE, KIND_ENDPOINT, KIND_NETWORK, KIND_PROTECTED, KIND_TIME, KIND_PROBATION, KIND_CARD, KIND_INCLUDE
 };
 struct config_option {
     const char *section;       /* "": outside of any section */

@@ -158,6 +158,7 @@ int option_check(const struct config_option *o, const char *text, int64_t *numbe
     case KIND_ENDPOINT: return check_endpoint(o, text);
     case KIND_NETWORK: return text_network(text, &network);
     case KIND_PROTECTED: return check_protected(text);
+    case KIND_PROBATION: return text_probation(text, number, number);
     case KIND_TIME: return text_time(text, number);
     case KIND_CARD: return check_card(text);
     default: return check_number(o, text, number);

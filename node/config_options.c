@@ -50,6 +50,12 @@ static const struct config_option options[] = {
     {"peer", "link", "true, false or auto", "auto", "true: always keep a connection to it; false: never, it is reached over others; auto: as the node chooses", KIND_CHOICE, false, 0, 0},
     {"peer", "introduce", "a number from 0 to 1", "0", "vouches for it before the others: how large a share of the trust in this member it is lent; 0: not introduced", KIND_DECIMAL, false, 0, MICRO},
     {"peer", "introduce-until", "a time such as \"2027-02-23T10:00:00Z\" or \"2027-02-23\" (UTC), or never", "never", "when the introduction ends; never: it is renewed for as long as it stands here", KIND_TIME, false, 0, 0},
+    {"peer", "categories", "names of categories", "(all)", "what it, and whom it introduces, may speak of; the rest is heard and counts for nothing", KIND_WORD, true, 1, CATEGORY_MAX_BYTES},
+    {"peer", "black-only", "true or false", "false", "what it says for somebody counts for nothing", KIND_BOOL, false, 0, 0},
+    {"peer", "prefixes", "true or false", "true", "false: what it says of networks, as against addresses and names, counts for nothing", KIND_BOOL, false, 0, 0},
+    {"peer", "max-weight", "a number from 0.001 to 1", "1", "the most that its group can add to a score, and twice what it can take off, whatever its trust", KIND_DECIMAL, false, 1000, MICRO},
+    {"peer", "probation", "true, false, a duration such as \"10d\", or a time such as \"2027-02-23\" (UTC)", "false",
+     "it is heard and counts for nothing: without end, for so long from when it was first a peer, or until then", KIND_PROBATION, false, 0, 0},
 
     {"category", "code", "an address from 127.0.0.2 to 127.255.255.255", "(127.0.0.2 spam, .4 malware, .5 fraud, .6 abusive, .7 invalid-recipients; none for others)",
      "what the DNS answers", KIND_CODE, false, 0, 0},

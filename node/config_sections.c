@@ -179,6 +179,24 @@ static int check_peer(struct config_load *l, cfg_t *at, cfg_t *sec, const struct
     return 0;
 }
 
+/* Which categories there are is known when all is read: resolved by rights_finish(). */
+static int read_rights(cfg_t *sec, struct config_peer *p)
+{
+    int64_t max_micro = option_number(sec, "max-weight");
+    p->rights.black_only = option_number(sec, "black-only") != 0;
+    p->rights.no_prefixes = option_number(sec, "prefixes") == 0;
+    p->rights.max_weight_micro = max_micro < MICRO ? (uint32_t)max_micro : 0;
+    if (text_probation(option_text(sec, "probation"), &p->rights.probation_s, &p->rights.probation_until_s) != 0)
+        return -EINVAL;
+    p->categories_n = option_is_set(sec, "categories") ? cfg_size(sec, "categories") : 0;
+    p->categories = p->categories_n > 0 ? calloc(p->categories_n, sizeof *p->categories) : NULL;
+    if (p->categories_n > 0 && p->categories == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < p->categories_n; i++)
+        copy_text(p->categories[i], sizeof p->categories[i], cfg_getnstr(sec, "categories", i));
+    return 0;
+}
+
 static int read_peer(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
     const char *card = option_text(sec, "card");
@@ -192,8 +210,16 @@ static int read_peer(struct config_load *l, cfg_t *at, cfg_t *sec)
         return section_error(l, at, sec, "%s", "expected a host name such as \"mx.b.example\"");
     if (card == NULL || read_card(card, &p) != 0)
         return section_error(l, at, sec, "%s", "no card; expected card = \"hearsay1:...\", as `hearsay card` prints it at that member");
+    if (option_is_set(sec, "categories") && (cfg_size(sec, "categories") == 0 || cfg_size(sec, "categories") > POLICY_CATEGORIES_MAX))
+        return section_error(l, at, sec, "expected 1 to %d categories; trust = 0 believes it in none", POLICY_CATEGORIES_MAX);
     rc = check_peer(l, at, sec, &p);
-    return rc == 0 ? add_peer(l->c, &p) : rc;
+    if (rc == 0)
+        rc = read_rights(sec, &p);
+    if (rc == 0)
+        rc = add_peer(l->c, &p);
+    if (rc != 0)
+        free(p.categories);
+    return rc;
 }
 
 /* ---- categories */

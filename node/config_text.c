@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "proto/network.h"
+#include "store/rights.h"
 
 static bool is_digit(char c)
 {
@@ -225,5 +226,29 @@ int text_time(const char *text, int64_t *unix_s)
     if (tm.tm_mday != want.tm_mday || seconds <= 0)
         return -EINVAL;                /* the 30th of February */
     *unix_s = seconds;
+    return 0;
+}
+
+int text_probation(const char *text, int64_t *for_s, int64_t *until_s)
+{
+    enum { YEARS_10_DAYS = 3650 };
+    bool value;
+    int64_t ms, time_s;
+    if (text_bool(text, &value) == 0) {
+        *for_s = value ? RIGHTS_ENDLESS : 0;
+        *until_s = 0;
+        return 0;
+    }
+    if (config_duration(text, &ms) == 0) {
+        if (ms < 1000 || ms / 1000 > INT64_C(86400) * YEARS_10_DAYS)
+            return -EINVAL;
+        *for_s = ms / 1000;
+        *until_s = 0;
+        return 0;
+    }
+    if (strcmp(text, "never") == 0 || text_time(text, &time_s) != 0)
+        return -EINVAL;
+    *for_s = 0;
+    *until_s = time_s;
     return 0;
 }

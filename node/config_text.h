@@ -21,6 +21,8 @@ int text_network(const char *text, struct config_network *out);
 bool text_is_address(const char *text);
 /* "2027-02-23T10:00:00Z", or "2027-02-23" for its first second; "never" is 0. From 1970 to 9999. */
 int text_time(const char *text, int64_t *unix_s);
+/* "10d": so long, in *for_s; "true" is RIGHTS_ENDLESS, "false" 0; or a time as above, in *until_s, but not "never". */
+int text_probation(const char *text, int64_t *for_s, int64_t *until_s);
 /* "127.0.0.4": four numbers without leading zeros. */
 int text_code(const char *text, uint8_t out[4]);
 

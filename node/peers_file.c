@@ -154,8 +154,106 @@ struct edit {
     char card[CARD_MAX + 1];               /* without blanks around it */
     const char *trust, *share, *until;
     bool link;
+    const struct peers_value *values;
+    size_t values_n;
     struct record record;                  /* of the card */
 };
+
+/* ---- any option of a block */
+
+static size_t line_start(const struct text *t, size_t at)
+{
+    while (at > 0 && t->at[at - 1] != '\n')
+        at--;
+    return at;
+}
+
+static size_t skip_blanks(const struct text *t, size_t at)
+{
+    return at + strspn(t->at + at, " \t\r");
+}
+
+/* `name = value` or `name = { ... }` within a block. */
+struct option_place {
+    size_t at, end;                        /* all of it */
+    size_t value_at;
+};
+
+static int read_value(struct scan *s, struct token *t, size_t *end, const char **problem)
+{
+    bool list = token_is(s, t, "{");
+    int rc = 0;
+    *end = t->at + t->len;
+    while (rc == 0 && list && t->kind != TOKEN_END && !token_is(s, t, "}")) {
+        rc = scan_next_word(s, t, problem);
+        *end = t->at + t->len;
+    }
+    return rc;
+}
+
+/* 0, -ENOENT, -EINVAL. */
+static int find_option(const struct text *text, const struct block *b, const char *name, struct option_place *out)
+{
+    struct scan s;
+    struct token t;
+    const char *problem;
+    scan_start(&s, text->at, b->close.at);
+    s.at = b->title.at + b->title.len;     /* the opening brace is next */
+    int rc = scan_next_word(&s, &t, &problem);
+    while (rc == 0 && t.kind != TOKEN_END) {
+        bool found = t.kind == TOKEN_WORD && token_is(&s, &t, name);
+        size_t at = t.at, end = 0;
+        rc = scan_next_word(&s, &t, &problem);
+        if (rc != 0 || !token_is(&s, &t, "="))
+            continue;
+        rc = scan_next_word(&s, &t, &problem);
+        size_t value_at = t.at;
+        if (rc == 0)
+            rc = read_value(&s, &t, &end, &problem);
+        if (rc == 0 && found) {
+            *out = (struct option_place){ at, end, value_at };
+            return 0;
+        }
+    }
+    return rc != 0 ? rc : -ENOENT;
+}
+
+/* With its line, if it has one for itself; a comment behind it goes as well. */
+static int drop_option(struct text *t, const struct option_place *o)
+{
+    size_t from = line_start(t, o->at), to = skip_blanks(t, o->end);
+    if (t->at[to] == '#' || strncmp(t->at + to, "//", 2) == 0)
+        to += strcspn(t->at + to, "\n");
+    if (skip_blanks(t, from) != o->at || t->at[to] != '\n')
+        return replace_part(t, o->at, o->end - o->at, "");
+    return replace_part(t, from, to + 1 - from, "");
+}
+
+static int set_one(struct text *t, const char *peer, const struct peers_value *v)
+{
+    struct option_place place;
+    struct scan s;
+    struct block b;
+    char line[PEERS_VALUE_MAX + 64];
+    int rc = find_block(t, peer, &s, &b);
+    if (rc != 0)
+        return rc;
+    rc = find_option(t, &b, v->name, &place);
+    if (rc == 0)
+        return v->value == NULL ? drop_option(t, &place) : replace_part(t, place.value_at, place.end - place.value_at, v->value);
+    if (rc != -ENOENT || v->value == NULL)
+        return rc == -ENOENT ? 0 : rc;
+    snprintf(line, sizeof line, "%s  %s = %s\n", t->at[b.close.at - 1] == '\n' ? "" : "\n", v->name, v->value);
+    return replace_part(t, b.close.at, 0, line);
+}
+
+static int set_values(struct text *t, const struct edit *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < e->values_n; i++)
+        rc = set_one(t, e->name, &e->values[i]);
+    return rc;
+}
 
 static int check_absent(const struct text *t, const struct edit *e)
 {
@@ -181,7 +279,10 @@ static int add_block(struct text *t, const struct edit *e)
     if (rc != 0)
         return rc;
     n = snprintf(block, sizeof block, "%s\npeer \"%s\" {\n  card = \"%s\"\n  trust = %s\n%s}\n", gap, e->name, e->card, e->trust, e->link ? "" : "  link = false\n");
-    return n < 0 || (size_t)n >= sizeof block ? -EINVAL : replace_part(t, t->len, 0, block);
+    if (n < 0 || (size_t)n >= sizeof block)
+        return -EINVAL;
+    rc = replace_part(t, t->len, 0, block);
+    return rc == 0 && e->values_n > 0 ? set_values(t, e) : rc;
 }
 
 /* A value in its place, or a line of its own before the closing brace. */
@@ -232,18 +333,6 @@ static int set_introduction(struct text *t, const struct edit *e)
         return rc;
     snprintf(quoted, sizeof quoted, "\"%s\"", e->until);
     return set_value(t, &b, &b.until, "introduce-until", quoted);
-}
-
-static size_t line_start(const struct text *t, size_t at)
-{
-    while (at > 0 && t->at[at - 1] != '\n')
-        at--;
-    return at;
-}
-
-static size_t skip_blanks(const struct text *t, size_t at)
-{
-    return at + strspn(t->at + at, " \t\r");
 }
 
 /* The start of the comment lines directly above the line that starts at `at`. */
@@ -361,12 +450,40 @@ static int edit_init(struct edit *e, const char *name, const char *card, const c
     return card == NULL || open_card(card, &e->record, e->card) == 0 ? 0 : -EINVAL;
 }
 
-int peers_file_add(const char *path, const char *name, const char *card, const char *trust, bool link)
+static int take_values(struct edit *e, const struct peers_value *values, size_t n)
+{
+    e->values = values;
+    e->values_n = n;
+    if (n > PEERS_VALUES_MAX)
+        return -EINVAL;
+    for (size_t i = 0; i < n; i++)
+        if (option_find("peer", values[i].name) == NULL || (values[i].value != NULL && strlen(values[i].value) > PEERS_VALUE_MAX))
+            return -EINVAL;
+    return 0;
+}
+
+int peers_file_add_with(const char *path, const char *name, const char *card, const char *trust, bool link, const struct peers_value *values, size_t n)
 {
     struct edit e;
     int rc = edit_init(&e, name, card, trust);
     e.link = link;
+    if (rc == 0)
+        rc = take_values(&e, values, n);
     return rc != 0 ? rc : edit_file(path, add_block, &e);
+}
+
+int peers_file_add(const char *path, const char *name, const char *card, const char *trust, bool link)
+{
+    return peers_file_add_with(path, name, card, trust, link, NULL, 0);
+}
+
+int peers_file_set(const char *path, const char *name, const struct peers_value *values, size_t n)
+{
+    struct edit e;
+    int rc = edit_init(&e, name, NULL, NULL);
+    if (rc == 0)
+        rc = take_values(&e, values, n);
+    return rc != 0 ? rc : edit_file(path, set_values, &e);
 }
 
 int peers_file_trust(const char *path, const char *name, const char *trust)

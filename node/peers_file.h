@@ -6,10 +6,20 @@
 #define HEARSAY_NODE_PEERS_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Appends a block. `trust` as it will stand in the file, "0.8". 0, -EEXIST (this name or this root key is there), -EINVAL (card), -EIO ... */
 int peers_file_add(const char *path, const char *name, const char *card, const char *trust, bool link);
+/* An option of a peer's block, and its value as it will stand in the file; NULL: the option is taken out. */
+struct peers_value {
+    const char *name, *value;
+};
+enum { PEERS_VALUES_MAX = 8, PEERS_VALUE_MAX = 4096 };
+/* As peers_file_add(), with more options in the block from the start. */
+int peers_file_add_with(const char *path, const char *name, const char *card, const char *trust, bool link, const struct peers_value *values, size_t n);
+/* Sets or takes out several options of a block in one edit. 0, -ENOENT, -EINVAL (not the value of such an option, or more than PEERS_VALUES_MAX). */
+int peers_file_set(const char *path, const char *name, const struct peers_value *values, size_t n);
 /* Changes the trust. 0, -ENOENT (no such peer). */
 int peers_file_trust(const char *path, const char *name, const char *trust);
 /* Takes the block out, with the comment lines directly above it. 0, -ENOENT. */

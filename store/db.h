@@ -16,7 +16,7 @@ struct db {
     sqlite3_stmt *stmts[SQL_N];        /* prepared at first use, kept until db_close() */
 };
 
-enum { DB_SCHEMA = 10, DB_APPLICATION = 0x48656172, DB_PAGE_BYTES = 4096 };   /* user_version; "Hear" */
+enum { DB_SCHEMA = 11, DB_APPLICATION = 0x48656172, DB_PAGE_BYTES = 4096 };   /* user_version; "Hear" */
 
 /* `why` as in store_open(). Is it a file, and one of SQLite's, or may it be made? */
 int db_check_exists(const char *path, char *why);                   /* opens nothing */
@@ -54,6 +54,7 @@ static inline int64_t column_int(const struct query *q, int i) { return sqlite3_
 struct bytes column_bytes(const struct query *q, int i);
 
 #define META_TRUST "trust_version"          /* grows with every change of the table `trusted` */
+#define META_RIGHTS_AT "rights_at"          /* when the writer last asked who is on probation: all readers count by that */
 #define META_HELD_BACK "held_back"          /* 1: what others say counts for nothing yet */
 
 /* Numbers and bytes by name; 0 and nothing when absent. */

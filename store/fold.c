@@ -95,6 +95,8 @@ static int fold_all(struct fold *f)
 {
     int rc = introduce_derive_if_due(f->s, f->now_s);
     if (rc == 0)
+        rc = rights_settle_if_due(f->s, f->now_s);
+    if (rc == 0)
         rc = fold_truth(f);
     if (rc == 0)
         rc = fold_fresh(f);
@@ -114,6 +116,8 @@ static int next_wake(struct store *s, int64_t *wake_s)
     *wake_s = s->swept_s + FOLD_SWEEP_EVERY_S;
     if (introduce_due_s(s) < *wake_s)
         *wake_s = introduce_due_s(s);
+    if (s->names.rights_next_s < *wake_s)
+        *wake_s = s->names.rights_next_s;
     if (s->exceptions_known && s->exceptions.next_s < *wake_s)
         *wake_s = s->exceptions.next_s;
     struct query q = query(&s->db, SQL_LISTING_NEXT_DUE);

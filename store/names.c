@@ -1,5 +1,7 @@
 #include "store/names.h"
 
+#include "store/rights.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +98,7 @@ static void match_introduced(struct known_member *m, const struct names *n, cons
     if (sponsor == NULL || sponsor->trust_micro == 0 || is_quarantined(n, sponsor->root))
         return;
     m->group = (int)(sponsor - p->members);
-    m->group_trust_micro = at_most(sponsor->trust_micro, MICRO);
-    m->trust_micro = at_most(t->tau_micro, m->group_trust_micro);
+    m->trust_micro = at_most(t->tau_micro, at_most(sponsor->trust_micro, MICRO));
 }
 
 static void match_member(struct known_member *m, const struct names *n, const struct policy *p)
@@ -107,18 +108,24 @@ static void match_member(struct known_member *m, const struct names *n, const st
     m->policy = configured != NULL ? (int)(configured - p->members) : -1;
     m->group = -1;
     m->trust_micro = m->group_trust_micro = 0;
+    m->probation = false;
     if (m->quarantined)
         return;
     if (configured != NULL && !m->self && configured->trust_micro > 0) {
         m->group = m->policy;
-        m->trust_micro = m->group_trust_micro = at_most(configured->trust_micro, MICRO);
+        m->trust_micro = at_most(configured->trust_micro, MICRO);
     } else if (configured == NULL && !m->self && !m->forgotten) {
         match_introduced(m, n, p);
     }
     if (n->held_back) {
         m->group = -1;
-        m->trust_micro = m->group_trust_micro = 0;
+        m->trust_micro = 0;
     }
+    if (m->group < 0)
+        return;
+    const struct policy_member *root = &p->members[m->group];
+    m->group_trust_micro = rights_cap(&root->rights, at_most(root->trust_micro, MICRO));
+    m->probation = n->probation[m->group];
 }
 
 void names_set_trusted(struct names *n, const struct policy *p, struct trusted *table, size_t table_n)
@@ -128,6 +135,39 @@ void names_set_trusted(struct names *n, const struct policy *p, struct trusted *
     n->trusted_n = table_n;
     for (size_t i = 0; i < n->members_n; i++)
         match_member(&n->members[i], n, p);
+}
+
+/* As of a member of the policy, whom the database may not know yet. */
+static int64_t probation_end(const struct names *n, const struct policy_member *m)
+{
+    int64_t peer_s = 0;
+    if (m->rights.probation_s == 0 && m->rights.probation_until_s == 0)
+        return 0;
+    for (size_t i = 0; i < n->members_n; i++)
+        if (!n->members[i].forgotten && memcmp(n->members[i].root, m->root, KEY_BYTES) == 0)
+            peer_s = n->members[i].peer_s;
+    return rights_probation_end(&m->rights, peer_s);
+}
+
+int names_judge_probation(struct names *n, const struct policy *p)
+{
+    bool *probation = realloc(n->probation, p->members_n + 1);
+    if (probation == NULL)
+        return -ENOMEM;
+    n->probation = probation;
+    n->groups_n = 0;
+    n->rights_next_s = INT64_MAX;
+    for (size_t i = 0; i < p->members_n; i++) {
+        const struct policy_member *m = &p->members[i];
+        int64_t end_s = probation_end(n, m);
+        probation[i] = end_s > n->rights_at_s;
+        if (probation[i] && end_s < n->rights_next_s)
+            n->rights_next_s = end_s;
+        n->groups_n += m->trust_micro > 0 && !probation[i] && memcmp(m->root, p->self, KEY_BYTES) != 0;
+    }
+    for (size_t i = 0; i < n->members_n; i++)
+        match_member(&n->members[i], n, p);        /* whom one of them introduced may come before it */
+    return 0;
 }
 
 static int add_trusted(struct names *n, const struct query *q)
@@ -185,10 +225,10 @@ static int load_members(struct names *n, struct db *d, const struct policy *p)
         m->floor_seq = (uint64_t)column_int(&q, 3);
         m->quarantined = column_int(&q, 4) != 0;
         m->refold = (int)column_int(&q, 5);
+        m->peer_s = column_int(&q, 6);
     }
-    for (size_t i = 0; i < n->members_n; i++)
-        match_member(&n->members[i], n, p);        /* whom one of them introduced may come before it */
-    return query_end(&q);
+    int rc = query_end(&q);
+    return rc == 0 ? names_judge_probation(n, p) : rc;
 }
 
 static void put_category(struct names *n, const struct policy *p, int id, const char *name)
@@ -225,26 +265,20 @@ static int load_zones(struct names *n, struct db *d, const struct policy *p)
     return query_end(&q);
 }
 
-static size_t count_groups(const struct policy *p)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < p->members_n; i++)
-        n += p->members[i].trust_micro > 0 && memcmp(p->members[i].root, p->self, KEY_BYTES) != 0;
-    return n;
-}
-
 int names_load(struct names *n, struct db *d, const struct policy *p)
 {
     struct known_member *members = n->members;
     size_t room = n->members_room;
     free(n->trusted);
+    free(n->probation);
     memset(n, 0, sizeof *n);
     n->members = members;
     n->members_room = room;
     for (size_t i = 0; i <= NAMES_CATEGORIES_MAX; i++)
         n->category_policy[i] = -1;
-    n->groups_n = count_groups(p);
-    int rc = load_trusted(n, d);
+    int rc = meta_number(d, META_RIGHTS_AT, &n->rights_at_s);
+    if (rc == 0)
+        rc = load_trusted(n, d);
     if (rc == 0)
         rc = load_members(n, d, p);
     if (rc == 0)
@@ -258,6 +292,7 @@ void names_clear(struct names *n)
 {
     free(n->members);
     free(n->trusted);
+    free(n->probation);
     memset(n, 0, sizeof *n);
 }
 

@@ -22,7 +22,9 @@ struct known_member {
     int policy;                        /* index into the policy's members, -1: not configured */
     int group;                         /* the same of the root of its group; -1: it has no trust */
     uint32_t trust_micro;              /* its own: T, or tau if it is introduced */
-    uint32_t group_trust_micro;        /* of the root of its group */
+    uint32_t group_trust_micro;        /* the most that its group weighs: of the root of its group, or the cap that is set for it */
+    int64_t peer_s;                    /* when it was first configured as a peer; 0: never */
+    bool probation;                    /* it and all of its group: heard, and counting for nothing. Trust says what it would have */
     bool self, forgotten;
     bool quarantined;                  /* it signed two batches with one number, again and again: its word weighs nothing until the operator says otherwise */
     int refold;                        /* as in the table */
@@ -40,12 +42,17 @@ struct names {
     size_t trusted_n;
     bool held_back;                                                       /* what others say counts for nothing yet: META_HELD_BACK */
     int64_t trust_version;                                                /* META_TRUST when they were read */
-    size_t groups_n;                                                      /* members with trust */
+    bool *probation;                                                      /* by policy index of a member */
+    int64_t rights_at_s, rights_next_s;                                   /* when the writer last asked who is on probation; when that will change. INT64_MAX: never */
+    size_t groups_n;                                                      /* members with trust, but those on probation */
 };
 
 /* Reads all from the database and matches it with the policy. */
 int names_load(struct names *n, struct db *d, const struct policy *p);
 void names_clear(struct names *n);
+
+/* Who is on probation at rights_at_s, after that or some peer_s changed. */
+int names_judge_probation(struct names *n, const struct policy *p);
 
 /* Takes the table over. */
 void names_set_trusted(struct names *n, const struct policy *p, struct trusted *table, size_t table_n);

@@ -27,10 +27,21 @@ struct policy_zone {
     unsigned quorum;              /* 0: 2, and 3 from ten groups on */
 };
 
+/* What a directly trusted member and all of its group may do here beside its trust. All zero: everything. store/rights.h, store/SCORE.md "Rights". */
+struct policy_rights {
+    uint64_t categories;          /* bit set of policy indices: what it may speak of; 0: all */
+    bool black_only;              /* what it says for somebody counts for nothing */
+    bool no_prefixes;             /* what it says of networks counts for nothing */
+    uint32_t max_weight_micro;    /* the most that its group can add to a score, and half of it the most that it can take off; 0: its trust alone bounds it */
+    int64_t probation_s;          /* so long from when it was first a peer, it is heard and counts for nothing; 0: no such time, RIGHTS_ENDLESS: without end */
+    int64_t probation_until_s;    /* the same until this time; 0: none */
+};
+
 struct policy_member {
     uint8_t root[KEY_BYTES];
     char name[NAME_MAX_BYTES + 1];
     uint32_t trust_micro;         /* 0 to 1000000; 0 is "heard, not believed" */
+    struct policy_rights rights;
 };
 
 /* The Exim toolbox (store/tool.h). `share` false: what the tool learns counts here and is never told. A weight of 0: it is no evidence at all. */

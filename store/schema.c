@@ -113,6 +113,9 @@ static const char *const steps[DB_SCHEMA] = {
     " PRIMARY KEY(member, epoch)) STRICT;"
     "ALTER TABLE member ADD COLUMN quarantine_s INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE member ADD COLUMN refold INTEGER NOT NULL DEFAULT 0;"),
+
+    /* When it was first configured as a peer: what a probation is counted from. */
+    "ALTER TABLE member ADD COLUMN peer_s INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

@@ -4,6 +4,7 @@
 
 #include "proto/identity.h"
 #include "store/introduce.h"
+#include "store/rights.h"
 #include "store/setup.h"
 #include "store/store_private.h"
 
@@ -45,7 +46,19 @@ static int compare_members(const void *a, const void *b)
     return memcmp(((const struct policy_member *)a)->root, ((const struct policy_member *)b)->root, KEY_BYTES);
 }
 
-static void add_members(struct text *t, const struct policy *p)
+/* Nothing of one that may do everything: so a change of rights is one, and an older digest still holds. */
+static void add_rights(struct text *t, const struct policy_member *m, const struct policy *p, const struct names *n)
+{
+    const struct policy_member *own = policy_member(p, m->root);
+    if (!rights_narrow(&m->rights))
+        return;
+    add_name(t, "rights");
+    add_number(t, (int64_t)m->rights.categories);
+    add_number(t, m->rights.black_only | m->rights.no_prefixes << 1 | (own != NULL && n->probation[own - p->members]) << 2);
+    add_number(t, m->rights.max_weight_micro);
+}
+
+static void add_members(struct text *t, const struct policy *p, const struct names *n)
 {
     struct policy_member *sorted = calloc(p->members_n + 1, sizeof *sorted);
     if (sorted == NULL) {
@@ -58,6 +71,7 @@ static void add_members(struct text *t, const struct policy *p)
     for (size_t i = 0; i < p->members_n; i++) {
         add(t, sorted[i].root, KEY_BYTES);
         add_number(t, sorted[i].trust_micro);
+        add_rights(t, &sorted[i], p, n);
     }
     free(sorted);
 }
@@ -87,7 +101,7 @@ int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HAS
         add_number(&t, p->zones[i].threshold_micro);
         add_number(&t, p->zones[i].quorum);
     }
-    add_members(&t, p);
+    add_members(&t, p, n);
     add_trusted(&t, n);
     if (n->held_back)
         add_name(&t, "catching up");
@@ -161,6 +175,44 @@ static int hold_back(struct store *s)
     return rc == 0 ? names_load(&s->names, &s->db, s->policy) : rc;
 }
 
+/* Since when each is a peer, and who of them is on probation now. */
+static int register_peers(struct store *s, int64_t now_s)
+{
+    bool fresh = false;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < s->policy->members_n; i++) {
+        struct known_member *m = names_root(&s->names, s->policy->members[i].root);
+        if (m == NULL || m->peer_s != 0)
+            continue;
+        struct query q = query(&s->db, SQL_MEMBER_PEER);
+        query_int(&q, m->id);
+        query_int(&q, now_s);
+        rc = query_run(&q);
+        m->peer_s = now_s;
+        fresh = true;
+    }
+    if (rc == 0 && (fresh || s->names.rights_at_s != now_s))
+        rc = rights_settle(s, now_s);
+    return rc;
+}
+
+int rights_settle(struct store *s, int64_t now_s)
+{
+    int rc = meta_set_number(&s->db, META_RIGHTS_AT, now_s);
+    if (rc == 0)
+        rc = meta_add(&s->db, META_TRUST, 1);
+    s->names.rights_at_s = now_s;
+    return rc == 0 ? names_judge_probation(&s->names, s->policy) : rc;
+}
+
+int rights_settle_if_due(struct store *s, int64_t now_s)
+{
+    if (now_s < s->names.rights_next_s)
+        return 0;
+    int rc = rights_settle(s, now_s);
+    return rc == 0 ? store_compare_digest(s) : rc;
+}
+
 int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
 {
     struct policy *old = s->policy, *new = policy_copy(p);
@@ -178,6 +230,8 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
         rc = introduce_derive(s, now_s);
     if (rc == 0)
         rc = register_names(s);
+    if (rc == 0)
+        rc = register_peers(s, now_s);
     if (rc == 0)
         rc = store_compare_digest(s);
     if (rc != 0)

@@ -17,10 +17,11 @@ const char *const sql_text[SQL_N] = {
                      " ON CONFLICT(name) DO UPDATE SET number = excluded.number, bytes = excluded.bytes",
     [SQL_META_ADD] = "INSERT INTO meta(name, number) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET number = number + ?2",
 
-    [SQL_MEMBER_EACH] = "SELECT id, root, floor_epoch, floor_seq, quarantine_s, refold FROM member ORDER BY id",
+    [SQL_MEMBER_EACH] = "SELECT id, root, floor_epoch, floor_seq, quarantine_s, refold, peer_s FROM member ORDER BY id",
     [SQL_MEMBER_ADD] = "INSERT INTO member(root) VALUES(?1) RETURNING id",
     [SQL_MEMBER_FLOOR] = "UPDATE member SET floor_epoch = ?2, floor_seq = ?3 WHERE id = ?1",
     [SQL_MEMBER_QUARANTINE] = "UPDATE member SET quarantine_s = ?2 + 0 * ?3 WHERE id = ?1",
+    [SQL_MEMBER_PEER] = "UPDATE member SET peer_s = ?2 WHERE id = ?1",
     [SQL_MEMBER_REFOLD] = "UPDATE member SET refold = ?2 + 0 * ?3 WHERE id = ?1",
     [SQL_PROOF_GET] = "SELECT seq, hash_a, frame_a, hash_b, frame_b, time_s, found_s FROM proof WHERE member = ?1 AND epoch = ?2",
     [SQL_PROOF_PUT] = "INSERT INTO proof(member, epoch, seq, hash_a, frame_a, hash_b, frame_b, time_s, found_s)"

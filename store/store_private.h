@@ -111,6 +111,8 @@ int store_change_coalition(struct store *s);     /* the policy is of another fed
 int store_forget(struct store *s, int64_t member, uint64_t *batches_n);
 int store_put_record(struct store *s, int64_t member, uint64_t serial, struct bytes frame);
 int store_compare_digest(struct store *s);       /* starts a pass over all keys if what scores depend on is another than it was */
+int rights_settle(struct store *s, int64_t now_s);           /* who is on probation at this time; after it, or a change of the policy, store_compare_digest() */
+int rights_settle_if_due(struct store *s, int64_t now_s);    /* when a probation has ended by itself */
 int store_put_floor(struct store *s, struct known_member *m, uint32_t epoch, uint64_t seq);
 
 #endif

@@ -1,5 +1,7 @@
 #include "store/trust.h"
 
+#include "store/rights.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +44,8 @@ static int compare_found(const void *a, const void *b)
 {
     const struct trusted *x = a, *y = b;
     int order = compare_keys(x->root, y->root);
+    if (order == 0 && x->narrow != y->narrow)
+        order = x->narrow ? 1 : -1;
     if (order == 0 && x->tau_micro != y->tau_micro)
         order = x->tau_micro > y->tau_micro ? -1 : 1;
     if (order == 0)
@@ -115,7 +119,9 @@ static int add_found(struct reach *r, const struct trusted *t)
 
 static int follow(struct reach *r, const struct trusted *by, const struct trust_link *link, uint64_t shares_milli)
 {
-    struct trusted t = { .tau_micro = (uint32_t)((uint64_t)by->tau_micro * link->share_milli / (2 * shares_milli)), .hops = by->hops + 1 };
+    struct trusted t = {
+        .tau_micro = (uint32_t)((uint64_t)by->tau_micro * link->share_milli / (2 * shares_milli)), .hops = by->hops + 1, .narrow = by->narrow,
+    };
     if (t.tau_micro == 0 || compare_keys(link->introduced, r->policy->self) == 0 || is_direct(r, link->introduced))
         return 0;
     memcpy(t.root, link->introduced, KEY_BYTES);
@@ -145,6 +151,8 @@ static int follow_all(struct reach *r, const struct trusted *by)
 
 static bool is_better(const struct trusted *t, const struct trusted *than)
 {
+    if (t->narrow != than->narrow)
+        return than->narrow;
     return t->tau_micro > than->tau_micro || (t->tau_micro == than->tau_micro && compare_keys(t->group, than->group) < 0);
 }
 
@@ -218,6 +226,7 @@ static int begin(struct reach *r)
         struct trusted *t = &r->from[r->from_n++];
         t->tau_micro = m->trust_micro < MICRO ? m->trust_micro : MICRO;
         t->expires_s = INT64_MAX;
+        t->narrow = rights_narrow(&m->rights);
         memcpy(t->root, m->root, KEY_BYTES);
         memcpy(t->group, m->root, KEY_BYTES);
     }

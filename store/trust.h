@@ -1,7 +1,8 @@
 /* store/trust.h: whom this member believes by what its peers say of others, and how much. Pure integer arithmetic, the same on every machine.
  * Model: DESIGN section 7, "Groups". A directly trusted member is the root of a group, with the trust T that this member gave it. Whom it introduces belongs to its
  * group with tau = tau of the introducer / 2 * share / max(1, sum of the introducer's shares), rounded down; two hops at the most. Who is introduced several times
- * belongs to the group that gives it most; of equal ones to that of the lesser root key. Direct trust goes before all introductions, a trust of 0 as well.
+ * belongs to the group that gives it most; of equal ones to that of the lesser root key. But a group whose rights are narrowed (store/rights.h) goes behind all
+ * whose are not: else it could take to itself, and silence, whom they introduced. Direct trust goes before all introductions, a trust of 0 as well.
  * Since the sum of a group is clamped to its root's trust (store/score.h), nobody weighs more by introducing puppets. */
 #ifndef HEARSAY_STORE_TRUST_H
 #define HEARSAY_STORE_TRUST_H
@@ -26,6 +27,7 @@ struct trusted {
     uint8_t introducer[KEY_BYTES];     /* the last of the chain */
     uint32_t tau_micro;                /* above 0 */
     unsigned hops;                     /* 1 or 2 */
+    bool narrow;                       /* only while it is reckoned: the group's rights are */
     int64_t expires_s;                 /* the first expiry along the chain */
 };
 

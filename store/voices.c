@@ -6,6 +6,7 @@
 
 #include "proto/batch.h"
 #include "store/own.h"
+#include "store/rights.h"
 
 int topic_compare(const void *a, const void *b)
 {
@@ -57,11 +58,20 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
     return 0;
 }
 
-static int add_opinion(struct voices *v, struct names *n, const struct query *q)
+/* Whoever is on probation, or may not say this, is heard and counts for nothing. */
+static bool counts(const struct known_member *m, const struct names *n, const struct policy *p, const struct topic *t, const struct query *q)
+{
+    if (m->trust_micro == 0 || m->probation)
+        return false;
+    struct evidence told = evidence_of_steps((unsigned)column_int(q, 2), (unsigned)column_int(q, 3), 0);
+    return rights_bar(&p->members[m->group].rights, names_category_policy(n, t->category), t->key, t->len, &told) == RIGHTS_HEARD;
+}
+
+static int add_opinion(struct voices *v, struct names *n, const struct policy *p, const struct topic *t, const struct query *q)
 {
     const struct known_member *m = names_member(n, column_int(q, 1));
     v->stranger |= m == NULL;
-    return m != NULL && m->trust_micro > 0 ? add_voice(v, m, q) : 0;
+    return m != NULL && counts(m, n, p, t, q) ? add_voice(v, m, q) : 0;
 }
 
 static void add_row(struct voices *v, const struct names *n, const struct policy *p, const struct query *q)
@@ -92,7 +102,7 @@ int voices_load(struct voices *v, struct db *d, struct names *n, const struct po
     while (rc == 0 && query_row(&q)) {
         int64_t kind = column_int(&q, 0);
         if (kind == KIND_OPINION) {
-            rc = add_opinion(v, n, &q);
+            rc = add_opinion(v, n, p, t, &q);
         } else if (kind == KIND_LISTING) {
             add_row(v, n, p, &q);
         } else {

@@ -303,6 +303,33 @@ static void the_environment_names_the_default_file(void **state)
     unsetenv("HEARSAY_CONF");
 }
 
+static void rights_of_a_peer_are_read_and_given_to_the_policy(void **state)
+{
+    char text[2 * CARD_MAX + 512];
+    (void)state;
+    snprintf(text, sizeof text, "name = mx.a.example\npeer mx.b.example { card = \"%s\" categories = { malware, bulk } black-only = true prefixes = false max-weight = 0.25\n"
+             "probation = 10d }\npeer mx.c.example { card = \"%s\" probation = \"2027-02-23\" }\ncategory bulk { code = 127.0.0.9 }\n", cards[0], cards[1]);
+    struct config *c = load(text);
+    const struct policy_rights *b = &c->policy->members[0].rights, *other = &c->policy->members[1].rights;
+    assert_int_equal(b->categories, UINT64_C(1) << policy_category(c->policy, "malware") | UINT64_C(1) << policy_category(c->policy, "bulk"));
+    assert_true(b->black_only && b->no_prefixes);
+    assert_int_equal(b->max_weight_micro, 250000);
+    assert_int_equal(b->probation_s, 10 * 86400);
+    assert_int_equal(other->categories, 0);
+    assert_int_equal(other->max_weight_micro, 0);
+    assert_int_equal(other->probation_until_s, 1803340800);
+    config_free(&c);
+}
+
+static void rights_in_a_category_that_is_not_there_are_a_mistake(void **state)
+{
+    char text[CARD_MAX + 256];
+    (void)state;
+    snprintf(text, sizeof text, "name = mx.a.example\npeer mx.b.example { card = \"%s\" categories = { malware, nosuch } }\n", cards[0]);
+    assert_string_equal(wrong(text, -EINVAL), "./hearsay.conf: peer \"mx.b.example\": categories: there is no category \"nosuch\"; expected one of RFC 7073 "
+                        "(spam, malware, fraud, abusive, invalid-recipients) or of a category section");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +345,8 @@ int main(void)
         cmocka_unit_test(the_record_names_the_advertised_host),
         cmocka_unit_test(durations_and_sizes_are_read_exactly),
         cmocka_unit_test(the_environment_names_the_default_file),
+        cmocka_unit_test(rights_of_a_peer_are_read_and_given_to_the_policy),
+        cmocka_unit_test(rights_in_a_category_that_is_not_there_are_a_mistake),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

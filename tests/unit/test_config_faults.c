@@ -55,6 +55,8 @@ static const struct {
     {"peer b.example { card = \"hearsay1:AAAA\" }",
      "./hearsay.conf:1: card = \"hearsay1:AAAA\"; expected a member's card, \"hearsay1:...\", complete and with its true signature"},
     {"peer b.example { trust = 1.01 }", "./hearsay.conf:1: trust = \"1.01\"; expected a number from 0 to 1"},
+    {"peer b.example { probation = 10 }", "./hearsay.conf:1: probation = \"10\"; expected true, false, a duration such as \"10d\", or a time such as \"2027-02-23\" (UTC)"},
+    {"peer b.example { max-weight = 0 }", "./hearsay.conf:1: max-weight = \"0\"; expected a number from 0.001 to 1"},
     {"protect = { 192.0.2.1, what? }", "./hearsay.conf:1: protect = \"what?\"; expected addresses, networks and names such as \"10.0.0.0/8\""},
     {"protect = { 192.0.2.1 192.0.2.2 }", "./hearsay.conf:1: unexpected token '192.0.2.2'; expected NAME = VALUE, NAME = { VALUE, ... } or SECTION \"TITLE\" { ... }"},
     {"name = { a.example }", "./hearsay.conf:1: unexpected token '{'; expected NAME = VALUE, NAME = { VALUE, ... } or SECTION \"TITLE\" { ... }"},

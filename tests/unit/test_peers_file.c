@@ -243,6 +243,59 @@ static void the_card_is_replaced_by_a_newer_one_of_the_same_member(void **state)
            "/* peer \"b.example\" { } was in error */\npeer 'B.example' { trust=0.3 card = \"%N\" } # short\n\n# end }\n");
 }
 
+static void options_are_set_in_their_place_or_before_the_brace_and_taken_out_with_their_line(void **state)
+{
+    static const struct peers_value some[] = { { "categories", "{\"spam\", \"fraud\"}" }, { "probation", "true" } };
+    static const struct peers_value more[] = { { "categories", "{\"malware\"}" }, { "black-only", "true" }, { "probation", NULL } };
+    static const struct peers_value none[] = { { "categories", NULL }, { "black-only", NULL }, { "max-weight", NULL } };
+    (void)state;
+    write_peers("peer a.example {\n  card = \"%A\"\n  trust = 1\n}\npeer b.example { card = \"%B\" } # short\n");
+    assert_int_equal(peers_file_set(path, "a.example", some, 2), 0);
+    assert_int_equal(peers_file_set(path, "b.example", some, 1), 0);
+    expect("peer a.example {\n  card = \"%A\"\n  trust = 1\n  categories = {\"spam\", \"fraud\"}\n  probation = true\n}\n"
+           "peer b.example { card = \"%B\" \n  categories = {\"spam\", \"fraud\"}\n} # short\n");
+    assert_int_equal(peers_file_set(path, "a.example", more, 3), 0);
+    expect("peer a.example {\n  card = \"%A\"\n  trust = 1\n  categories = {\"malware\"}\n  black-only = true\n}\n"
+           "peer b.example { card = \"%B\" \n  categories = {\"spam\", \"fraud\"}\n} # short\n");
+    assert_int_equal(peers_file_set(path, "a.example", none, 3), 0);
+    assert_int_equal(peers_file_set(path, "b.example", none, 3), 0);
+    expect("peer a.example {\n  card = \"%A\"\n  trust = 1\n}\npeer b.example { card = \"%B\" \n} # short\n");
+}
+
+static void an_option_in_a_comment_or_of_another_peer_is_none(void **state)
+{
+    static const struct peers_value off = { "black-only", NULL }, on = { "black-only", "true" };
+    (void)state;
+    write_peers("peer a.example {\n  # black-only = true\n  card = \"%A\"\n  black-only = false # for now\n}\npeer b.example {\n  black-only = true\n  card = \"%B\"\n}\n");
+    assert_int_equal(peers_file_set(path, "a.example", &on, 1), 0);
+    expect("peer a.example {\n  # black-only = true\n  card = \"%A\"\n  black-only = true # for now\n}\npeer b.example {\n  black-only = true\n  card = \"%B\"\n}\n");
+    assert_int_equal(peers_file_set(path, "a.example", &off, 1), 0);
+    expect("peer a.example {\n  # black-only = true\n  card = \"%A\"\n}\npeer b.example {\n  black-only = true\n  card = \"%B\"\n}\n");
+}
+
+static void a_value_that_the_configuration_would_refuse_changes_nothing(void **state)
+{
+    static const struct peers_value bad[] = {
+        { "probation", "10" }, { "max-weight", "0" }, { "black-only", "maybe" }, { "colour", "1" }, { "categories", "{}" }, { "max-weight", "1 } #" }, { "probation", "\"never\"" },
+    };
+    (void)state;
+    write_peers(people);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (peers_file_set(path, "a.example", &bad[i], 1) != -EINVAL)
+            fail_msg("%s = %s was taken", bad[i].name, bad[i].value);
+    assert_int_equal(peers_file_set(path, "c.example", &bad[0], 1), -ENOENT);
+    expect(people);
+}
+
+static void a_peer_that_is_added_with_rights_has_them_from_the_start(void **state)
+{
+    static const struct peers_value some[] = { { "prefixes", "false" }, { "probation", "\"10d\"" } };
+    (void)state;
+    write_peers("# mine\n");
+    assert_int_equal(peers_file_add_with(path, "c.example", cards[CARD_C], "1", true, some, 2), 0);
+    expect("# mine\n\npeer \"c.example\" {\n  card = \"%C\"\n  trust = 1\n  prefixes = false\n  probation = \"10d\"\n}\n");
+}
+
 static void nobody_is_there_in_a_missing_file(void **state)
 {
     (void)state;
@@ -325,6 +378,10 @@ int main(void)
         cmocka_unit_test(add_and_remove_leave_the_file_as_it_was),
         cmocka_unit_test(of_two_peers_on_a_line_only_one_goes),
         cmocka_unit_test(the_card_is_replaced_by_a_newer_one_of_the_same_member),
+        cmocka_unit_test(options_are_set_in_their_place_or_before_the_brace_and_taken_out_with_their_line),
+        cmocka_unit_test(an_option_in_a_comment_or_of_another_peer_is_none),
+        cmocka_unit_test(a_value_that_the_configuration_would_refuse_changes_nothing),
+        cmocka_unit_test(a_peer_that_is_added_with_rights_has_them_from_the_start),
         cmocka_unit_test(nobody_is_there_in_a_missing_file),
         cmocka_unit_test(a_file_that_cannot_be_understood_is_left_alone),
         cmocka_unit_test(the_mode_stays),

@@ -56,6 +56,7 @@ static void trusts(unsigned who, uint32_t trust_micro)
     struct policy_member *m = &members[policy.members_n++];
     key_of(who, m->root);
     m->trust_micro = trust_micro;
+    m->rights = (struct policy_rights){ 0 };
 }
 
 static void introduces(unsigned who, unsigned whom, uint32_t share_milli, int64_t expires_s)
@@ -170,6 +171,25 @@ static void a_member_belongs_to_the_group_that_gives_it_most(void **state)
     derive();
     assert_int_equal(tau(5), 450000);
     assert_int_equal(who_is(find(5)->group), 2);           /* of equal ones the lesser key's */
+}
+
+static void a_group_with_narrowed_rights_takes_no_member_from_one_without(void **state)
+{
+    (void)state;
+    trusts(1, 900000);
+    trusts(2, 100000);
+    members[0].rights = (struct policy_rights){ .probation_s = 86400 };
+    introduces(1, 5, 1000, LATER_S);
+    introduces(1, 6, 1000, LATER_S);
+    introduces(2, 5, 10, LATER_S);
+    derive();
+    assert_int_equal(who_is(find(5)->group), 2);
+    assert_int_equal(tau(5), 500);
+    assert_int_equal(who_is(find(6)->group), 1);
+    introduces(2, 7, 1000, LATER_S);
+    introduces(7, 6, 1000, LATER_S);                       /* also over two hops */
+    derive();
+    assert_int_equal(who_is(find(6)->group), 2);
 }
 
 static void an_expired_introduction_is_as_if_never_said(void **state)
@@ -395,6 +415,7 @@ int main(void)
         CLAIM(direct_trust_goes_before_introductions_and_zero_blocks),
         CLAIM(nobody_is_introduced_to_itself),
         CLAIM(a_member_belongs_to_the_group_that_gives_it_most),
+        CLAIM(a_group_with_narrowed_rights_takes_no_member_from_one_without),
         CLAIM(an_expired_introduction_is_as_if_never_said),
         CLAIM(of_too_many_those_with_the_highest_trust_stay),
         CLAIM(cycles_end),
