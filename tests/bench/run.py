@@ -471,12 +471,14 @@ def program(name):
         with Lab("bench") as lab:
             yield from run_program(f"bench_{name}", lab.dir, *(["--quick"] if quick else []))
     run.__doc__ = {"merge": "Opinions a second from signed batches to registers and scores, against raw upserts of the same rows.",
+                   "score": "Subjects scored anew, one of whose 10, 100 or 1,000 opinions changed, and all of a million; against reading the same rows.",
+                   "growth": "From one to ten million opinions: merging, the file, memory, and `check` in the store; against the first million, and a bare SELECT.",
                    "zone": "A million listings written, from memory and from the database, against a bare write of the same bytes."}[name]
     return run
 
 
-BENCHMARKS = {"reports": reports, "merge": program("merge"), "zone": program("zone"), "street": street, "check": check, "tools": tools,
-              "catchup": catchup, "maillog": maillog, "flood": flood,
+BENCHMARKS = {"reports": reports, "merge": program("merge"), "score": program("score"), "growth": program("growth"), "zone": program("zone"),
+              "street": street, "check": check, "tools": tools, "catchup": catchup, "maillog": maillog, "flood": flood,
               "listing": listing, "cost": cost, "trust": trust}
 
 
