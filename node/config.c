@@ -72,7 +72,8 @@ static void set_defaults(struct config *c)
         .line_ms = fallback("limits", "line-time"),
         .queue = (unsigned)fallback("limits", "queue"),
     };
-    c->quota = (struct config_quota){ .batches = fallback("quota", "batches"), .bytes = fallback("quota", "bytes"), .opinions = fallback("quota", "opinions") };
+    c->quota = (struct config_quota){ .batches = fallback("quota", "batches"), .bytes = fallback("quota", "bytes"), .opinions = fallback("quota", "opinions"),
+                                        .subjects = fallback("quota", "subjects") };
     strcpy(c->mesh.publish, option_find("mesh", "publish")->fallback);
     strcpy(c->mesh.repair, option_find("mesh", "repair")->fallback);
     c->mesh.budget_bytes = fallback("mesh", "budget");

@@ -36,8 +36,9 @@ struct config_limits {                         /* section `limits` */
     unsigned queue;                            /* reports waiting for the disk, 65536; then reading pauses */
 };
 
-struct config_quota {                          /* section `quota`: what is taken of one member in a day; what is over is fetched later */
+struct config_quota {                          /* section `quota`: what is taken of one member in a day, what is over is fetched later; and what is kept of it */
     int64_t batches, bytes, opinions;
+    int64_t subjects;                          /* kept of it at a time, times its trust */
 };
 
 struct config_mesh {
@@ -55,6 +56,7 @@ struct config_peer {
     uint8_t frame[RECORD_FRAME_MAX];
     size_t frame_len;
     uint32_t trust_micro;
+    uint32_t subjects_max;                     /* of which opinions are kept at the most, the newest; 0: as the quota and its trust have it */
     uint32_t introduce_milli;                  /* share of this member's trust that its introduction lends, in thousandths; 0: it is not introduced */
     int64_t introduce_until_s;                 /* when that ends; 0: renewed for as long as it stands there */
     bool link;                                 /* always keep a connection to it */

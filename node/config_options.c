@@ -43,6 +43,7 @@ static const struct config_option options[] = {
     {"quota", "batches", "a number from 100 to 1000000", "20000", "batches of one member in a day; more are fetched later", KIND_NUMBER, false, 100, 1000000},
     {"quota", "bytes", "a size from \"100kB\" to \"1GB\"", "8MB", "their size in a day; more are fetched later", KIND_SIZE, false, 100000, 1000000000},
     {"quota", "opinions", "a number from 1000 to 100000000", "200000", "opinions in them in a day; more are fetched later", KIND_NUMBER, false, 1000, 100000000},
+    {"quota", "subjects", "a number from 1000 to 10000000", "100000", "opinions kept of one member with a trust of 1, the newest; of others by their trust", KIND_NUMBER, false, 1000, 10000000},
 
     {"peer", "card", "a member's card, \"hearsay1:...\", complete and with its true signature", "", "what `hearsay card` prints at that member; must be set", KIND_CARD, false,
      0, 0},

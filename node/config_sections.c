@@ -115,7 +115,8 @@ static int read_limits(struct config_load *l, cfg_t *sec)
 
 static int read_quota(struct config_load *l, cfg_t *sec)
 {
-    l->c->quota = (struct config_quota){ .batches = option_number(sec, "batches"), .bytes = option_number(sec, "bytes"), .opinions = option_number(sec, "opinions") };
+    l->c->quota = (struct config_quota){ .batches = option_number(sec, "batches"), .bytes = option_number(sec, "bytes"), .opinions = option_number(sec, "opinions"),
+                                           .subjects = option_number(sec, "subjects") };
     return 0;
 }
 

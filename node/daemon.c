@@ -167,6 +167,14 @@ static void on_mesh_settled(void *ctx, uint32_t above)
     pass_settled(d);
 }
 
+static void on_mesh_bound(void *ctx, const uint8_t origin[KEY_BYTES], uint32_t epoch, uint64_t seq)
+{
+    struct daemon *d = ctx;
+
+    if (store_thread_bound(d->store, origin, epoch, seq) != 0)
+        log_warning("mesh: a bound could not be noted now; it is after the next start");
+}
+
 static void on_mesh_proof(void *ctx, const uint8_t origin[KEY_BYTES], const struct store_proof *p)
 {
     struct daemon *d = ctx;
@@ -300,7 +308,7 @@ static int start_loop(struct daemon *d)
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why)
 {
     const struct mesh_net_handlers h = { .ctx = d, .store = on_mesh_store, .record = on_mesh_record, .introductions = on_mesh_introductions, .join = on_mesh_join,
-                                         .settled = on_mesh_settled, .caught_up = on_mesh_caught_up, .keys_in_use = on_keys_in_use, .proof = on_mesh_proof };
+                                         .settled = on_mesh_settled, .caught_up = on_mesh_caught_up, .keys_in_use = on_keys_in_use, .proof = on_mesh_proof, .bound = on_mesh_bound };
     struct mesh_net *mesh = NULL;
 
     if (!c->mesh.present || atomic_load(&d->mesh) != NULL)

@@ -40,7 +40,7 @@ int mesh_create(const struct mesh_config *c, struct mesh **out)
     m->start_ms = -1;
     m->plan_at_ms = NEVER_MS;
     m->have_at_ms = NEVER_MS;
-    m->resume_at_ms = m->catch.look_at_ms = NEVER_MS;
+    m->resume_at_ms = m->catch.look_at_ms = m->bound_at_ms = NEVER_MS;
     m->catch.since_ms = m->catch.progress_ms = -1;
     m->catch.done = c->caught_up;
     m->inflight = calloc(MESH_INFLIGHT_MAX, sizeof *m->inflight);
@@ -200,6 +200,7 @@ static int64_t wake_at(const struct mesh *m)
     int64_t at = earlier(earlier(m->plan_at_ms, m->expire_at_ms), earlier(m->have_at_ms, m->full_have_at_ms));
 
     at = earlier(earlier(at, m->resume_at_ms), m->catch.look_at_ms);
+    at = earlier(at, m->bound_at_ms);
     if (m->config.links > 0)
         at = earlier(at, m->choose_at_ms);
     return m->settled ? at : earlier(at, m->start_ms + MESH_SETTLE_MS);
@@ -222,6 +223,7 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
     expire_tick(m);
     plan_tick(m);
     freeze_tick(m);
+    bound_tick(m);
     choose_tick(m);
     settle_check(m);
     catch_tick(m);
@@ -260,6 +262,7 @@ const char *mesh_count_text(enum mesh_count c)
         [MESH_COUNT_QUOTA_BATCHES] = "quota-batches",
         [MESH_COUNT_QUOTA_BYTES] = "quota-bytes",
         [MESH_COUNT_QUOTA_OPINIONS] = "quota-opinions",
+        [MESH_COUNT_QUOTA_SUBJECTS] = "quota-subjects",
         [MESH_COUNT_PAUSED] = "paused",
         [MESH_COUNT_PAUSES] = "pauses",
     };

@@ -18,7 +18,7 @@
 
 struct mesh;
 
-enum mesh_quota { MESH_QUOTA_BATCHES, MESH_QUOTA_BYTES, MESH_QUOTA_OPINIONS, MESH_QUOTAS };
+enum mesh_quota { MESH_QUOTA_BATCHES, MESH_QUOTA_BYTES, MESH_QUOTA_OPINIONS, MESH_QUOTAS };      /* of a day. What is kept at a time: mesh_member_subjects() */
 
 struct mesh_config {
     uint8_t self[KEY_BYTES];
@@ -89,6 +89,7 @@ enum mesh_action_kind {
     MESH_DO_SETTLED,
     MESH_DO_CAUGHT_UP,                 /* once: 95 % of what neighbours hold is on disk, or no more comes of them: what others say may count from now on */
     MESH_DO_PAUSE,                     /* neighbour, pause_ms, text: it goes on misbehaving: cut it off for so long. The core does not listen to it until then */
+    MESH_DO_BOUND,                     /* origin, batch.name's epoch and seq: what is below is not kept, as if the author had announced this floor; lower than before: take that back, it is fetched again */
     MESH_DO_PROOF,                     /* origin, batch.name's epoch and seq: frozen there; keep the proof. frame, second: the pair, when it is not in the log; else both were stored before */
     MESH_DO_BLAME,                     /* neighbour, text: it relayed something bad; for the link's score and the log */
     MESH_DO_ALERT                      /* origin, text: the operator should know (equivocation, clock) */
@@ -101,7 +102,7 @@ struct mesh_action {
     uint8_t topic[MESH_TOPIC_BYTES];   /* 'B' and the origin */
     struct bytes frame;                /* belongs to the update, valid until the next mesh_step() */
     struct bytes second;               /* MESH_DO_PROOF only */
-    struct store_batch_ref { struct batch_name name; uint32_t floor_epoch; uint64_t floor_seq; int64_t time_s; } batch;
+    struct store_batch_ref { struct batch_name name; uint32_t floor_epoch, opinions; uint64_t floor_seq; int64_t time_s; } batch;      /* opinions: how many it says */
     struct { uint32_t id; uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } fetch;
     const struct record *record;       /* valid as long as frame */
     uint32_t above;
@@ -125,6 +126,9 @@ int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame
 /* May the node choose this member for a link by itself? Not, unless said; MESH_MAY_FIRST: rather than others. 0, -ENOENT. */
 enum mesh_may { MESH_MAY_NOT, MESH_MAY, MESH_MAY_FIRST };
 int mesh_member_may_link(struct mesh *m, const uint8_t root[KEY_BYTES], enum mesh_may may);
+/* How many opinions of this member are kept, about: its newest batches until they have said so many, all below is dead. So it depends on nothing but the set of
+ * batches, and neighbours with another bound do not matter. 0: no such bound. 0, -ENOENT. */
+int mesh_member_subjects(struct mesh *m, const uint8_t root[KEY_BYTES], uint32_t most);
 /* Another record of a known member: its operational key is remembered for older batches, and the frame for neighbours that lack it. 0, -ENOENT, -ENOMEM. */
 int mesh_member_key(struct mesh *m, const struct record *rec, struct bytes frame);
 void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES]);     /* not of self */
@@ -147,7 +151,7 @@ enum mesh_count {
     MESH_COUNT_FRAMES, MESH_COUNT_MERGED, MESH_COUNT_DUPLICATE, MESH_COUNT_BAD_SIGNATURE, MESH_COUNT_MALFORMED, MESH_COUNT_FOREIGN,
     MESH_COUNT_UNKNOWN_ORIGIN, MESH_COUNT_UNKNOWN_KEY, MESH_COUNT_DEAD, MESH_COUNT_EQUIVOCATION, MESH_COUNT_FUTURE, MESH_COUNT_DROPPED_BUSY,
     MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNT_FROZEN, MESH_COUNT_INTRODUCTIONS,
-    MESH_COUNT_QUOTA_BATCHES, MESH_COUNT_QUOTA_BYTES, MESH_COUNT_QUOTA_OPINIONS, MESH_COUNT_PAUSED, MESH_COUNT_PAUSES, MESH_COUNTS
+    MESH_COUNT_QUOTA_BATCHES, MESH_COUNT_QUOTA_BYTES, MESH_COUNT_QUOTA_OPINIONS, MESH_COUNT_QUOTA_SUBJECTS, MESH_COUNT_PAUSED, MESH_COUNT_PAUSES, MESH_COUNTS
 };
 const char *mesh_count_text(enum mesh_count c);       /* "bad-signature" */
 uint64_t mesh_counted(const struct mesh *m, enum mesh_count c);
@@ -174,6 +178,7 @@ struct mesh_conduct {
     int64_t penalty_milli;             /* faults as they count now; PENALTY_MAX_MILLI pauses the link */
     int64_t paused_ms;                 /* for so long yet; 0: it is not */
     uint64_t over_quota;               /* batches by it as author that were passed over, to be fetched later */
+    uint64_t over_subjects;            /* and those that were forgotten, or not taken, since newer ones say as much as is kept of it */
 };
 int mesh_conduct(struct mesh *m, const uint8_t root[KEY_BYTES], struct mesh_conduct *out);      /* 0, -ENOENT */
 

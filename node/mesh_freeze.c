@@ -151,6 +151,7 @@ static void carry_through(struct mesh *m, struct member *o, struct frozen *f)
     }
     lower_floor(m, o);
     log_trim(m, o);
+    bound_again(m, o);
     if (o == m->self)
         settle_late(m, f->epoch);
 }

@@ -137,6 +137,12 @@ struct epoch_log *log_epoch_make(struct mesh *m, struct member *o, uint32_t epoc
     return e;
 }
 
+/* What is on its way to the disk may not get there, and counts when it is. */
+static uint64_t opinions_of(const struct held *h)
+{
+    return h->state == HELD_STORED ? h->opinions : 0;
+}
+
 static void epoch_drop(struct mesh *m, struct member *o, size_t i)
 {
     struct epoch_log *e = o->epochs[i];
@@ -146,6 +152,8 @@ static void epoch_drop(struct mesh *m, struct member *o, size_t i)
             take_release(m, e->table[j].state - FIRST_SLOT);
     }
     o->held_n -= e->n;
+    for (size_t j = 0; j < e->room; j++)
+        o->opinions_n -= e->table[j].seq != 0 ? opinions_of(&e->table[j]) : 0;
     ranges_clear(&e->present);
     free(e->table);
     free(e);
@@ -161,17 +169,27 @@ void log_clear(struct mesh *m, struct member *o)
 
 /* ---- batches */
 
-int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const uint8_t *hash, int64_t time_s, struct mark floor, uint32_t state)
+int log_add(struct mesh *m, struct member *o, struct epoch_log *e, const struct store_batch_ref *ref, uint32_t state)
 {
-    struct held h = { .seq = seq, .time_s = time_s, .floor = floor, .state = state };
+    struct held h = { .seq = ref->name.seq, .time_s = ref->time_s, .floor = { ref->floor_epoch, ref->floor_seq }, .state = state };
 
-    memcpy(h.hash, hash, HELD_HASH_BYTES);
-    if (table_grow(m, e) != 0 || ranges_add(&e->present, seq, seq) != 0)
+    memcpy(h.hash, ref->name.hash, HELD_HASH_BYTES);
+    if (table_grow(m, e) != 0 || ranges_add(&e->present, h.seq, h.seq) != 0)
         return -ENOMEM;
+    if (state != HELD_VOID)
+        h.opinions = (uint16_t)(ref->opinions < BATCH_OPINIONS_MAX ? ref->opinions : BATCH_OPINIONS_MAX);
     table_put(m, e, &h);
     e->n++;
     o->held_n++;
+    o->opinions_n += opinions_of(&h);
     return 0;
+}
+
+static void forget(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
+{
+    o->opinions_n -= opinions_of(h);
+    o->held_n--;
+    table_remove(m, e, h);
 }
 
 void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
@@ -181,11 +199,12 @@ void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct he
 
     /* With no memory to split a range the number stays: in doubt a batch is not fetched again rather than kept twice. */
     if (log_versions(m, e, seq, versions) == 1 && ranges_remove(&e->present, seq) != 0) {
+        o->opinions_n -= opinions_of(h);
+        h->opinions = 0;
         h->state = HELD_VOID;
         return;
     }
-    table_remove(m, e, h);
-    o->held_n--;
+    forget(m, o, e, h);
 }
 
 /* Any new batch is told, not only a new head: who asked for it in vain asks again then. */
@@ -210,14 +229,9 @@ void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq
 
 /* ---- what is dead */
 
-static bool is_below(struct mark mark, uint32_t epoch, uint64_t seq)
-{
-    return epoch < mark.epoch || (epoch == mark.epoch && seq < mark.seq);
-}
-
 bool log_is_dead(const struct member *o, uint32_t epoch, uint64_t seq)
 {
-    return is_below(o->floor, epoch, seq) || is_below(o->past, epoch, seq) || is_below(o->bound, epoch, seq) || epoch < o->proofs_from;
+    return mark_is_above(o->floor, epoch, seq) || mark_is_above(o->past, epoch, seq) || mark_is_above(o->bound, epoch, seq) || epoch < o->proofs_from;
 }
 
 uint64_t log_live_from(const struct member *o, uint32_t epoch)
@@ -256,8 +270,7 @@ static void forget_seq(struct mesh *m, struct member *o, struct epoch_log *e, ui
     while (log_versions(m, e, seq, versions) > 0) {
         if (versions[0]->state >= FIRST_SLOT)
             take_release(m, versions[0]->state - FIRST_SLOT);
-        table_remove(m, e, versions[0]);
-        o->held_n--;
+        forget(m, o, e, versions[0]);
     }
     ranges_cut(&e->present, seq + 1);
 }
@@ -270,7 +283,7 @@ static void cut_epoch(struct mesh *m, struct member *o, struct epoch_log *e, uin
         e->head = 0;
 }
 
-static void forget_below(struct mesh *m, struct member *o, struct mark mark)
+void log_forget_below(struct mesh *m, struct member *o, struct mark mark)
 {
     struct epoch_log *e;
 
@@ -285,29 +298,22 @@ static void forget_below(struct mesh *m, struct member *o, struct mark mark)
 
 void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq)
 {
-    if (!is_below((struct mark){ epoch, seq }, o->floor.epoch, o->floor.seq))
+    if (!mark_is_above((struct mark){ epoch, seq }, o->floor.epoch, o->floor.seq))
         return;
     o->floor = (struct mark){ epoch, seq };
-    forget_below(m, o, o->floor);
-}
-
-static void raise_bound(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq)
-{
-    o->bound = (struct mark){ epoch, seq };
-    forget_below(m, o, o->bound);
+    log_forget_below(m, o, o->floor);
 }
 
 void log_trim(struct mesh *m, struct member *o)
 {
-    forget_below(m, o, (struct mark){ o->proofs_from, 0 });
+    log_forget_below(m, o, (struct mark){ o->proofs_from, 0 });
 }
 
 static void forget_version(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
 {
     if (h->state >= FIRST_SLOT)
         take_release(m, h->state - FIRST_SLOT);
-    table_remove(m, e, h);
-    o->held_n--;
+    forget(m, o, e, h);
 }
 
 void log_cut_above(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq)
@@ -326,19 +332,6 @@ void log_cut_above(struct mesh *m, struct member *o, struct epoch_log *e, uint64
     for (size_t i = 0; i < e->room; i++) {
         if (e->table[i].seq > e->head && e->table[i].state == HELD_STORED)
             e->head = e->table[i].seq;
-    }
-}
-
-void log_bound(struct mesh *m, struct member *o)
-{
-    while (o->epochs_n > MESH_EPOCHS_MAX)
-        raise_bound(m, o, o->epochs[0]->epoch + 1, 0);
-    while (o->held_n > MESH_HELD_MAX) {
-        struct epoch_log *e = o->epochs[0];
-        if (e->present.n == 0)
-            raise_bound(m, o, e->epoch + 1, 0);
-        else
-            raise_bound(m, o, e->epoch, e->present.at[0].from + 1);
     }
 }
 
@@ -372,5 +365,5 @@ void log_expire(struct mesh *m, struct member *o)
     if (past.epoch == o->past.epoch && past.seq == o->past.seq)
         return;
     o->past = past;
-    forget_below(m, o, past);
+    log_forget_below(m, o, past);
 }

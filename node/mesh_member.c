@@ -331,11 +331,11 @@ int mesh_held(struct mesh *m, const struct store_batch_ref *ref)
         return -ENOMEM;
     if (log_find(m, e, ref->name.seq, ref->name.hash) != NULL)
         return 0;
-    if (log_add(m, o, e, ref->name.seq, ref->name.hash, ref->time_s, (struct mark){ ref->floor_epoch, ref->floor_seq }, HELD_STORED) != 0)
+    if (log_add(m, o, e, ref, HELD_STORED) != 0)
         return -ENOMEM;
     quota_held(m, o);
     log_stored(m, e, ref->name.seq);
     freeze_stored(m, o, e, ref->name.seq);
-    log_bound(m, o);
+    bound_keep(m, o);
     return 0;
 }

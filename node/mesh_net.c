@@ -413,6 +413,7 @@ static int open_core(struct mesh_net *n, const struct config *c)
     mc.quota_day[MESH_QUOTA_BYTES] = c->quota.bytes;
     mc.quota_day[MESH_QUOTA_OPINIONS] = c->quota.opinions;
 
+    n->subjects = (uint64_t)c->quota.subjects;
     mc.links = c->mesh.links;
     memcpy(mc.self, n->self, KEY_BYTES);
     snprintf(mc.federation, sizeof mc.federation, "%s", c->federation);

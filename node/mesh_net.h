@@ -48,6 +48,8 @@ struct mesh_net_handlers {
     void (*settled)(void *ctx, uint32_t above);
     /* What others say may count from now on. Once; not when it was so from the start. */
     void (*caught_up)(void *ctx);
+    /* Of this origin nothing below is kept any more: store_set_bound(). May be NULL. */
+    void (*bound)(void *ctx, const uint8_t origin[KEY_BYTES], uint32_t epoch, uint64_t seq);
     /* An origin signed two batches with one number: store_add_proof(). Frames are borrowed; empty when both batches went to `store` before. May be NULL. */
     void (*proof)(void *ctx, const uint8_t origin[KEY_BYTES], const struct store_proof *p);
     void (*keys_in_use)(void *ctx);                /* the identity's CURVE key has taken the place of the one before it, which can be forgotten; may be NULL */
@@ -87,6 +89,7 @@ struct mesh_net_peer {
     double penalty;                                /* points of faults as they count now; at 100 the link is paused. Says nothing of trust */
     int64_t paused_until_s;                        /* 0: it is not */
     uint64_t throttled;                            /* how often it was not read for a moment, since it sent too fast */
+    uint64_t over_subjects;                        /* its batches that are not kept, since newer ones say as much as is kept of it */
     uint64_t over_quota;                           /* its batches that were passed over since it said more than its quota, to be fetched later */
     uint64_t record_serial;
     bool left;                                     /* its newest record is a farewell */

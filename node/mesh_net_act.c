@@ -100,7 +100,7 @@ static void store(struct mesh_net *n, const struct mesh_action *a)
     uint8_t *copy = malloc(a->frame.len);
     struct store_batch b = {
         .epoch = name->epoch, .seq = name->seq, .floor_epoch = a->batch.floor_epoch, .floor_seq = a->batch.floor_seq,
-        .time_s = a->batch.time_s, .frame = { copy, a->frame.len },
+        .time_s = a->batch.time_s, .opinions = a->batch.opinions, .frame = { copy, a->frame.len },
     };
 
     if (copy == NULL) {
@@ -216,6 +216,12 @@ static void proof(struct mesh_net *n, const struct mesh_action *a)
         n->handlers.proof(n->handlers.ctx, a->origin, &p);
 }
 
+static void bound(struct mesh_net *n, const struct mesh_action *a)
+{
+    if (n->handlers.bound != NULL)
+        n->handlers.bound(n->handlers.ctx, a->origin, a->batch.name.epoch, a->batch.name.seq);
+}
+
 static void carry_out(struct mesh_net *n, const struct mesh_action *a)
 {
     switch (a->kind) {
@@ -262,6 +268,9 @@ static void carry_out(struct mesh_net *n, const struct mesh_action *a)
         break;
     case MESH_DO_PAUSE:
         pause_peer(n, a);
+        break;
+    case MESH_DO_BOUND:
+        bound(n, a);
         break;
     case MESH_DO_PROOF:
         proof(n, a);

@@ -69,7 +69,7 @@ static bool is_fresh(const struct mesh_net *n, const uint8_t root[KEY_BYTES])
 static int load_batch(void *ctx, const struct store_batch *b)
 {
     struct loading *l = ctx;
-    struct store_batch_ref ref = { .floor_epoch = b->floor_epoch, .floor_seq = b->floor_seq, .time_s = b->time_s };
+    struct store_batch_ref ref = { .floor_epoch = b->floor_epoch, .floor_seq = b->floor_seq, .time_s = b->time_s, .opinions = b->opinions };
 
     if (l->fresh_only && !is_fresh(l->net, b->origin))
         return 0;
@@ -207,6 +207,19 @@ static enum mesh_may may_link(const struct net_peer *p, const struct config_peer
     return c->choose ? MESH_MAY_FIRST : MESH_MAY_NOT;
 }
 
+/* As much of it as it is trusted; of whom the operator configured, a little in any case. Introduced ones have tau for that, so that all of a group get no more than its root. */
+static uint32_t subjects_max(const struct mesh_net *n, const struct net_peer *p, const struct config_peer *c)
+{
+    const uint64_t least = n->subjects < NET_SUBJECTS_LEAST ? n->subjects : NET_SUBJECTS_LEAST;
+    uint64_t most = n->subjects * (c->trust_micro < MICRO ? c->trust_micro : MICRO) / MICRO;
+
+    if (!p->introduced && most < least)
+        most = least;
+    if (c->subjects_max > 0 && c->subjects_max < most)
+        most = c->subjects_max;
+    return most > 0 ? (uint32_t)most : 1;
+}
+
 /* The sockets are made before the core speaks of subscriptions. */
 static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_peer *c)
 {
@@ -225,6 +238,7 @@ static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_
         p->unlink = false;
     }
     link_wanted(n, p, wanted || p->chosen || p->unlink);
+    mesh_member_subjects(n->mesh, c->record.root, subjects_max(n, p, c));
     return mesh_member_may_link(n->mesh, c->record.root, may_link(p, c));
 }
 

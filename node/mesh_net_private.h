@@ -77,6 +77,7 @@ enum {
     SERVE_SLICE = 16,                  /* frames in a turn */
     SERVE_RETRY_MS = 10,
     SERVE_GIVE_UP_MS = 10000,          /* the asker has given up by then */
+    NET_SUBJECTS_LEAST = 4000,         /* kept of a configured member, however little it is trusted */
     ROUTING_MAX = JOIN_ROUTING_MAX
 };
 
@@ -237,6 +238,7 @@ struct mesh_net {
     struct resolver *resolver;
     struct mesh *mesh;
     struct mesh_config core;           /* as it was made with */
+    uint64_t subjects;                 /* how many are kept of a member with all trust */
     struct reader *reader;
 
     struct net_peers *configured;      /* as last said */

@@ -41,6 +41,7 @@ static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct
     if (mesh_conduct(n->mesh, p->record.root, &conduct) == 0) {
         out->penalty = (double)conduct.penalty_milli / 1000;
         out->over_quota = conduct.over_quota;
+        out->over_subjects = conduct.over_subjects;
     }
     if (mesh_log_state(n->mesh, p->record.root, &log) == 0) {
         out->head = log.head;

@@ -85,5 +85,6 @@ int mesh_conduct(struct mesh *m, const uint8_t root[KEY_BYTES], struct mesh_cond
     out->penalty_milli = points(m, &o->link.penalty);
     out->paused_ms = penalty_is_paused(m, o) ? o->link.penalty.paused_until_ms - m->now_ms : 0;
     out->over_quota = o->quota.over;
+    out->over_subjects = o->over_subjects;
     return 0;
 }

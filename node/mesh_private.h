@@ -3,6 +3,7 @@
  *   mesh.c         events, timers, counts
  *   mesh_member.c  members, their records and keys
  *   mesh_log.c     what is held of each origin: epochs, floors, dead batches
+ *   mesh_bound.c   how much of an origin is kept: its newest batches
  *   mesh_take.c    the way of a batch: checked, handed out for storing, relayed
  *   mesh_freeze.c  two batches with one number: what is dead of it
  *   mesh_compare.c whether a neighbour holds other batches under the same numbers
@@ -57,6 +58,7 @@ enum {
     PAUSE_MS = 60000,                  /* the first pause; doubles each time ... */
     PAUSE_MAX_MS = 6 * 3600 * 1000,    /* ... up to */
     PAUSE_FORGET_MS = 24 * 3600 * 1000,          /* so long after the last one it begins anew */
+    BOUND_TELL_MS = 10000,             /* so long the store waits to be told of bounds that were raised */
     QUOTA_RETRY_MS = 60000,            /* between two looks at the bucket of an origin that is over its quota */
     DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
@@ -92,6 +94,10 @@ struct mark {
     uint32_t epoch;
     uint64_t seq;
 };
+static inline bool mark_is_above(struct mark mark, uint32_t epoch, uint64_t seq)
+{
+    return epoch < mark.epoch || (epoch == mark.epoch && seq < mark.seq);
+}
 
 /* A held batch, or one that must not be fetched again. `state`: one of these, or FIRST_SLOT + its place among those in flight. */
 enum { HELD_STORED, HELD_VOID, FIRST_SLOT };
@@ -101,6 +107,7 @@ struct held {
     uint8_t hash[HELD_HASH_BYTES];
     struct mark floor;                 /* that it announces */
     uint32_t state;
+    uint16_t opinions;                 /* that it says; 0 for one that is void */
 };
 
 /* One epoch of one origin. Invariant: `present` holds exactly the seqs in `table`. */
@@ -287,11 +294,15 @@ struct member {
     struct epoch_log **epochs;         /* ascending */
     size_t epochs_n, epochs_room;
     size_t held_n;
+    uint64_t opinions_n;               /* of the batches on disk */
+    uint32_t subjects_max;             /* how many are kept, about; 0: no such bound */
     struct mark floor;                 /* as its author signed it, in a batch that lives */
     struct mark bound;                 /* higher by our own bounds */
+    bool bound_untold;                 /* the store was not told */
+    uint64_t over_subjects;            /* batches below it */
     struct mark past;                  /* as time gives it: taken back when the clock is set back */
     int64_t heard_ms;
-    int64_t equivocation_alert_s, clock_alert_s;
+    int64_t equivocation_alert_s, clock_alert_s, subjects_alert_s;
     struct frozen frozen[MESH_PROOFS_MAX];       /* by epoch, ascending */
     size_t frozen_n;
     uint32_t proofs_from;              /* epochs below are dead, since so many above are frozen; 0: none */
@@ -350,6 +361,7 @@ struct mesh {
     int64_t start_ms;                  /* of the first event; -1 before */
     int64_t have_at_ms, full_have_at_ms, expire_at_ms, plan_at_ms;
     int64_t resume_at_ms;              /* when the next pause ends */
+    int64_t bound_at_ms;               /* when the store is told of bounds that have moved */
     struct { bool done; int64_t since_ms, progress_ms, look_at_ms; } catch;
     int64_t expired_s;                 /* the time by which logs were last searched for what is past */
     size_t full_have_turn;
@@ -410,17 +422,23 @@ uint64_t log_live_to(const struct member *o, uint32_t epoch);             /* the
 /* The versions of one seq; at most VERSIONS_ROOM, which is how many places `out` has. Pointers are good until the table changes. */
 size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, struct held **out);
 struct held *log_find(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t *hash);
-int log_add(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const uint8_t *hash, int64_t time_s, struct mark floor, uint32_t state);
+int log_add(struct mesh *m, struct member *o, struct epoch_log *e, const struct store_batch_ref *ref, uint32_t state);
 void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h);
 void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq);       /* it is here from now on */
+void log_forget_below(struct mesh *m, struct member *o, struct mark mark);
 void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq);
 void log_trim(struct mesh *m, struct member *o);                          /* forgets what is below its marks now */
 void log_cut_above(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq);
-void log_bound(struct mesh *m, struct member *o);                         /* keeps MESH_HELD_MAX and MESH_EPOCHS_MAX */
 void log_expire(struct mesh *m, struct member *o);
 void log_clear(struct mesh *m, struct member *o);                         /* forgets all of it */
 uint64_t log_floor(const struct member *o, const struct epoch_log *e);    /* lowest live seq that is here; 0 when none */
 void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES]);
+
+/* ---- mesh_bound.c */
+void bound_keep(struct mesh *m, struct member *o);         /* keeps MESH_HELD_MAX, MESH_EPOCHS_MAX and what a member may say at a time */
+void bound_again(struct mesh *m, struct member *o);        /* batches have gone that counted, or more may be kept: what was forgotten for them may come again */
+bool bound_has(struct member *o, uint32_t epoch, uint64_t seq);          /* below what is kept of what it says: counted for it */
+void bound_tick(struct mesh *m);
 
 /* ---- mesh_take.c */
 enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, bool fetched);

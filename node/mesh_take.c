@@ -59,7 +59,7 @@ static enum taken check_name(struct mesh *m, struct arrival *a)
         return refuse(m, a, MESH_COUNT_FUTURE, NULL);
     a->for_proof = a->wanted = a->fetched && freeze_is_wanted(a->origin, a->from, n->epoch, n->seq);
     if (log_is_dead(a->origin, n->epoch, n->seq))
-        return a->for_proof ? TAKEN_NEW : refuse(m, a, MESH_COUNT_DEAD, NULL);
+        return a->for_proof ? TAKEN_NEW : refuse(m, a, bound_has(a->origin, n->epoch, n->seq) ? MESH_COUNT_QUOTA_SUBJECTS : MESH_COUNT_DEAD, NULL);
     a->for_proof = false;
     if (n->seq > freeze_at(a->origin, n->epoch))
         return refuse(m, a, MESH_COUNT_FROZEN, NULL);
@@ -87,9 +87,9 @@ static enum taken refuse_signed(struct mesh *m, const struct arrival *a, enum me
     if (e == NULL)
         m->starved = true;
     else if (log_versions(m, e, a->name.seq, versions) == 0
-             && log_add(m, a->origin, e, a->name.seq, a->name.hash, m->now_s, (struct mark){ 0, 0 }, HELD_VOID) != 0)
+             && log_add(m, a->origin, e, &(struct store_batch_ref){ .name = a->name, .time_s = m->now_s }, HELD_VOID) != 0)
         m->starved = true;
-    log_bound(m, a->origin);
+    bound_keep(m, a->origin);
     return refuse(m, a, c, blame);
 }
 
@@ -186,7 +186,7 @@ static struct inflight *fly(struct mesh *m, const struct arrival *a, uint32_t *s
     *slot = m->free_slots[--m->free_n];
     f = &m->inflight[*slot];
     *f = (struct inflight){ .origin = a->origin, .from = a->from, .frame = copy, .len = a->frame.len, .since_ms = m->now_ms };
-    f->ref = (struct store_batch_ref){ .name = a->name, .floor_epoch = a->batch.floor_epoch, .floor_seq = a->batch.floor_seq, .time_s = a->batch.time_s };
+    f->ref = (struct store_batch_ref){ .name = a->name, .opinions = (uint32_t)a->batch.opinions_n, .floor_epoch = a->batch.floor_epoch, .floor_seq = a->batch.floor_seq, .time_s = a->batch.time_s };
     m->inflight_bytes += f->len;
     a->from->link.inflight++;
     a->from->link.inflight_bytes += f->len;
@@ -214,8 +214,7 @@ static enum taken hand_out(struct mesh *m, const struct arrival *a)
     /* What is fetched is old news but for the newest; those who lack it see a gap and fetch it, too. */
     f->relay = !a->fetched || a->name.seq >= e->head;
     action = update_about(m, MESH_DO_STORE, a->from);
-    if (action == NULL || log_add(m, a->origin, e, a->name.seq, a->name.hash, a->batch.time_s, (struct mark){ f->ref.floor_epoch, f->ref.floor_seq },
-                                    FIRST_SLOT + slot) != 0) {
+    if (action == NULL || log_add(m, a->origin, e, &f->ref, FIRST_SLOT + slot) != 0) {
         m->starved = true;
         if (action != NULL)
             m->actions_n--;
@@ -306,6 +305,7 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     m->inflight[slot].frame = NULL;
     take_release(m, slot);
     h->state = HELD_STORED;
+    o->opinions_n += h->opinions;
     log_stored(m, e, name->seq);
     if (stored)
         mesh_count(m, MESH_COUNT_MERGED);
@@ -316,7 +316,7 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     else
         free(f.frame);
     log_raise_floor(m, o, f.ref.floor_epoch, f.ref.floor_seq);
-    log_bound(m, o);
+    bound_keep(m, o);
     e = log_epoch(o, name->epoch);     /* its own floor may have forgotten it */
     if (e != NULL)
         freeze_stored(m, o, e, name->seq);
@@ -367,7 +367,7 @@ static int hold_own(struct mesh *m, const struct own_lost *own)
     e = log_epoch_make(m, m->self, name->epoch);
     if (e == NULL)
         return -ENOMEM;
-    if (log_find(m, e, name->seq, name->hash) == NULL && log_add(m, m->self, e, name->seq, name->hash, own->time_s, (struct mark){ 0, 0 }, HELD_STORED) != 0)
+    if (log_find(m, e, name->seq, name->hash) == NULL && log_add(m, m->self, e, &(struct store_batch_ref){ .name = *name, .time_s = own->time_s }, HELD_STORED) != 0)
         return -ENOMEM;
     log_stored(m, e, name->seq);
     return 0;
@@ -407,7 +407,7 @@ void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
     if (rc != 0)
         return;
     log_raise_floor(m, m->self, b.floor_epoch, b.floor_seq);
-    log_bound(m, m->self);
+    bound_keep(m, m->self);
     batch_close(&b);
     copy = malloc(frame.len);
     if (copy == NULL) {

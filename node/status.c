@@ -170,6 +170,7 @@ static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, 
     json_object_set_new(o, "penalty", json_real(p->penalty));
     set(o, "paused_until_s", (uint64_t)p->paused_until_s);
     set(o, "over_quota", p->over_quota);
+    set(o, "over_subjects", p->over_subjects);
     set(o, "throttled", p->throttled);
     json_object_set_new(o, "left", json_boolean(p->left));
     json_object_set_new(o, "trust", json_real(member == NULL ? 0 : member->trust_micro / 1e6));

@@ -307,6 +307,10 @@ static void do_pending(struct store_thread *t)
         note_disk(t, store_add_record(t->store, in->root, in->number, (struct bytes){ in->memory, in->len }), STORE_TROUBLE_BATCHES);
         free(in->memory);
         break;
+    case INPUT_BOUND:
+        note_disk(t, store_set_bound(t->store, in->root, in->batch.epoch, in->batch.seq), STORE_TROUBLE_BATCHES);
+        t->fold_more = true;
+        break;
     case INPUT_PROOF:
         do_proof(t, in);
         break;

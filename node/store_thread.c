@@ -200,6 +200,14 @@ int store_thread_introductions(struct store_thread *t, const uint8_t introducer[
     return rc;
 }
 
+int store_thread_bound(struct store_thread *t, const uint8_t root[KEY_BYTES], uint32_t epoch, uint64_t seq)
+{
+    struct other_input in = { .kind = INPUT_BOUND, .batch = { .epoch = epoch, .seq = seq } };
+
+    memcpy(in.root, root, KEY_BYTES);
+    return put_other(t, &in);
+}
+
 int store_thread_proof(struct store_thread *t, const uint8_t root[KEY_BYTES], const struct store_proof *p)
 {
     struct other_input in = { .kind = INPUT_PROOF, .len = p->frames[0].len, .memory = malloc(p->frames[0].len + p->frames[1].len + 1) };

@@ -71,6 +71,8 @@ int store_thread_tool(struct store_thread *t, struct report_ticket ticket, struc
 int store_thread_batch(struct store_thread *t, const struct store_batch *name, uint8_t *frame);
 int store_thread_record(struct store_thread *t, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
 int store_thread_introductions(struct store_thread *t, const uint8_t introducer[KEY_BYTES], struct bytes frame);
+/* store_set_bound(). */
+int store_thread_bound(struct store_thread *t, const uint8_t root[KEY_BYTES], uint32_t epoch, uint64_t seq);
 /* store_add_proof(); frames are copied. */
 int store_thread_proof(struct store_thread *t, const uint8_t root[KEY_BYTES], const struct store_proof *p);
 /* Neighbours were asked for our own log: batches may be told from now on. */

@@ -64,11 +64,12 @@ static int bury_of(struct fold *f, const struct known_member *m)
 {
     int64_t mark = 0;
     size_t n = 0, unfolded = 0;
+    bool own_bound = m->bound_epoch > m->floor_epoch || (m->bound_epoch == m->floor_epoch && m->bound_seq > m->floor_seq);
     int rc = meta_number(&f->s->db, META_FOLDED, &mark);
     struct query q = query(&f->s->db, SQL_BATCH_DEAD);
     query_int(&q, m->id);
-    query_int(&q, m->floor_epoch);
-    query_int(&q, (int64_t)m->floor_seq);
+    query_int(&q, own_bound ? m->bound_epoch : m->floor_epoch);
+    query_int(&q, (int64_t)(own_bound ? m->bound_seq : m->floor_seq));
     query_int(&q, DEAD_BATCHES_MAX);
     while (rc == 0 && query_row(&q)) {
         int64_t id = column_int(&q, 0);

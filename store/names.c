@@ -226,6 +226,8 @@ static int load_members(struct names *n, struct db *d, const struct policy *p)
         m->quarantined = column_int(&q, 4) != 0;
         m->refold = (int)column_int(&q, 5);
         m->peer_s = column_int(&q, 6);
+        m->bound_epoch = (uint32_t)column_int(&q, 7);
+        m->bound_seq = (uint64_t)column_int(&q, 8);
     }
     int rc = query_end(&q);
     return rc == 0 ? names_judge_probation(n, p) : rc;

@@ -19,6 +19,8 @@ struct known_member {
     uint8_t root[KEY_BYTES];
     uint32_t floor_epoch;
     uint64_t floor_seq;
+    uint32_t bound_epoch;              /* what is below is dead here, too: store_set_bound() */
+    uint64_t bound_seq;
     int policy;                        /* index into the policy's members, -1: not configured */
     int group;                         /* the same of the root of its group; -1: it has no trust */
     uint32_t trust_micro;              /* its own: T, or tau if it is introduced */

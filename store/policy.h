@@ -37,6 +37,7 @@ struct policy_rights {
     int64_t probation_until_s;    /* the same until this time; 0: none */
 };
 
+/* How many opinions of it are kept is the mesh's: config_peer.subjects_max, beside the quota (node/mesh_bound.c). */
 struct policy_member {
     uint8_t root[KEY_BYTES];
     char name[NAME_MAX_BYTES + 1];

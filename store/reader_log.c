@@ -26,6 +26,7 @@ static int each_name(struct reader *r, const struct known_member *m, int (*each)
         b.floor_epoch = (uint32_t)column_int(&q, 3);
         b.floor_seq = (uint64_t)column_int(&q, 4);
         b.time_s = column_int(&q, 5);
+        b.opinions = (uint32_t)column_int(&q, 6);
         stop = each(ctx, &b);
     }
     int rc = query_end(&q);

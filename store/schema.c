@@ -116,6 +116,11 @@ static const char *const steps[DB_SCHEMA] = {
 
     /* When it was first configured as a peer: what a probation is counted from. */
     "ALTER TABLE member ADD COLUMN peer_s INTEGER NOT NULL DEFAULT 0;",
+
+    /* How many opinions a batch says (NULL: not counted, of before), and from where on a member's log is kept by the node's own bounds. */
+    ("ALTER TABLE batch ADD COLUMN opinions INTEGER;"
+     "ALTER TABLE member ADD COLUMN bound_epoch INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE member ADD COLUMN bound_seq INTEGER NOT NULL DEFAULT 0;"),
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

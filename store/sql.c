@@ -17,9 +17,10 @@ const char *const sql_text[SQL_N] = {
                      " ON CONFLICT(name) DO UPDATE SET number = excluded.number, bytes = excluded.bytes",
     [SQL_META_ADD] = "INSERT INTO meta(name, number) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET number = number + ?2",
 
-    [SQL_MEMBER_EACH] = "SELECT id, root, floor_epoch, floor_seq, quarantine_s, refold, peer_s FROM member ORDER BY id",
+    [SQL_MEMBER_EACH] = "SELECT id, root, floor_epoch, floor_seq, quarantine_s, refold, peer_s, bound_epoch, bound_seq FROM member ORDER BY id",
     [SQL_MEMBER_ADD] = "INSERT INTO member(root) VALUES(?1) RETURNING id",
     [SQL_MEMBER_FLOOR] = "UPDATE member SET floor_epoch = ?2, floor_seq = ?3 WHERE id = ?1",
+    [SQL_MEMBER_BOUND] = "UPDATE member SET bound_epoch = ?2, bound_seq = ?3 WHERE id = ?1",
     [SQL_MEMBER_QUARANTINE] = "UPDATE member SET quarantine_s = ?2 + 0 * ?3 WHERE id = ?1",
     [SQL_MEMBER_PEER] = "UPDATE member SET peer_s = ?2 WHERE id = ?1",
     [SQL_MEMBER_REFOLD] = "UPDATE member SET refold = ?2 + 0 * ?3 WHERE id = ?1",
@@ -59,12 +60,12 @@ const char *const sql_text[SQL_N] = {
     [SQL_JOURNAL_DROP_ONE] = "DELETE FROM journal WHERE id = ?1",
     [SQL_JOURNAL_COUNT] = "SELECT count(*) FROM journal",
 
-    [SQL_BATCH_ADD] = "INSERT OR IGNORE INTO batch(member, epoch, seq, hash, floor_epoch, floor_seq, time_s, frame)"
-                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_BATCH_ADD] = "INSERT OR IGNORE INTO batch(member, epoch, seq, hash, floor_epoch, floor_seq, time_s, frame, opinions)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [SQL_BATCH_UNFOLDED] = "SELECT id, member, frame FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id",
     [SQL_BATCH_LAST] = "SELECT max(id) FROM batch",
     [SQL_BATCH_UNFOLDED_COUNT] = "SELECT count(*) FROM batch WHERE id > ?1",
-    [SQL_BATCH_NAMES] = "SELECT epoch, seq, hash, floor_epoch, floor_seq, time_s FROM batch WHERE member = ?1"
+    [SQL_BATCH_NAMES] = "SELECT epoch, seq, hash, floor_epoch, floor_seq, time_s, coalesce(opinions, length(frame) / 20) FROM batch WHERE member = ?1"
                         " ORDER BY epoch, seq, hash",
     [SQL_BATCH_RANGE] = "SELECT seq, hash, floor_epoch, floor_seq, time_s, frame FROM batch"
                         " WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4"

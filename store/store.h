@@ -62,12 +62,16 @@ struct store_batch {
     uint32_t floor_epoch;
     uint64_t floor_seq;
     int64_t time_s;
+    uint32_t opinions;                                      /* how many it says */
     struct bytes frame;                                     /* verified already; read during the call */
     bool stored;                                            /* out: false for one that was there before (not an error) */
 };
 /* All or none, durable on return. The record that names a batch's key must have been added before: the fold verifies again. A batch below its
  * origin's floor is dead and not stored. -EOVERFLOW: an origin too many (MEMBERS_MAX). */
 int store_add_batches(struct store *s, struct store_batch *batches, size_t n, int64_t now_s);
+/* What is kept of a member no longer begins where its floor is but at this number, when that is higher: the next store_fold()s take out what is below, with what it said.
+ * Lower than before: what comes again is stored like any other. Nothing of an unknown member, or of this one. */
+int store_set_bound(struct store *s, const uint8_t root[KEY_BYTES], uint32_t epoch, uint64_t seq);
 /* A verified record. Lower serials than the stored one are kept too, since old batches need their keys: of each member the newest STORE_RECORDS_MAX. */
 int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t serial, struct bytes frame);
 

@@ -117,7 +117,7 @@ static void name_told(const struct batch *b, struct told_batch *out)
 {
     out->name = (struct store_batch){
         .epoch = b->epoch, .seq = b->seq, .floor_epoch = b->floor_epoch, .floor_seq = b->floor_seq, .time_s = b->time_s,
-        .frame = { out->frame, out->len }, .stored = true,
+        .opinions = (uint32_t)b->opinions_n, .frame = { out->frame, out->len }, .stored = true,
     };
     memcpy(out->name.origin, b->origin, KEY_BYTES);
     memcpy(out->name.hash, b->hash, HASH_BYTES);

@@ -80,6 +80,7 @@ int store_put_batch(struct store *s, int64_t member, const struct store_batch *b
     query_int(&q, (int64_t)b->floor_seq);
     query_int(&q, b->time_s);
     query_blob(&q, b->frame.at, b->frame.len);
+    query_int(&q, b->opinions);
     int rc = query_run(&q);
     *stored = rc == 0 && sqlite3_changes(s->db.sql) > 0;
     s->counted[COUNT_BATCHES] += *stored;
@@ -144,6 +145,30 @@ int store_add_batches(struct store *s, struct store_batch *batches, size_t n, in
         batches[i].stored = false;
     if (rc == 0)
         s->batches_n += stored;
+    return rc;
+}
+
+/* A batch that comes while it is below is taken like any other, since the bound may be about to be lowered: the fold takes out what is below it then. */
+static int put_bound(struct store *s, struct known_member *m, uint32_t epoch, uint64_t seq)
+{
+    struct query q = query(&s->db, SQL_MEMBER_BOUND);
+    query_int(&q, m->id);
+    query_int(&q, epoch);
+    query_int(&q, (int64_t)seq);
+    m->bound_epoch = epoch;
+    m->bound_seq = seq;
+    s->floors_raised = true;
+    return query_run(&q);
+}
+
+int store_set_bound(struct store *s, const uint8_t root[KEY_BYTES], uint32_t epoch, uint64_t seq)
+{
+    struct known_member *m = names_root(&s->names, root);
+    if (m == NULL || m->self || seq > INT64_MAX || (m->bound_epoch == epoch && m->bound_seq == seq))
+        return 0;
+    int rc = db_begin(&s->db);
+    if (rc == 0)
+        rc = store_end(s, put_bound(s, m, epoch, seq));
     return rc;
 }
 

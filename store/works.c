@@ -83,7 +83,7 @@ static int uncount(struct store *s, enum store_count which)
 /* Batches of another federation are refused by all, so the own ones are told anew; 2 is URGENCY_NOW. Records and own evidence belong to members, not to a coalition. */
 static int forget_coalition(struct store *s)
 {
-    int rc = db_exec(&s->db, "DELETE FROM batch; UPDATE member SET floor_epoch = 0, floor_seq = 0;"
+    int rc = db_exec(&s->db, "DELETE FROM batch; UPDATE member SET floor_epoch = 0, floor_seq = 0, bound_epoch = 0, bound_seq = 0;"
                              "DELETE FROM introductions; DELETE FROM introduction;"
                              "UPDATE evidence SET told_black = 0, told_white = 0, told_time_s = 0, told_epoch = 0, told_seq = 0, urgency = 2, waiting_s = 1"
                              " WHERE told_epoch > 0");

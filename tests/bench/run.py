@@ -294,7 +294,7 @@ def catchup(quick):
 
 
 # One member says here, and in a day, what the members of a large coalition say in a month.
-NO_QUOTA = 'quota { batches = 1000000  bytes = "1GB"  opinions = 100000000 }'
+NO_QUOTA = 'quota { batches = 1000000  bytes = "1GB"  opinions = 100000000  subjects = 10000000 }'
 
 
 def told_all(node):

@@ -185,6 +185,9 @@ void shell_carry_out(struct world *w, struct node *n, const struct mesh_action *
     case MESH_DO_BLAME:
         check_blame(w, n, a);
         break;
+    case MESH_DO_BOUND:
+        fail(w, "n%u forgets what it has room for", n->index);      /* no author here says so much */
+        break;
     case MESH_DO_PROOF:
         proofs_put(w, n, a);
         break;

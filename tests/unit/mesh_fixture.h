@@ -100,7 +100,7 @@ static inline size_t sign(struct plan p)
     snprintf(b.federation, sizeof b.federation, "%s", p.federation != NULL ? p.federation : "unit");
     assert_int_equal(batch_seal(&b, people[p.author].id, &frames[i].at, &frames[i].len), 0);
     assert_int_equal(batch_peek((struct bytes){ frames[i].at, frames[i].len }, &frames[i].name), 0);
-    frames[i].ref = (struct store_batch_ref){ .name = frames[i].name, .floor_epoch = b.floor_epoch, .floor_seq = b.floor_seq, .time_s = b.time_s };
+    frames[i].ref = (struct store_batch_ref){ .name = frames[i].name, .floor_epoch = b.floor_epoch, .floor_seq = b.floor_seq, .time_s = b.time_s, .opinions = (uint32_t)b.opinions_n };
     return i;
 }
 

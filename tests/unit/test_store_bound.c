@@ -1,0 +1,98 @@
+/* store_set_bound: what is below a bound of this node's own leaves, with what it said. */
+#include "tests/unit/store_world.h"
+
+static struct world w;
+
+static int begin(void **state)
+{
+    (void)state;
+    world_create(&w);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    world_destroy(&w);
+    return 0;
+}
+
+static void say(uint64_t seq)
+{
+    char subject[32];
+    snprintf(subject, sizeof subject, "192.0.2.%d", (int)seq);
+    world_hear(&w, 1, seq, (struct saying){ subject, WORLD_SAY, 8, 0, T0 });
+}
+
+static struct store_counts counts(void)
+{
+    struct store_counts c;
+    struct reader *r = world_reader(&w);
+    assert_int_equal(reader_counts(r, &c), 0);
+    reader_close(&r);
+    return c;
+}
+
+static void what_is_below_leaves_with_what_it_said(void **state)
+{
+    (void)state;
+    for (uint64_t seq = 1; seq <= 40; seq++)
+        say(seq);
+    assert_int_equal(store_set_bound(w.store, w.records[1].root, 1, 31), 0);
+    world_fold(&w, T0);
+    assert_int_equal(counts().batches, 10);
+    assert_int_equal(counts().opinions, 10);
+    assert_int_equal(world_check(&w, "192.0.2.30"), VERDICT_UNKNOWN);
+    assert_int_equal(world_check(&w, "192.0.2.31"), VERDICT_BLACK);
+}
+
+static void it_is_remembered(void **state)
+{
+    (void)state;
+    for (uint64_t seq = 1; seq <= 4; seq++)
+        say(seq);
+    assert_int_equal(store_set_bound(w.store, w.records[1].root, 1, 3), 0);
+    world_reopen(&w);
+    world_fold(&w, T0);
+    assert_int_equal(counts().batches, 2);
+}
+
+static void a_lowered_one_lets_them_come_again(void **state)
+{
+    (void)state;
+    for (uint64_t seq = 1; seq <= 4; seq++)
+        say(seq);
+    assert_int_equal(store_set_bound(w.store, w.records[1].root, 1, 4), 0);
+    world_fold(&w, T0);
+    assert_int_equal(store_set_bound(w.store, w.records[1].root, 0, 0), 0);
+    say(2);
+    assert_int_equal(counts().batches, 2);
+    assert_int_equal(world_check(&w, "192.0.2.2"), VERDICT_BLACK);
+}
+
+static void neither_strangers_nor_this_member_have_one(void **state)
+{
+    const uint8_t stranger[KEY_BYTES] = { 1 };
+    (void)state;
+    assert_int_equal(store_set_bound(w.store, stranger, 1, 4), 0);
+    assert_int_equal(store_set_bound(w.store, w.records[0].root, 1, 4), 0);
+    struct saying says = { "192.0.2.9", WORLD_SAY, 5, 0, T0 };
+    struct store_batch b = world_batch(&w, 0, 1, T0, &says, 1);
+    assert_int_equal(store_add_batches(w.store, &b, 1, T0), 0);
+    world_free_batch(&b);
+    world_fold(&w, T0);
+    assert_int_equal(counts().batches, 1);
+}
+
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(what_is_below_leaves_with_what_it_said),
+        CLAIM(it_is_remembered),
+        CLAIM(a_lowered_one_lets_them_come_again),
+        CLAIM(neither_strangers_nor_this_member_have_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
