@@ -10,6 +10,7 @@
 #include "proto/record.h"
 #include "proto/subject.h"
 #include "store/policy.h"
+#include "store/rights.h"
 #include "store/score.h"
 #include "store/store.h"
 #include "store/trust.h"
@@ -63,11 +64,28 @@ struct why_opinion {
     int64_t kept_black_milli, kept_white_milli;  /* own: what of it other members are never told */
     int64_t time_s;                         /* of the evidence */
     int64_t opinion_micro;                  /* v at now */
-    int64_t counted_micro;                  /* its part of S before the group's clamp */
+    int64_t counted_micro;                  /* its part of S before the group's clamp; 0 when a right keeps it from counting */
+    int64_t would_micro;                    /* what it would be with all rights */
+    enum rights_bar bar;                    /* which right keeps it from counting */
+    bool probation;                         /* its group is on probation */
+    int group_index;                        /* policy index of the root of its group; -1: own, or it has no trust */
     uint32_t epoch;
     uint64_t seq;
     uint8_t hash[HASH_BYTES];
     int signature;                          /* 1 verifies now, 0 does not, -1 own evidence or batch gone */
+};
+/* What all members of one group together say in one category. */
+struct why_group {
+    int category, index;                    /* policy indices, of the category and of the group's root */
+    uint8_t root[KEY_BYTES];
+    char name[NAME_MAX_BYTES + 1];
+    uint32_t trust_micro, cap_micro;        /* T; what the sum is clamped to, between -cap/2 and cap */
+    unsigned members_n;                     /* who say something */
+    int64_t said_micro, counted_micro;      /* the sum of their parts; its part of S */
+    bool in_quorum, in_quorum_white;        /* it says enough to be one of the groups */
+    bool probation;
+    int64_t probation_end_s;                /* INT64_MAX: without end */
+    int64_t would_micro;                    /* the sum, clamped by trust alone, with all rights */
 };
 struct why_rule {
     int zone, category;
@@ -76,11 +94,14 @@ struct why_rule {
     unsigned groups, quorum;                /* that say what the zone lists; needed to begin a listing */
     bool own;                               /* own evidence alone is enough, and says so */
     bool veto;                              /* own good mail holds S at 0 or below */
+    int64_t sum_micro;                      /* S without a veto: what the parts add up to */
     int64_t since_s, until_s;               /* 0 when not listed */
 };
 struct why {
     struct why_opinion *opinions;
     size_t opinions_n;
+    struct why_group *groups;               /* in the order of their opinions. Within a category, S is the sum of their counted_micro and of own evidence's; a veto makes it 0 at most */
+    size_t groups_n;
     struct why_rule *rules;                 /* one for each zone and each category that somebody spoke of */
     size_t rules_n;
     struct subject wider;                   /* the narrowest wider prefix that a zone lists, and with it the subject; .len 0: none */
@@ -91,6 +112,10 @@ struct why {
 };
 int reader_why(struct reader *r, const struct subject *s, int64_t now_s, struct why *out);
 void why_clear(struct why *w);
+
+/* ---- probation */
+/* When that of a member of the policy ends, be it over or not; 0: it has none, INT64_MAX: never. -ENOENT: not a member of the policy. */
+int reader_probation(struct reader *r, const uint8_t root[KEY_BYTES], int64_t *end_s);
 
 /* ---- what if */
 struct supposed {

@@ -38,6 +38,16 @@ int reader_lists(struct reader *r, const uint8_t *introducer, int (*each)(void *
     return rc != 0 ? rc : stop;
 }
 
+int reader_probation(struct reader *r, const uint8_t root[KEY_BYTES], int64_t *end_s)
+{
+    const struct policy_member *configured = policy_member(r->policy, root);
+    const struct known_member *m = names_root(&r->names, root);
+    if (configured == NULL)
+        return -ENOENT;
+    *end_s = rights_probation_end(&configured->rights, m != NULL ? m->peer_s : 0);
+    return 0;
+}
+
 static bool link_from(const struct query *q, struct trust_link *l)
 {
     struct bytes introducer = column_bytes(q, 0), introduced = column_bytes(q, 1);

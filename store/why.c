@@ -4,11 +4,13 @@
 
 #include "store/own.h"
 #include "store/reader_private.h"
+#include "store/why_groups.h"
 #include "store/score.h"
 
 void why_clear(struct why *w)
 {
     free(w->opinions);
+    free(w->groups);
     free(w->rules);
     memset(w, 0, sizeof *w);
 }
@@ -29,6 +31,7 @@ static struct why_opinion *append(struct asking *a)
         return NULL;
     w->opinions = grown;
     memset(&grown[w->opinions_n], 0, sizeof *grown);
+    grown[w->opinions_n].group_index = -1;
     return &grown[w->opinions_n++];
 }
 
@@ -50,7 +53,19 @@ static void weigh(struct asking *a, struct why_opinion *o, struct evidence told,
         return;
     struct evidence now = evidence_at(told, p->categories[o->category].half_life_s, p->ttl_s, a->now_s);
     o->opinion_micro = opinion_micro(now.black_micro, now.white_micro);
-    o->counted_micro = weight_micro * o->opinion_micro / MICRO;
+    o->counted_micro = o->would_micro = weight_micro * o->opinion_micro / MICRO;
+}
+
+/* As voices_load() decides it. */
+static void narrow(struct asking *a, struct why_opinion *o, const struct known_member *m, const struct evidence *told)
+{
+    o->group_index = m->group;
+    if (m->group < 0)
+        return;
+    o->probation = m->probation;
+    o->bar = rights_bar(&a->r->policy->members[m->group].rights, o->category, a->subject->key, a->subject->len, told);
+    if (o->probation || o->bar != RIGHTS_HEARD)
+        o->counted_micro = 0;
 }
 
 /* ---- own evidence */
@@ -146,6 +161,7 @@ static int add_told(struct asking *a, const struct query *q)
     o->seq = (uint64_t)column_int(q, 3);
     o->signature = -1;
     weigh(a, o, told, m->trust_micro);
+    narrow(a, o, m, &told);
     /* Only the beginning of the hash is in the register: put_signature() finds the rest in the batch. */
     uint64_t prefix = (uint64_t)column_int(q, 4) ^ UINT64_C(1) << 63;
     for (int i = 0; i < 8; i++)
@@ -231,7 +247,7 @@ static void put_rule(struct asking *a, const struct score *score, size_t zone, i
     a->why->rules[a->why->rules_n++] = (struct why_rule){
         .zone = (int)zone, .category = category, .score_micro = score->micro, .threshold_micro = z->threshold_micro,
         .groups = z->white ? score->groups_white : score->groups, .quorum = score_quorum(z, r->names.groups_n),
-        .own = z->own && own_micro >= SCORE_G_MIN_MICRO, .veto = score->veto && !z->white,
+        .own = z->own && own_micro >= SCORE_G_MIN_MICRO, .veto = score->veto && !z->white, .sum_micro = why_sum(a->why, category),
     };
 }
 
@@ -317,6 +333,8 @@ static int answer(struct asking *a)
         rc = told_opinions(a);
     if (rc == 0)
         rc = signatures(a);
+    if (rc == 0)
+        rc = why_put_groups(a->r, a->why);
     if (rc == 0)
         rc = rules(a);
     return rc == 0 ? put_wider(a) : rc;

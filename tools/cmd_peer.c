@@ -8,6 +8,7 @@
 #include "tools/command.h"
 #include "tools/home.h"
 #include "tools/peer.h"
+#include "tools/rights.h"
 #include "tools/say.h"
 #include "tools/what_if.h"
 
@@ -172,10 +173,16 @@ static int peer_add(struct call *call)
 {
     const char *trust = peer_trust_default;
     bool no_link = false;
-    const struct arg_option options[] = { { .name = "--trust", .value = &trust }, { .name = "--no-link", .flag = &no_link } };
+    struct rights_said said = { .categories = NULL };
+    struct policy_rights rights = { .categories = 0 };
+    struct rights_lines lines = { .n = 0 };
+    struct arg_option options[RIGHTS_OPTIONS + 2];
     struct home h = { 0 };
     struct record r;
-    int rc = args_take(call, options, 2, 1, 1);
+    rights_options(&said, options);
+    options[RIGHTS_OPTIONS] = (struct arg_option){ .name = "--trust", .value = &trust };
+    options[RIGHTS_OPTIONS + 1] = (struct arg_option){ .name = "--no-link", .flag = &no_link };
+    int rc = args_take(call, options, RIGHTS_OPTIONS + 2, 1, 1);
     if (rc == 0)
         rc = peer_check_trust(call, trust, "trust");
     if (rc == 0)
@@ -184,10 +191,14 @@ static int peer_add(struct call *call)
         rc = home_open(call, HOME_KEYS, &h);
     if (rc == 0)
         rc = check_newcomer(&h, &r);
+    if (rc == 0)
+        rc = rights_take(call, h.config->policy, &said, now_unix_s(), &rights);
+    if (rc == 0)
+        rights_lines(h.config->policy, &said, &rights, &lines);
     if (rc == 0 && peer_of_root(h.config, r.root) != NULL) {
         rc = renew_card(call, &h, peer_of_root(h.config, r.root), &r);
     } else if (rc == 0) {
-        int done = peers_file_add(h.config->peers_file, r.name, call->argv[0], trust, !no_link);
+        int done = peers_file_add_with(h.config->peers_file, r.name, call->argv[0], trust, !no_link, lines.values, lines.n);
         if (done != 0) {
             rc = peer_edit_failed(&h, done, r.name);
         } else {
@@ -378,10 +389,10 @@ static int peer_remove(struct call *call)
 int cmd_peer(struct call *call)
 {
     static const struct { const char *name; int (*run)(struct call *); } verbs[] = {
-        { "add", peer_add }, { "list", peer_list }, { "trust", peer_trust }, { "remove", peer_remove }
+        { "add", peer_add }, { "list", peer_list }, { "trust", peer_trust }, { "rights", peer_rights }, { "remove", peer_remove }
     };
     if (call->argc == 0)
-        return args_wrong(call, "say what to do: add, list, trust or remove");
+        return args_wrong(call, "say what to do: add, list, trust, rights or remove");
     const char *verb = call->argv[0];
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verbs[i].name, verb) != 0)

@@ -5,6 +5,7 @@
 #include "tools/command.h"
 #include "tools/home.h"
 #include "tools/peer.h"
+#include "tools/rights.h"
 #include "tools/say.h"
 
 enum { STATUS_TIMEOUT_MS = 5000 };
@@ -22,7 +23,7 @@ static const json_t *find_live(const json_t *status, const char *root_hex)
     return NULL;
 }
 
-static json_t *peer_json(const struct config_peer *p, const json_t *live)
+static json_t *peer_json(const struct home *h, const struct config_peer *p, const json_t *live)
 {
     char root[2 * KEY_BYTES + 1], fingerprint[FINGERPRINT_MAX];
     json_int_t expires_s = p->record.not_after_s;
@@ -37,6 +38,10 @@ static json_t *peer_json(const struct config_peer *p, const json_t *live)
         json_t *value = json_object_get(live, keys[i]);
         json_object_set_new(out, keys[i], value != NULL ? json_incref(value) : json_null());
     }
+    char text[RIGHTS_TEXT_MAX];
+    int64_t end_s = peer_probation_end(h, p);
+    json_object_set_new(out, "rights", rights_json(h->config->policy, &p->rights, end_s));
+    json_object_set_new(out, "rights_text", json_string(rights_text(h->config->policy, &p->rights, end_s, text)));
     json_t *chosen = json_object_get(live, "link");
     json_object_set_new(out, "chosen", chosen != NULL ? json_incref(chosen) : json_null());
     return out;
@@ -67,7 +72,7 @@ static void say_introduced(const json_t *introduced)
 
 static void say_peers(const json_t *peers, bool running)
 {
-    static const char *const heads[] = { "NAME", ">TRUST", "FINGERPRINT", "ENDPOINT", "RECORD UNTIL", "LINK", NULL };
+    static const char *const heads[] = { "NAME", ">TRUST", "RIGHTS", "FINGERPRINT", "ENDPOINT", "RECORD UNTIL", "LINK", NULL };
     struct table *t = table_create(heads);
     size_t i;
     json_t *p;
@@ -77,6 +82,7 @@ static void say_peers(const json_t *peers, bool running)
         const char *problem = json_string_value(json_object_get(p, "problem"));
         table_cell(t, "%s", json_string_value(json_object_get(p, "name")));
         table_cell(t, "%.2f", json_number_value(json_object_get(p, "trust")));
+        table_cell(t, "%s", json_string_value(json_object_get(p, "rights_text")));
         table_cell(t, "%s", json_string_value(json_object_get(p, "fingerprint")));
         table_cell(t, "%s", json_string_value(json_object_get(p, "publish")));
         table_cell(t, "%.10s%s", time_text(expires_s, when), expires_s <= now_unix_s() ? " (over)" : "");
@@ -101,7 +107,7 @@ int peer_list(struct call *call)
     for (size_t i = 0; i < h.config->peers_n; i++) {
         char root[2 * KEY_BYTES + 1];
         const struct config_peer *p = &h.config->peers[i];
-        json_array_append_new(peers, peer_json(p, find_live(status, hex_text(p->record.root, KEY_BYTES, root))));
+        json_array_append_new(peers, peer_json(&h, p, find_live(status, hex_text(p->record.root, KEY_BYTES, root))));
     }
     if (call->json)
         say_json(json_pack("{s:b, s:O, s:o}", "running", running, "peers", peers, "introduced",

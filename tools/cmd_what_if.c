@@ -5,6 +5,7 @@
 
 #include "tools/args.h"
 #include "tools/peer.h"
+#include "tools/rights.h"
 #include "tools/say.h"
 #include "tools/what_if.h"
 
@@ -102,15 +103,56 @@ static int suppose_quorum(const struct call *call, struct policy_zone *z, const 
     return 0;
 }
 
+static struct policy_member *supposed_member(const struct home *h, struct policy *p, const char *name)
+{
+    const struct config_peer *peer = home_peer(h->config, name);
+    for (size_t i = 0; peer != NULL && i < p->members_n; i++)
+        if (memcmp(p->members[i].root, peer->record.root, KEY_BYTES) == 0)
+            return &p->members[i];
+    say_error("there is no peer %s: see `hearsay peer list`", name);
+    return NULL;
+}
+
+static int take_switch(const struct call *call, const char *what, const char *text, bool *on, bool *off)
+{
+    *on = strcmp(text, "on") == 0;
+    *off = strcmp(text, "off") == 0;
+    return *on || *off ? 0 : args_wrong(call, "%s %s: on or off", what, text);
+}
+
+/* -1: no right is called so. */
+static int suppose_right(const struct call *call, const struct home *h, struct policy *p, char *const words[3])
+{
+    struct rights_said said = { .categories = NULL };
+    int rc = 0;
+    if (strcmp(words[0], "categories") == 0)
+        said.categories = words[2];
+    else if (strcmp(words[0], "max-weight") == 0)
+        said.max_weight = words[2];
+    else if (strcmp(words[0], "probation") == 0)
+        said.probation = words[2];
+    else if (strcmp(words[0], "black-only") == 0)
+        rc = take_switch(call, words[0], words[2], &said.black_only, &said.no_black_only);
+    else if (strcmp(words[0], "prefixes") == 0)
+        rc = take_switch(call, words[0], words[2], &said.prefixes, &said.no_prefixes);
+    else
+        return -1;
+    struct policy_member *m = rc == 0 ? supposed_member(h, p, words[1]) : NULL;
+    return m != NULL ? rights_take(call, p, &said, now_unix_s(), &m->rights) : STATUS_USAGE;
+}
+
 /* One change: what, of whom, how much. */
 static int suppose(const struct call *call, const struct home *h, struct policy *p, char *const words[3])
 {
     int zone, rc;
     if (strcmp(words[0], "trust") == 0)
         return what_if_trust(call, h, p, words[1], words[2]);
+    int right = suppose_right(call, h, p, words);
+    if (right >= 0)
+        return right;
     bool threshold = strcmp(words[0], "threshold") == 0;
     if (!threshold && strcmp(words[0], "quorum") != 0)
-        return args_wrong(call, "%s: trust, threshold or quorum was expected", words[0]);
+        return args_wrong(call, "%s: trust, threshold, quorum, or a right (probation, categories, black-only, prefixes, max-weight) was expected", words[0]);
     rc = home_zone(h, words[1], &zone);
     return rc != 0 ? rc : (threshold ? suppose_threshold : suppose_quorum)(call, &p->zones[zone], words[2]);
 }

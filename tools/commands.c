@@ -47,7 +47,7 @@ static const struct command commands[] = {
               "  --trust W  how much the inviter is believed; 0.5 unless said\n\n"
               "An invite works once. If the answer was lost, the same node can say it again.\n" },
     { .name = "peer", .run = cmd_peer,
-      .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--dry-run] [--json]\nremove NAME [--purge] [--json]",
+      .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--dry-run] [--json]\nrights NAME [--categories LIST|all] [--black-only] [--no-prefixes] [--max-weight W|off] [--probation TIME|on|off] [--dry-run] [--json]\nremove NAME [--purge] [--json]",
       .summary = "Says whom this node trusts: edits peers.conf and tells the node",
       .help = "  add CARD         trusts the member of this card; 0.5 unless --trust says otherwise\n"
               "    --trust W      from 0 (heard, never believed) to 1 (as good as a person can be)\n"
@@ -55,6 +55,12 @@ static const struct command commands[] = {
               "  list             names, trust, fingerprints, links\n"
               "  trust NAME W     believes it more or less\n"
               "    --dry-run      changes nothing, and shows which listings it would begin or end, like `hearsay what-if`\n"
+              "  rights NAME      what it, and whom it introduces, may do beside its trust; without options, shows it. `add` takes the same options\n"
+              "    --categories   it counts in these alone, with commas between them; or all\n"
+              "    --black-only   its good words count for nothing (--no-black-only: they do)\n"
+              "    --no-prefixes  its words about networks count for nothing (--prefixes: they do)\n"
+              "    --max-weight   the most that its group adds to a score, from 0.001 to 1; off: its trust\n"
+              "    --probation    it is heard, and counts for nothing: for a time from now (10d), until a day (2027-02-23), on, or off\n"
               "  remove NAME      trusts it no more; what it said no longer counts\n"
               "    --purge        deletes all that it said and scores anew what leaned on it\n" },
     { .name = "introduce", .run = cmd_introduce,
@@ -92,10 +98,12 @@ static const struct command commands[] = {
     { .name = "status", .run = cmd_status, .usage = "[--json]",
       .summary = "Shows how the node is: peers, rates, counts, zones, warnings",
       .help = "Exit status 0 when all is well, 1 with warnings, 3 when the node is not there.\n" },
-    { .name = "what-if", .run = cmd_what_if, .usage = "trust NAME W | threshold ZONE X | quorum ZONE N ... [--json]",
-      .summary = "Shows which listings another trust, threshold or quorum would begin or end",
+    { .name = "what-if", .run = cmd_what_if, .usage = "trust NAME W | RIGHT NAME VALUE | threshold ZONE X | quorum ZONE N ... [--json]",
+      .summary = "Shows which listings another trust, right, threshold or quorum would begin or end",
       .help = "Several changes may be named in a row; nothing is changed. Works with the node down, too.\n"
               "  trust NAME W       believes this peer so much, from 0 to 1\n"
+              "  probation NAME on  hears it and counts nothing; or off. Also categories NAME spam,malware|all, black-only NAME on|off,\n"
+              "                     prefixes NAME on|off, max-weight NAME W|off: see `hearsay help peer`\n"
               "  threshold ZONE X   lists from this score on\n"
               "  quorum ZONE N      wants so many groups, 0 for the automatic number\n\n"
               "Each line begins with + (would be listed) or - (would not be). Exit status 0 when something would change, 1 when nothing would.\n" },

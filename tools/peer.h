@@ -7,6 +7,9 @@
 
 int peer_list(struct call *call);
 
+/* When the probation of a configured peer ends: INT64_MAX never; 0 it is on none. */
+int64_t peer_probation_end(const struct home *h, const struct config_peer *p);
+
 /* What every edit of peers.conf needs. Each returns 0, or an exit status after saying what is wrong.
  * peer_check_trust(): a decimal from 0 to 1, as peers.conf will hold it; `what` names it in the message. */
 int peer_check_trust(const struct call *call, const char *text, const char *what);

@@ -4,6 +4,7 @@
 
 #include "tools/except.h"
 #include "tools/say.h"
+#include "tools/why_groups_text.h"
 
 static const char *zone_name(const struct why_answer *a, int zone)
 {
@@ -11,12 +12,6 @@ static const char *zone_name(const struct why_answer *a, int zone)
     if (zone < 0 || (size_t)zone >= p->zones_n)
         return "?";
     return p->zones[zone].name[0] != '\0' ? p->zones[zone].name : "(white by default)";
-}
-
-static const char *category_name(const struct why_answer *a, int category)
-{
-    const struct policy *p = a->home->config->policy;
-    return category >= 0 && (size_t)category < p->categories_n ? p->categories[category].name : "?";
 }
 
 const char *verdict_text(enum verdict v)
@@ -41,19 +36,11 @@ static const char *micro_text(int64_t micro, char out[NUMBER_TEXT_MAX])
     return thousandths_text(micro / 1000, out);
 }
 
-static const char *signed_text(int64_t micro, char out[NUMBER_TEXT_MAX])
-{
-    char plain[NUMBER_TEXT_MAX];
-    int64_t milli = micro / 1000;
-    snprintf(out, NUMBER_TEXT_MAX, "%s%s", milli > 0 ? "+" : "", thousandths_text(milli, plain));
-    return out;
-}
-
 static void say_listed(const struct why_answer *a, const struct why_rule *r)
 {
     char score[NUMBER_TEXT_MAX], threshold[NUMBER_TEXT_MAX], since[TIME_TEXT_MAX], until[TIME_TEXT_MAX];
     printf("%s%s is listed%s%s in %s%s since %s (%s): score %s of %s, %u %s of %u needed%s, falls off about %s.\n", say_colour(stdout, SAY_RED), a->subject,
-           a->holder[0] != '\0' ? " by " : "", a->holder, zone_name(a, r->zone), say_colour(stdout, SAY_PLAIN), time_text(r->since_s, since), category_name(a, r->category),
+           a->holder[0] != '\0' ? " by " : "", a->holder, zone_name(a, r->zone), say_colour(stdout, SAY_PLAIN), time_text(r->since_s, since), why_category(a, r->category),
            micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum,
            r->own ? ", own evidence is enough" : "", time_text(r->until_s, until));
 }
@@ -103,7 +90,7 @@ static void say_not_listed(const struct why_answer *a)
     else if (r->veto)
         printf(": this node itself gets good mail from it, which vetoes all others.\n");
     else
-        printf(". Nearest is %s (%s): score %s of %s, %u %s of %u needed.\n", zone_name(a, r->zone), category_name(a, r->category),
+        printf(". Nearest is %s (%s): score %s of %s, %u %s of %u needed.\n", zone_name(a, r->zone), why_category(a, r->category),
                micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum);
 }
 
@@ -168,8 +155,11 @@ static void opinion_cells(const struct why_answer *a, const struct why_opinion *
         table_cell(t, "own");
     else
         table_cell(t, "%.2f", o->trust_micro / (double)MICRO);
-    table_cell(t, "%s", withdrawn ? "withdrawn" : signed_text(o->opinion_micro, text));
-    table_cell(t, "%s", withdrawn ? "-" : signed_text(o->counted_micro, more));
+    table_cell(t, "%s", withdrawn ? "withdrawn" : why_signed(o->opinion_micro, text));
+    if (!withdrawn && why_bar_text(o) != NULL)
+        table_cell(t, "0 (%s: %s)", why_bar_text(o), why_signed(o->would_micro, more));
+    else
+        table_cell(t, "%s", withdrawn ? "-" : why_signed(o->counted_micro, more));
     if (o->own)
         table_cell(t, "-");
     else
@@ -192,12 +182,13 @@ static void rule_cells(const struct why_answer *a, const struct why_rule *r, str
 {
     char text[NUMBER_TEXT_MAX], when[TIME_TEXT_MAX];
     table_cell(t, "%s", zone_name(a, r->zone));
-    table_cell(t, "%s", category_name(a, r->category));
+    table_cell(t, "%s", why_category(a, r->category));
     table_cell(t, "%s", micro_text(shown_score(a, r), text));
     table_cell(t, "%s", micro_text(r->threshold_micro, text));
     table_cell(t, "%u", r->groups);
     table_cell(t, "%u", r->quorum);
-    table_cell(t, "%s%s%s", r->listed ? "yes" : "no", r->veto ? ", vetoed by own good mail" : "", r->listed && r->own ? ", by own evidence" : "");
+    const char *decided = why_decided(a->why, r, shown_score(a, r));
+    table_cell(t, "%s%s%s", r->listed ? "yes" : "no", decided[0] != '\0' ? ", " : "", decided);
     table_cell(t, "%s", r->listed ? time_text(r->until_s, when) : "-");
 }
 
@@ -226,6 +217,7 @@ void why_say(const struct why_answer *a)
     say_headline(a);
     if (a->why->opinions_n > 0)
         say_opinions(a);
+    why_say_groups(a);
     if (a->why->rules_n > 0)
         say_rules(a);
 }
@@ -238,6 +230,8 @@ static json_t *opinion_json(const struct why_answer *a, const struct why_opinion
                             o->category_name, "own", o->own, "trust_micro", (json_int_t)o->trust_micro, "black_milli", (json_int_t)o->black_milli,
                             "white_milli", (json_int_t)o->white_milli, "time_s", (json_int_t)o->time_s, "age_s", (json_int_t)(a->now_s - o->time_s),
                             "opinion_micro", (json_int_t)o->opinion_micro, "counted_micro", (json_int_t)o->counted_micro, "signature", signature_text(o));
+    json_object_set_new(out, "would_micro", json_integer((json_int_t)o->would_micro));
+    json_object_set_new(out, "kept_from_counting", why_bar_word(o) != NULL ? json_string(why_bar_word(o)) : json_null());
     if (o->introduced)
         json_object_update_new(out, json_pack("{s:o, s:o}", "introducer", say_json_text(o->introducer), "group", say_json_text(o->group)));
     if (o->own)
@@ -253,10 +247,11 @@ static json_t *rule_json(const struct why_answer *a, const struct why_rule *r)
 {
     const struct policy *p = a->home->config->policy;
     bool known = r->zone >= 0 && (size_t)r->zone < p->zones_n;
-    return json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I}", "zone", known ? p->zones[r->zone].name : "", "category", category_name(a, r->category),
+    return json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:s}", "zone", known ? p->zones[r->zone].name : "", "category", why_category(a, r->category),
                      "white", is_white(a, r), "listed", r->listed, "score_micro", (json_int_t)r->score_micro, "threshold_micro",
                      (json_int_t)r->threshold_micro, "groups", (json_int_t)r->groups, "quorum", (json_int_t)r->quorum, "own", r->own, "veto", r->veto,
-                     "since_s", (json_int_t)r->since_s, "until_s", (json_int_t)r->until_s);
+                     "since_s", (json_int_t)r->since_s, "until_s", (json_int_t)r->until_s, "sum_micro", (json_int_t)r->sum_micro, "decided",
+                     why_decided(a->why, r, shown_score(a, r)));
 }
 
 json_t *why_json(const struct why_answer *a)
@@ -269,6 +264,7 @@ json_t *why_json(const struct why_answer *a)
     json_t *out = json_pack("{s:s, s:s, s:b, s:b, s:b, s:I, s:I, s:o, s:o}", "subject", a->subject, "verdict", verdict_text(a->verdict), "listed",
                             a->verdict != VERDICT_UNKNOWN, "protected", a->why->protected_, "held_back", a->why->held_back, "hold_until_s",
                             (json_int_t)a->why->hold_until_s, "now_s", (json_int_t)a->now_s, "opinions", opinions, "rules", rules);
+    json_object_set_new(out, "groups", why_groups_json(a));
     if (a->why->exception.kind != 0)
         json_object_set_new(out, "exception", exception_json(&a->why->exception));
     if (a->holder[0] != '\0')

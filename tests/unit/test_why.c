@@ -1,0 +1,129 @@
+/* What `hearsay why` is told: the parts add up to the score. */
+#include "store_world.h"
+
+enum { CATEGORIES = 2, ROUNDS = 60 };
+
+static const char subject_text_a[] = "192.0.2.7";
+static uint64_t state_of_random = 7;
+
+static unsigned random_to(unsigned n)
+{
+    state_of_random = state_of_random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(state_of_random >> 33) % n;
+}
+
+static void narrow_at_random(struct policy *p)
+{
+    for (size_t i = 0; i < p->members_n; i++) {
+        p->members[i].trust_micro = random_to(4) * 333333;
+        p->members[i].rights = (struct policy_rights){
+            .categories = random_to(3) == 0 ? 1 + random_to(3) : 0, .black_only = random_to(3) == 0, .no_prefixes = random_to(3) == 0,
+            .max_weight_micro = random_to(3) == 0 ? 1000 + random_to(900000) : 0, .probation_s = random_to(4) == 0 ? RIGHTS_ENDLESS : 0,
+        };
+    }
+}
+
+static void say_at_random(struct world *w, uint64_t round)
+{
+    static const char *const categories[CATEGORIES] = { "spam", "malware" };
+    for (size_t member = 1; member < WORLD_MEMBERS; member++)
+        world_hear(w, member, round, (struct saying){ subject_text_a, categories[random_to(CATEGORIES)], 1 + random_to(8), random_to(3) == 0 ? random_to(9) : 0, T0 });
+    if (random_to(2) == 0)
+        world_report(w, random_to(2) == 0 ? REQUEST_BLACK : REQUEST_WHITE, subject_text_a, 0, 1, T0);
+    assert_int_equal(store_set_policy(w->store, w->policy, T0), 0);
+    world_fold(w, T0);
+}
+
+static bool is_vetoed(const struct why *why, int category)
+{
+    for (size_t i = 0; i < why->rules_n; i++)
+        if (why->rules[i].category == category && why->rules[i].veto)
+            return true;
+    return false;
+}
+
+static void adds_up(const struct why *why)
+{
+    for (size_t i = 0; i < why->rules_n; i++) {
+        const struct why_rule *r = &why->rules[i];
+        int64_t sum_micro = 0;
+        unsigned groups = 0;
+        for (size_t j = 0; j < why->groups_n; j++) {
+            const struct why_group *g = &why->groups[j];
+            assert_true(g->counted_micro <= g->cap_micro && g->counted_micro >= -(int64_t)(g->cap_micro / 2) && g->cap_micro <= g->trust_micro);
+            assert_true(!g->probation || g->counted_micro == 0);
+            if (g->category != r->category)
+                continue;
+            sum_micro += g->counted_micro;
+            groups += r->zone == 1 ? g->in_quorum_white : g->in_quorum;
+        }
+        for (size_t j = 0; j < why->opinions_n; j++) {
+            const struct why_opinion *o = &why->opinions[j];
+            if (!o->own || o->category != r->category)
+                continue;
+            sum_micro += o->counted_micro;
+            groups += r->zone == 1 ? o->counted_micro <= -SCORE_G_MIN_MICRO : o->counted_micro >= SCORE_G_MIN_MICRO;
+        }
+        assert_int_equal(sum_micro, r->sum_micro);
+        assert_int_equal(r->score_micro, is_vetoed(why, r->category) && sum_micro > 0 ? 0 : sum_micro);
+        if (r->zone < 2)
+            assert_int_equal(groups, r->groups);
+    }
+}
+
+static void the_parts_of_a_score_add_up_whatever_the_rights(void **state)
+{
+    struct subject s = world_subject(subject_text_a);
+    struct world w;
+    (void)state;
+    world_create(&w);
+    for (uint64_t round = 1; round <= ROUNDS; round++) {
+        struct reader *r;
+        struct why why;
+        uint64_t problems = 0;
+        narrow_at_random(w.policy);
+        say_at_random(&w, round);
+        r = world_reader(&w);
+        assert_int_equal(reader_why(r, &s, T0, &why), 0);
+        adds_up(&why);
+        why_clear(&why);
+        assert_int_equal(reader_verify(r, T0, NULL, NULL, NULL, &problems), 0);
+        assert_int_equal(problems, 0);
+        reader_close(&r);
+    }
+    world_destroy(&w);
+}
+
+static void what_one_on_probation_would_have_said_is_told(void **state)
+{
+    struct subject s = world_subject(subject_text_a);
+    struct world w;
+    struct why why;
+    (void)state;
+    world_create(&w);
+    w.policy->members[0].rights.probation_s = 3 * WORLD_DAY;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    world_hear(&w, 1, 1, (struct saying){ subject_text_a, WORLD_SAY, 8, 0, T0 });
+    struct reader *r = world_reader(&w);
+    assert_int_equal(reader_why(r, &s, T0, &why), 0);
+    assert_int_equal(why.groups_n, 1);
+    assert_true(why.groups[0].probation);
+    assert_int_equal(why.groups[0].probation_end_s, T0 + 3 * WORLD_DAY);
+    assert_int_equal(why.groups[0].counted_micro, 0);
+    assert_in_range(why.groups[0].would_micro, 800000, MICRO);
+    assert_int_equal(why.opinions[0].counted_micro, 0);
+    assert_int_equal(why.opinions[0].would_micro, why.groups[0].would_micro);
+    assert_int_equal(why.opinions[0].signature, 1);
+    why_clear(&why);
+    reader_close(&r);
+    world_destroy(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_parts_of_a_score_add_up_whatever_the_rights),
+        cmocka_unit_test(what_one_on_probation_would_have_said_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
