@@ -129,6 +129,8 @@ int mesh_member_may_link(struct mesh *m, const uint8_t root[KEY_BYTES], enum mes
 /* How many opinions of this member are kept, about: its newest batches until they have said so many, all below is dead. So it depends on nothing but the set of
  * batches, and neighbours with another bound do not matter. 0: no such bound. 0, -ENOENT. */
 int mesh_member_subjects(struct mesh *m, const uint8_t root[KEY_BYTES], uint32_t most);
+/* It is a member by introduction only, in the group of that root, or (NULL) not: those of one group share one quota of a day. 0, -ENOENT. */
+int mesh_member_group(struct mesh *m, const uint8_t root[KEY_BYTES], const uint8_t *group);
 /* Another record of a known member: its operational key is remembered for older batches, and the frame for neighbours that lack it. 0, -ENOENT, -ENOMEM. */
 int mesh_member_key(struct mesh *m, const struct record *rec, struct bytes frame);
 void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES]);     /* not of self */

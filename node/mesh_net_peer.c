@@ -210,6 +210,8 @@ static enum mesh_may may_link(const struct net_peer *p, const struct config_peer
 /* As much of it as it is trusted; of whom the operator configured, a little in any case. Introduced ones have tau for that, so that all of a group get no more than its root. */
 static uint32_t subjects_max(const struct mesh_net *n, const struct net_peer *p, const struct config_peer *c)
 {
+    if (n->subjects == 0)
+        return c->subjects_max;
     const uint64_t least = n->subjects < NET_SUBJECTS_LEAST ? n->subjects : NET_SUBJECTS_LEAST;
     uint64_t most = n->subjects * (c->trust_micro < MICRO ? c->trust_micro : MICRO) / MICRO;
 
@@ -218,6 +220,13 @@ static uint32_t subjects_max(const struct mesh_net *n, const struct net_peer *p,
     if (c->subjects_max > 0 && c->subjects_max < most)
         most = c->subjects_max;
     return most > 0 ? (uint32_t)most : 1;
+}
+
+/* Whose root is no member here has no other group to be in. */
+static void set_share(struct mesh_net *n, const struct net_peer *p, const struct config_peer *c)
+{
+    mesh_member_subjects(n->mesh, c->record.root, subjects_max(n, p, c));
+    mesh_member_group(n->mesh, c->record.root, p->introduced ? p->trusted.group : NULL);
 }
 
 /* The sockets are made before the core speaks of subscriptions. */
@@ -238,7 +247,7 @@ static int peer_set(struct mesh_net *n, struct net_peer *p, const struct config_
         p->unlink = false;
     }
     link_wanted(n, p, wanted || p->chosen || p->unlink);
-    mesh_member_subjects(n->mesh, c->record.root, subjects_max(n, p, c));
+    set_share(n, p, c);
     return mesh_member_may_link(n->mesh, c->record.root, may_link(p, c));
 }
 
@@ -455,6 +464,11 @@ void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
     if (mesh_member_set(n->mesh, &p->given.record, (struct bytes){ p->given.frame, p->given.frame_len }, p->wanted && !p->chosen) != 0
         || mesh_member_may_link(n->mesh, root, may_link(p, &p->given)) != 0)
         log_error("mesh: cannot begin anew with %s", p->given.name);
+    set_share(n, p, &p->given);
+    for (size_t i = 0; i < n->peers_n; i++) {
+        if (n->peers[i]->introduced && memcmp(n->peers[i]->trusted.group, root, KEY_BYTES) == 0)
+            set_share(n, n->peers[i], &n->peers[i]->given);
+    }
     p->link.renew = p->wanted && !p->chosen;         /* the core may choose it again */
     net_tick(n);
 }

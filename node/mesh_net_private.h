@@ -238,7 +238,7 @@ struct mesh_net {
     struct resolver *resolver;
     struct mesh *mesh;
     struct mesh_config core;           /* as it was made with */
-    uint64_t subjects;                 /* how many are kept of a member with all trust */
+    uint64_t subjects;                 /* how many are kept of a member with all trust; 0: unbounded */
     struct reader *reader;
 
     struct net_peers *configured;      /* as last said */

@@ -226,10 +226,16 @@ struct penalty {
 };
 
 /* What may yet be taken of an origin: see mesh_quota.c. */
-struct quota {
+struct bucket {
     int64_t day[MESH_QUOTAS], log[MESH_QUOTAS];
     int64_t at_ms;
+};
+struct quota {
+    struct bucket own;
+    struct member *group;              /* the root of its group, if it is a member by introduction: it has a part of what they share; else NULL */
     uint64_t over;                     /* batches passed over */
+    struct bucket pool;                /* as the root of a group: what those that it introduced share ... */
+    size_t introduced_n;               /* ... and how many they are */
 };
 
 /* A neighbour, as far as we speak with it. */
@@ -545,10 +551,11 @@ void catch_stored(struct mesh *m);                                       /* a ba
 
 /* ---- mesh_quota.c */
 void quota_init(const struct mesh *m, struct member *o);
-void quota_held(const struct mesh *m, struct member *o);                 /* one more batch was found in the store at a start */
+void quota_leave(struct mesh *m, struct member *o);                      /* it is no member any more: nor root, nor one of a group */
+void quota_held(struct mesh *m, struct member *o);                 /* one more batch was found in the store at a start */
 bool quota_allows(struct mesh *m, struct member *o);                     /* one batch more; if not, it is counted why */
 bool quota_is_ready(struct mesh *m, struct member *o);                   /* some more, so that fetching is worth it */
-void quota_charge(const struct mesh *m, struct member *o, bool fetched, int64_t time_s, size_t bytes, size_t opinions);
+void quota_charge(struct mesh *m, struct member *o, bool fetched, int64_t time_s, size_t bytes, size_t opinions);
 
 /* ---- mesh_penalty.c */
 void penalty_add(struct mesh *m, struct member *o, int64_t milli, const char *text);       /* may pause the link */

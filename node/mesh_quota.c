@@ -6,7 +6,14 @@
  *         that fetches its whole log; a flood with back-dated batches does.
  *
  * So a flood is slowed down and nothing is ever refused for good: in the end all nodes hold the same, whatever order it came in. Nobody is blamed: the author has
- * signed no lie, and who relays it has other quotas perhaps. */
+ * signed no lie, and who relays it has other quotas perhaps.
+ *
+ * All members that one member introduced share what one may have, its root has its own beside that. Half of it each gets in equal parts, so that none starves the
+ * others; the other half, and what they do not use of the first at the start, is a pool that whoever has used up its own draws from. What joins a group takes its part out of the
+ * pool and gives it back when it leaves: puppets that come and go bring nothing. */
+#include <errno.h>
+#include <string.h>
+
 #include "node/mesh_private.h"
 
 #define DAY_MS INT64_C(86400000)       /* levels are in units times this, so that refilling loses nothing to rounding */
@@ -21,13 +28,35 @@ static int64_t log_days(const struct mesh *m)
     return days > 0 ? days : 1;
 }
 
-void quota_init(const struct mesh *m, struct member *o)
+/* What a bucket holds of one day at the most, and gets in a day. */
+struct rate { int64_t most, daily; };
+
+static struct rate rate_of(const struct mesh *m, const struct member *o, bool pool, int i)
+{
+    const int64_t day = m->config.quota_day[i];
+    int64_t part;
+
+    if (pool)
+        return (struct rate){ day, day - day / 2 };
+    if (o->quota.group == NULL)
+        return (struct rate){ day, day };
+    part = day / 2 / (int64_t)o->quota.group->quota.introduced_n;
+    return (struct rate){ part > 0 ? part : 1, part };
+}
+
+static void fill(const struct mesh *m, const struct member *o, bool pool, struct bucket *b)
 {
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        o->quota.day[i] = m->config.quota_day[i] * DAY_MS;
-        o->quota.log[i] = m->config.quota_day[i] * DAY_MS * log_days(m);
+        b->day[i] = rate_of(m, o, pool, i).most * DAY_MS;
+        b->log[i] = b->day[i] * log_days(m);
     }
-    o->quota.at_ms = m->now_ms;
+    b->at_ms = m->now_ms;
+}
+
+void quota_init(const struct mesh *m, struct member *o)
+{
+    fill(m, o, false, &o->quota.own);
+    fill(m, o, true, &o->quota.pool);
 }
 
 static int64_t filled(int64_t level, int64_t most, int64_t more)
@@ -35,21 +64,119 @@ static int64_t filled(int64_t level, int64_t most, int64_t more)
     return more >= most - level ? most : level + more;
 }
 
-static void refill(const struct mesh *m, struct member *o)
+static void refill(const struct mesh *m, const struct member *o, bool pool, struct bucket *b)
 {
-    const int64_t most_ms = DAY_MS * log_days(m);
-    int64_t passed_ms = m->now_ms - o->quota.at_ms;
+    const int64_t days = log_days(m), most_ms = DAY_MS * days;
+    int64_t passed_ms = m->now_ms - b->at_ms;
 
     if (passed_ms <= 0)
         return;
     passed_ms = passed_ms < most_ms ? passed_ms : most_ms;
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        int64_t day = m->config.quota_day[i];
-        o->quota.day[i] = filled(o->quota.day[i], day * DAY_MS, day * passed_ms);
-        o->quota.log[i] = filled(o->quota.log[i], day * most_ms, day * passed_ms);
+        const struct rate r = rate_of(m, o, pool, i);
+        b->day[i] = filled(b->day[i], r.most * DAY_MS, r.daily * passed_ms);
+        b->log[i] = filled(b->log[i], r.most * most_ms, r.daily * passed_ms);
     }
-    o->quota.at_ms = m->now_ms;
+    b->at_ms = m->now_ms;
 }
+
+static struct bucket *pool_of(struct member *o)
+{
+    return o->quota.group != NULL ? &o->quota.group->quota.pool : NULL;
+}
+
+static void refill_both(const struct mesh *m, struct member *o)
+{
+    refill(m, o, false, &o->quota.own);
+    if (o->quota.group != NULL)
+        refill(m, o->quota.group, true, pool_of(o));
+}
+
+/* ---- groups */
+
+static int64_t lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* As much as fits, from the pool to the member or back; a debt goes along. */
+static void move(const struct mesh *m, struct member *o, bool back)
+{
+    struct bucket *pool = pool_of(o), *own = &o->quota.own;
+
+    for (int i = 0; i < MESH_QUOTAS; i++) {
+        const struct rate part = rate_of(m, o, false, i), all = rate_of(m, o->quota.group, true, i);
+        for (int k = 0; k < 2; k++) {
+            const int64_t unit = k == 0 ? DAY_MS : DAY_MS * log_days(m);
+            int64_t *from = k == 0 ? &pool->day[i] : &pool->log[i], *to = k == 0 ? &own->day[i] : &own->log[i];
+            int64_t some = back ? *to : lesser(part.most * unit, *from > 0 ? *from : 0);
+            *to = back ? 0 : some;
+            *from = back ? lesser(*from + some, all.most * unit) : *from - some;
+        }
+    }
+}
+
+/* The parts have become smaller: what is over goes back. */
+static void shrink(struct mesh *m, struct member *o)
+{
+    struct bucket *pool = pool_of(o), *own = &o->quota.own;
+
+    for (int i = 0; i < MESH_QUOTAS; i++) {
+        const int64_t most = rate_of(m, o, false, i).most * DAY_MS, days = log_days(m);
+        if (own->day[i] > most) {
+            pool->day[i] += own->day[i] - most;
+            own->day[i] = most;
+        }
+        if (own->log[i] > most * days) {
+            pool->log[i] += own->log[i] - most * days;
+            own->log[i] = most * days;
+        }
+    }
+}
+
+static void leave_group(struct mesh *m, struct member *o)
+{
+    refill_both(m, o);
+    move(m, o, true);
+    o->quota.group->quota.introduced_n--;
+    o->quota.group = NULL;
+}
+
+void quota_leave(struct mesh *m, struct member *o)
+{
+    if (o->quota.group != NULL)
+        leave_group(m, o);
+    for (size_t i = 0; i < m->members_n && o->quota.introduced_n > 0; i++) {
+        if (m->members[i]->quota.group == o)
+            leave_group(m, m->members[i]);
+    }
+}
+
+int mesh_member_group(struct mesh *m, const uint8_t root[KEY_BYTES], const uint8_t *group)
+{
+    struct member *o = mesh_member(m, root), *to = group != NULL ? mesh_member(m, group) : NULL;
+
+    if (o == NULL || o == m->self || o == to)
+        return -ENOENT;
+    if (o->quota.group == to)
+        return 0;
+    if (o->quota.group != NULL)
+        leave_group(m, o);
+    if (to == NULL)
+        return 0;
+    to->quota.introduced_n++;
+    refill(m, to, true, &to->quota.pool);
+    for (size_t i = 0; i < m->members_n; i++) {
+        if (m->members[i]->quota.group == to)
+            shrink(m, m->members[i]);
+    }
+    o->quota.group = to;
+    move(m, o, false);
+    o->quota.own.at_ms = m->now_ms;
+    return 0;
+}
+
+/* ---- what is taken */
 
 static bool is_bound(const struct mesh *m, const struct member *o, int i)
 {
@@ -58,9 +185,11 @@ static bool is_bound(const struct mesh *m, const struct member *o, int i)
 
 bool quota_allows(struct mesh *m, struct member *o)
 {
-    refill(m, o);
+    const struct bucket *own = &o->quota.own, *pool = pool_of(o);
+
+    refill_both(m, o);
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        if (!is_bound(m, o, i) || (o->quota.day[i] > 0 && o->quota.log[i] > 0))
+        if (!is_bound(m, o, i) || (own->day[i] > 0 && own->log[i] > 0) || (pool != NULL && pool->day[i] > 0 && pool->log[i] > 0))
             continue;
         mesh_count(m, counts[i]);
         o->quota.over++;
@@ -78,33 +207,51 @@ static int64_t least_ready(int64_t day, int i)
     return least;
 }
 
+static bool has_some(const struct mesh *m, const struct member *o, bool pool, const struct bucket *b, int i)
+{
+    int64_t least = least_ready(rate_of(m, o, pool, i).most, i);
+
+    return b->day[i] >= least && b->log[i] >= least;
+}
+
 bool quota_is_ready(struct mesh *m, struct member *o)
 {
-    refill(m, o);
+    refill_both(m, o);
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        int64_t least = least_ready(m->config.quota_day[i], i);
-        if (is_bound(m, o, i) && (o->quota.day[i] < least || o->quota.log[i] < least))
+        if (is_bound(m, o, i) && !has_some(m, o, false, &o->quota.own, i)
+            && (o->quota.group == NULL || !has_some(m, o->quota.group, true, pool_of(o), i)))
             return false;
     }
     return true;
 }
 
-void quota_charge(const struct mesh *m, struct member *o, bool fetched, int64_t time_s, size_t bytes, size_t opinions)
+/* Its own first. */
+static int64_t *drawn(int64_t *own, int64_t *pool)
+{
+    return *own > 0 || pool == NULL ? own : pool;
+}
+
+void quota_charge(struct mesh *m, struct member *o, bool fetched, int64_t time_s, size_t bytes, size_t opinions)
 {
     const int64_t cost[MESH_QUOTAS] = { [MESH_QUOTA_BATCHES] = 1, [MESH_QUOTA_BYTES] = (int64_t)bytes, [MESH_QUOTA_OPINIONS] = (int64_t)opinions };
+    struct bucket *own = &o->quota.own, *pool = pool_of(o);
     bool recent = !fetched || time_s > m->now_s - 86400;
 
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        o->quota.day[i] -= recent ? cost[i] * DAY_MS : 0;
-        o->quota.log[i] -= cost[i] * DAY_MS;
+        if (recent)
+            *drawn(&own->day[i], pool != NULL ? &pool->day[i] : NULL) -= cost[i] * DAY_MS;
+        *drawn(&own->log[i], pool != NULL ? &pool->log[i] : NULL) -= cost[i] * DAY_MS;
     }
 }
 
 /* What is in the store at a start was taken once. A restart gives a flood no more than another day's worth. */
-void quota_held(const struct mesh *m, struct member *o)
+void quota_held(struct mesh *m, struct member *o)
 {
-    int64_t batches = m->config.quota_day[MESH_QUOTA_BATCHES] * DAY_MS;
+    const int i = MESH_QUOTA_BATCHES;
+    struct bucket *pool = pool_of(o);
 
-    if (o->quota.log[MESH_QUOTA_BATCHES] > batches)
-        o->quota.log[MESH_QUOTA_BATCHES] -= DAY_MS;
+    if (o->quota.own.log[i] > rate_of(m, o, false, i).most * DAY_MS)
+        o->quota.own.log[i] -= DAY_MS;
+    else if (pool != NULL && pool->log[i] > rate_of(m, o->quota.group, true, i).most * DAY_MS)
+        pool->log[i] -= DAY_MS;
 }

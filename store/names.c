@@ -1,10 +1,11 @@
 #include "store/names.h"
 
-#include "store/rights.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "store/rights.h"
+#include "store/tell_pace.h"
 
 struct known_member *names_member(struct names *n, int64_t id)
 {
@@ -75,6 +76,23 @@ size_t names_living(const struct names *n)
     for (size_t i = 0; i < n->members_n; i++)
         living += !n->members[i].forgotten;
     return living;
+}
+
+/* This member and those in the configuration count, and of a group's introduced ones so many as it may have a quota for. */
+size_t names_telling(const struct names *n, const struct policy *p)
+{
+    uint8_t introduced[MEMBERS_MAX] = { 0 };
+    size_t telling = 0;
+    for (size_t i = 0; i < n->members_n; i++) {
+        const struct known_member *m = &n->members[i];
+        if (m->forgotten)
+            continue;
+        if (m->self || m->policy >= 0)
+            telling++;
+        else if (m->group >= 0 && (size_t)m->group < p->members_n && m->group < MEMBERS_MAX && introduced[m->group] < TELL_GROUP_MAX)
+            telling += ++introduced[m->group] > 0;
+    }
+    return telling;
 }
 
 static uint32_t at_most(uint32_t a, uint32_t most)

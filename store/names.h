@@ -59,6 +59,7 @@ int names_judge_probation(struct names *n, const struct policy *p);
 /* Takes the table over. */
 void names_set_trusted(struct names *n, const struct policy *p, struct trusted *table, size_t table_n);
 const struct trusted *names_trusted(const struct names *n, const uint8_t root[KEY_BYTES]);     /* NULL: no introduction gives it trust */
+size_t names_telling(const struct names *n, const struct policy *p);       /* for how many the pace of telling is reckoned: store/tell_pace.h */
 size_t names_living(const struct names *n);                    /* members that are not forgotten */
 
 /* NULL when unknown. */

@@ -134,7 +134,7 @@ struct told_batch {
     size_t len;
     struct store_batch name;                                /* .frame points to frame */
 };
-/* By how many members are known here, and the policy's budget. */
+/* By how many members may tell something here, and the policy's budget. A group counts for its root and TELL_GROUP_MAX of those that it introduced at the most. */
 struct tell_pace store_tell_pace(const struct store *s);
 struct tell_limits {
     size_t growth_min;                                      /* growth waits until so many opinions have grown ... */

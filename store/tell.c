@@ -267,7 +267,7 @@ static void forget_told(struct told_batch *out, size_t n)
 
 struct tell_pace store_tell_pace(const struct store *s)
 {
-    return tell_pace(names_living(&s->names), s->policy->budget_bytes);
+    return tell_pace(names_telling(&s->names, s->policy), s->policy->budget_bytes);
 }
 
 int store_tell(struct store *s, const struct identity *id, uint64_t record_serial, const struct tell_limits *limits,

@@ -20,6 +20,7 @@ struct tell_pace tell_pace(size_t members, int64_t budget_bytes);
 enum {
     TELL_BATCH_BYTES = 420,            /* on the wire, with one opinion: measured by tools/sim --scale */
     TELL_COPIES = 3,
+    TELL_GROUP_MAX = 16,               /* introduced members of one group that count, however many they are: about what their quota of a day carries of busy ones */
     TELL_FIRST_MIN_MS = 250, TELL_FIRST_MAX_MS = 1000,
     TELL_GROWTH_MIN_S = 10, TELL_GROWTH_MAX_S = 1800,
     TELL_GROWTH_MIN = 64, TELL_GROWTH_MAX = 512

@@ -127,6 +127,63 @@ static void a_whole_log_is_no_flood(void **state)
     assert_int_equal(mesh_counted(mesh, MESH_COUNT_QUOTA_BATCHES), 0);
 }
 
+/* 2 and 3 are introduced by 1. */
+static void begin_group(void)
+{
+    for (unsigned who = 2; who <= 3; who++)
+        assert_int_equal(mesh_member_group(mesh, people[who].record.root, people[1].record.root), 0);
+}
+
+static void those_of_a_group_share_what_one_may_say(void **state)
+{
+    (void)state;
+    begin_group();
+    unsigned first = flood(3, 1, 2 * BATCHES), second = flood(2, 1, 2 * BATCHES);
+    assert_true(first > BATCHES / 2 && second >= BATCHES / 4 - 1);
+    assert_true(first + second <= BATCHES);
+    assert_int_equal(flood(1, 1, 2 * BATCHES), BATCHES);         /* their root has its own */
+}
+
+/* A day later they may say as much again, and a half of that which they did not use of the pool. */
+static void a_group_gets_no_more_in_a_day_than_one(void **state)
+{
+    (void)state;
+    begin_group();
+    flood(3, 1, 2 * BATCHES);
+    flood(2, 1, 2 * BATCHES);
+    for (int day = 1; day <= 3; day++) {
+        tick_at(now_ms + DAY_MS);
+        unsigned n = flood(3, 1 + (uint64_t)day * 2 * BATCHES, 2 * BATCHES);
+        n += flood(2, 1 + (uint64_t)day * 2 * BATCHES, 2 * BATCHES);
+        assert_true(n >= BATCHES - 5 && n <= BATCHES + 2);
+    }
+}
+
+static void puppets_that_come_and_go_bring_nothing(void **state)
+{
+    unsigned taken = 0;
+    (void)state;
+    begin_group();
+    for (int i = 0; i < 20; i++) {
+        taken += flood(3, 1 + (uint64_t)i * 2 * BATCHES, 2 * BATCHES);
+        mesh_member_drop(mesh, people[3].record.root);
+        know(3, false);
+        assert_int_equal(mesh_member_group(mesh, people[3].record.root, people[1].record.root), 0);
+    }
+    assert_true(taken <= BATCHES);
+}
+
+static void a_group_whose_root_goes_is_none(void **state)
+{
+    (void)state;
+    begin_group();
+    mesh_member_drop(mesh, people[1].record.root);
+    know(1, true);
+    tick_at(now_ms + DAY_MS);
+    link_to(1, true);
+    assert_int_equal(flood(3, 1, 2 * BATCHES), BATCHES);
+}
+
 /* However it is dated: thirty days' worth at once, and a day's worth each day after that. */
 static void back_dating_does_not_help_a_flood(void **state)
 {
@@ -268,6 +325,10 @@ int main(void)
         BOUND(each_bound_is_counted_by_its_reason, begin_few_opinions),
         BOUND(what_was_passed_over_is_fetched_when_there_is_room, begin_few_batches),
         BOUND(a_whole_log_is_no_flood, begin_few_batches),
+        BOUND(those_of_a_group_share_what_one_may_say, begin_few_batches),
+        BOUND(a_group_gets_no_more_in_a_day_than_one, begin_few_batches),
+        BOUND(puppets_that_come_and_go_bring_nothing, begin_few_batches),
+        BOUND(a_group_whose_root_goes_is_none, begin_few_batches),
         BOUND(back_dating_does_not_help_a_flood, begin_few_batches),
         CLAIM(a_link_that_goes_on_misbehaving_is_paused_longer_each_time),
         CLAIM(a_paused_link_is_not_heard_and_comes_back_by_itself),

@@ -1,4 +1,7 @@
-/* store_set_bound: what is below a bound of this node's own leaves, with what it said. */
+/* What a member can make of this node by saying much, or by introducing many.
+ * store_set_bound: what is below a bound of this node's own leaves, with what it said. */
+#include "store/names.h"
+#include "store/tell_pace.h"
 #include "tests/unit/store_world.h"
 
 static struct world w;
@@ -84,6 +87,22 @@ static void neither_strangers_nor_this_member_have_one(void **state)
     assert_int_equal(counts().batches, 1);
 }
 
+/* A member with its peer, and a thousand whom that one introduced. */
+static void puppets_slow_the_telling_no_more_than_a_few_members_would(void **state)
+{
+    static struct known_member members[1002];
+    struct names n = { .members = members, .members_n = 1002 };
+    (void)state;
+    members[0] = (struct known_member){ .self = true, .policy = -1, .group = -1 };
+    members[1] = (struct known_member){ .policy = 0, .group = 0 };
+    for (size_t i = 2; i < 1002; i++)
+        members[i] = (struct known_member){ .policy = -1, .group = 0 };
+    assert_int_equal(names_telling(&n, w.policy), 2 + TELL_GROUP_MAX);
+    members[5].group = -1;                 /* without trust: nothing */
+    n.members_n = 10;
+    assert_int_equal(names_telling(&n, w.policy), 2 + 7);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -93,6 +112,7 @@ int main(void)
         CLAIM(it_is_remembered),
         CLAIM(a_lowered_one_lets_them_come_again),
         CLAIM(neither_strangers_nor_this_member_have_one),
+        CLAIM(puppets_slow_the_telling_no_more_than_a_few_members_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
