@@ -29,6 +29,23 @@ static uint64_t fraction_factor(uint64_t fraction)
     return p;
 }
 
+/* mass * p / 2^32, truncated, of any mass below 2^62. */
+static int64_t scaled(int64_t mass, uint64_t p)
+{
+    uint64_t m = (uint64_t)mass;
+    return (int64_t)((m >> 32) * p + ((m & UINT32_MAX) * p >> 32));
+}
+
+int64_t decayed_micro(int64_t micro, int64_t half_life_s, int64_t age_s)
+{
+    if (micro <= 0 || age_s / half_life_s >= 63)
+        return 0;
+    if (age_s <= 0)
+        return micro;
+    uint64_t p = fraction_factor(((uint64_t)(age_s % half_life_s) << FRACTION_BITS) / (uint64_t)half_life_s);
+    return scaled(micro, p) >> (age_s / half_life_s);
+}
+
 static int64_t mass_capped(int64_t micro)
 {
     if (micro < 0)
@@ -64,6 +81,11 @@ struct evidence evidence_add(struct evidence e, int64_t black_micro, int64_t whi
     sum.black_micro = mass_capped(mass_capped(sum.black_micro) + mass_capped(black_micro));
     sum.white_micro = mass_capped(mass_capped(sum.white_micro) + mass_capped(white_micro));
     return sum;
+}
+
+bool evidence_is_white(const struct evidence *e)
+{
+    return e->black_micro < SCORE_KAPPA_WHITE * e->white_micro;
 }
 
 int64_t opinion_micro(int64_t black_micro, int64_t white_micro)

@@ -1,6 +1,7 @@
 #include "store/fold.h"
 #include "store/tool_private.h"
 #include "store/introduce.h"
+#include "store/learn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,7 +54,11 @@ static int finish_rebuild(struct fold *f, bool *rebuilding)
     int rc = meta_number(&f->s->db, META_REBUILD, &until);
     *rebuilding = until != 0 && f->s->batches_n > 0;
     f->more |= *rebuilding;
-    return rc == 0 && until != 0 && !*rebuilding ? meta_set_number(&f->s->db, META_REBUILD, 0) : rc;
+    if (rc != 0 || until == 0 || *rebuilding)
+        return rc;
+    f->s->rebuilding = false;
+    rc = meta_set_number(&f->s->db, META_REBUILD, 0);
+    return rc == 0 ? db_exec(&f->s->db, "DELETE FROM opinion_before") : rc;
 }
 
 static int fold_scores(struct fold *f)
@@ -108,12 +113,18 @@ static int fold_all(struct fold *f)
         rc = fold_scores(f);
     if (rc == 0)
         rc = fold_sweep(f);
-    return rc == 0 ? fold_census(f) : rc;
+    if (rc == 0)
+        rc = fold_unseen(f);
+    if (rc == 0)
+        rc = fold_census(f);
+    return rc == 0 ? fold_learned(f) : rc;
 }
 
 static int next_wake(struct store *s, int64_t *wake_s)
 {
     *wake_s = s->swept_s + FOLD_SWEEP_EVERY_S;
+    if (!s->rescan && s->learn_due_s < *wake_s)
+        *wake_s = s->learn_due_s;
     if (introduce_due_s(s) < *wake_s)
         *wake_s = introduce_due_s(s);
     if (s->names.rights_next_s < *wake_s)

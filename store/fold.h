@@ -10,6 +10,7 @@ struct fold {
     struct store *s;
     int64_t now_s;
     size_t rows_left;              /* that this call may still take up */
+    bool learned;                  /* something is to be written to the table of the same name */
     bool more;                     /* there is work that did not fit */
     struct pool pool;
     struct batch *batches;         /* opened ones, kept since keys are borrowed from them */

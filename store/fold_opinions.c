@@ -113,6 +113,22 @@ static int load(struct fold *f)
     return run->loaded ? run_sort(run) : 0;
 }
 
+/* What is known of the register's past goes on, once the rebuild has come to it. */
+static int remember_before(struct fold *f, const struct said *o)
+{
+    struct query q = query(&f->s->db, SQL_OPINION_REMEMBER);
+    query_blob(&q, o->topic.key, o->topic.len);
+    query_int(&q, o->topic.category);
+    query_int(&q, o->member);
+    return query_run(&q);
+}
+
+static int64_t since(const struct fold *f, const struct said *o)
+{
+    struct evidence e = evidence_of_steps(o->black, o->white, o->time_s);
+    return side_of_masses(e.black_micro, e.white_micro, SCORE_W_MICRO) * f->now_s;
+}
+
 /* *changed: a row came or was written over. */
 static int write_opinion(struct fold *f, const struct said *o, enum sql how, bool *changed)
 {
@@ -126,6 +142,7 @@ static int write_opinion(struct fold *f, const struct said *o, enum sql how, boo
     query_int(&q, o->black);
     query_int(&q, o->white);
     query_int(&q, o->time_s);
+    query_int(&q, since(f, o));
     int rc = query_run(&q);
     *changed = rc == 0 && sqlite3_changes(f->s->db.sql) > 0;
     return rc;
@@ -139,6 +156,8 @@ static int put_opinion(struct fold *f, const struct said *o)
     if (rc == 0 && !added)
         rc = write_opinion(f, o, SQL_OPINION_RENEW, &renewed);
     f->s->counted[COUNT_OPINIONS] += added;
+    if (rc == 0 && f->s->rebuilding && (added || renewed))
+        rc = remember_before(f, o);
     if (rc != 0 || !(added || renewed))
         return rc;
     const struct known_member *m = names_member(&f->s->names, o->member);

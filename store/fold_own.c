@@ -51,8 +51,17 @@ static void apply_retraction(struct own_rows *own, const struct event *e, int64_
         row->evidence = (struct evidence){ .time_s = e->time_s };
         row->kept = (struct evidence){ .time_s = 0 };
         row->hold_until_s = e->time_s + hold_s;
+        row->turned_s = 0;
         row->changed = true;
     }
+}
+
+static int side_at(const struct own_row *row, const struct policy *p, int category, int64_t now_s)
+{
+    struct evidence all = own_all(&row->evidence, &row->kept, p, category);
+    if (all.time_s < now_s)
+        all = evidence_at(all, own_half_life_s(p, category), p->ttl_s, now_s);
+    return side_of_masses(all.black_micro, all.white_micro, SCORE_W_MICRO);
 }
 
 static int apply_event(struct fold *f, struct own_rows *own, const struct event *e)
@@ -70,8 +79,12 @@ static int apply_event(struct fold *f, struct own_rows *own, const struct event 
         return -EBADMSG;
     int category = names_category_policy(&f->s->names, e->category);
     int64_t mass = own_mass_micro(p, category, e->weight_milli, e->count);
+    int side_before = side_at(row, p, category, e->time_s);
     struct evidence *to = e->kept ? &row->kept : &row->evidence;
     *to = evidence_add(*to, e->verb == REQUEST_BLACK ? mass : 0, e->verb == REQUEST_WHITE ? mass : 0, own_half_life_s(p, category), p->ttl_s, e->time_s);
+    int side = side_at(row, p, category, e->time_s);
+    if (side != side_before || side == 0 || (row->turned_s > 0) != (side > 0))
+        row->turned_s = side * e->time_s;
     row->changed = true;
     return 0;
 }
@@ -85,6 +98,7 @@ static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
         own_judge(row, f->s->policy, names_category_policy(&f->s->names, row->category), f->now_s);
         int rc = own_put(&f->s->db, e->key, e->len, row);
         f->s->counted[COUNT_EVIDENCE] += row->is_new;
+        store_count_side(f->s, row->side_before, own_side(row));
         if (rc == 0)
             rc = fold_touch(f, e->key, e->len, row->category);
         if (rc != 0)

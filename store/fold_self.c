@@ -18,6 +18,8 @@ static int adopt(struct fold *f, const struct batch *b, const struct opinion *o,
         return 0;
     f->s->counted[COUNT_TOLD] += (o->black + o->white > 0) - (row->told_black + row->told_white > 0);
     row->evidence = evidence_of_steps(o->black, o->white, o->time_s);
+    row->turned_s = own_side(row) * o->time_s;
+    store_count_side(f->s, row->side_before, own_side(row));
     row->told_black = o->black;
     row->told_white = o->white;
     row->told_time_s = o->time_s;

@@ -204,9 +204,12 @@ static int drop_evidence(struct fold *f, const struct topic *t)
     query_blob(&q, t->key, t->len);
     query_int(&q, t->category);
     bool dropped = query_row(&q), was_told = dropped && column_int(&q, 0) > 0;
+    int was_side = dropped ? side_of_masses(column_int(&q, 1), column_int(&q, 2), SCORE_W_MICRO) : 0;
     int rc = query_end(&q);
     f->s->counted[COUNT_EVIDENCE] -= rc == 0 && dropped;
     f->s->counted[COUNT_TOLD] -= rc == 0 && was_told;
+    if (rc == 0)
+        store_count_side(f->s, was_side, 0);
     return rc;
 }
 

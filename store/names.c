@@ -36,6 +36,11 @@ int names_zone(const struct names *n, const struct policy *p, int64_t zone_id)
     return -1;
 }
 
+uint32_t names_weight(const struct known_member *m, bool white)
+{
+    return (uint32_t)((uint64_t)m->trust_micro * (white ? m->reliability.white_micro : m->reliability.black_micro) / MICRO);
+}
+
 int names_category(const struct names *n, const char *name)
 {
     for (int i = 1; i <= n->category_last; i++)
@@ -52,11 +57,17 @@ static struct known_member *append_member(struct names *n)
         if (grown == NULL)
             return NULL;
         n->members = grown;
+        struct learned *learned = realloc(n->learned, room * sizeof *learned);
+        if (learned == NULL)
+            return NULL;
+        n->learned = learned;
         n->members_room = room;
     }
     struct known_member *m = &n->members[n->members_n++];
     memset(m, 0, sizeof *m);
+    memset(names_learned(n, m), 0, sizeof *n->learned);
     m->policy = -1;
+    m->reliability = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
     return m;
 }
 
@@ -225,6 +236,32 @@ static int load_trusted(struct names *n, struct db *d)
     return rc != 0 ? rc : ended;
 }
 
+/* What experience made of it; a newcomer has no row. */
+static void put_learned(struct names *n, struct known_member *m, const struct query *q)
+{
+    struct learned *l = names_learned(n, m);
+    struct bytes hours = column_bytes(q, 10);
+    l->counters = (struct counters){ .confirmed_micro = column_int(q, 2), .refuted_micro = column_int(q, 3), .unseen_micro = column_int(q, 4),
+                                     .confirmed_white_micro = column_int(q, 5), .refuted_white_micro = column_int(q, 6), .time_s = column_int(q, 1) };
+    m->reliability = (struct reliability){ (uint32_t)column_int(q, 7), (uint32_t)column_int(q, 8) };
+    l->breaker.hour = column_int(q, 9);
+    if (hours.len == BREAKER_BYTES)
+        breaker_unpack(&l->breaker, hours.at);
+    l->breaker.until_s = column_int(q, 11);
+    l->breaker.times = (unsigned)column_int(q, 12);
+}
+
+static int load_learned(struct names *n, struct db *d)
+{
+    struct query q = query(d, SQL_LEARNED_EACH);
+    while (query_row(&q)) {
+        struct known_member *m = names_member(n, column_int(&q, 0));
+        if (m != NULL)
+            put_learned(n, m, &q);
+    }
+    return query_end(&q);
+}
+
 static int load_members(struct names *n, struct db *d, const struct policy *p)
 {
     struct query q = query(d, SQL_MEMBER_EACH);
@@ -248,6 +285,8 @@ static int load_members(struct names *n, struct db *d, const struct policy *p)
         m->bound_seq = (uint64_t)column_int(&q, 8);
     }
     int rc = query_end(&q);
+    if (rc == 0)
+        rc = load_learned(n, d);
     return rc == 0 ? names_judge_probation(n, p) : rc;
 }
 
@@ -288,11 +327,13 @@ static int load_zones(struct names *n, struct db *d, const struct policy *p)
 int names_load(struct names *n, struct db *d, const struct policy *p)
 {
     struct known_member *members = n->members;
+    struct learned *learned = n->learned;
     size_t room = n->members_room;
     free(n->trusted);
     free(n->probation);
     memset(n, 0, sizeof *n);
     n->members = members;
+    n->learned = learned;
     n->members_room = room;
     for (size_t i = 0; i <= NAMES_CATEGORIES_MAX; i++)
         n->category_policy[i] = -1;
@@ -311,6 +352,7 @@ int names_load(struct names *n, struct db *d, const struct policy *p)
 void names_clear(struct names *n)
 {
     free(n->members);
+    free(n->learned);
     free(n->trusted);
     free(n->probation);
     memset(n, 0, sizeof *n);

@@ -8,6 +8,7 @@
 
 #include "store/db.h"
 #include "store/policy.h"
+#include "store/reliability.h"
 #include "store/trust.h"
 
 /* A category that only others use is kept by name, so that it can be configured later. Beyond the second bound its opinions are
@@ -30,10 +31,19 @@ struct known_member {
     bool self, forgotten;
     bool quarantined;                  /* it signed two batches with one number, again and again: its word weighs nothing until the operator says otherwise */
     int refold;                        /* as in the table */
+    struct reliability reliability;    /* the snapshot that scores are made with */
+};
+
+/* What experience made of a member. */
+struct learned {
+    struct counters counters;
+    struct breaker breaker;
+    bool changed;                      /* not in the table yet */
 };
 
 struct names {
     struct known_member *members;      /* by id */
+    struct learned *learned;           /* of the same places */
     size_t members_n, members_room;
     char categories[NAMES_CATEGORIES_MAX + 1][CATEGORY_MAX_BYTES + 1];    /* by id, from 1 */
     int category_policy[NAMES_CATEGORIES_MAX + 1];                        /* policy index or -1 */
@@ -66,6 +76,9 @@ size_t names_living(const struct names *n);                    /* members that a
 struct known_member *names_member(struct names *n, int64_t id);
 struct known_member *names_root(struct names *n, const uint8_t root[KEY_BYTES]);
 int names_zone(const struct names *n, const struct policy *p, int64_t zone_id);       /* policy index or -1 */
+static inline struct learned *names_learned(const struct names *n, const struct known_member *m) { return &n->learned[m - n->members]; }
+/* What it weighs when it says black, or white: trust times reliability. */
+uint32_t names_weight(const struct known_member *m, bool white);
 int names_category(const struct names *n, const char *name);                          /* id or 0 */
 static inline int names_category_policy(const struct names *n, int64_t id)
 {

@@ -19,6 +19,8 @@ struct own_row {
     int64_t hold_until_s;                  /* of the last retraction; 0: none */
     enum urgency urgency;
     int64_t waiting_s;                     /* since when it is to be told; 0: it is not */
+    int64_t turned_s;                      /* since when all of it says black; negative: white; 0: neither */
+    int side_before;                       /* of the masses as they were loaded */
     bool changed, is_new;
 };
 
@@ -30,6 +32,8 @@ struct own_rows {
 int own_load(struct own_rows *own, struct db *d, const uint8_t *key, size_t len);
 struct own_row *own_find(struct own_rows *own, int category);           /* or NULL */
 struct own_row *own_row(struct own_rows *own, int category);            /* a new one, all zero, if there was none; NULL: no room */
+/* The side that all masses of the row are on, as they stand in it. */
+int own_side(const struct own_row *row);
 /* Stores the row, with what was told only if it is new. */
 int own_put(struct db *d, const uint8_t *key, size_t len, const struct own_row *row);
 /* Stores what was told of it; nothing waits any more. */

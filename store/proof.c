@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/fold.h"
+#include "store/learn.h"
 
 enum { CANDIDATES_MAX = 8, BURIED_MAX = 16, REFOLD_BATCHES = 8, PROOFS_KEPT = 64 };
 static const int64_t AGAIN_S = 30 * 86400;       /* a second one within so long is no accident */
@@ -203,6 +204,9 @@ int store_pardon(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s)
     int rc = db_begin(&s->db);
     if (rc != 0)
         return rc;
+    rc = learn_pardon(s, m);
+    if (rc != 0)
+        return store_end(s, rc);
     rc = run_int(s, SQL_PROOF_FORGIVE, m->id, 0, 0);
     if (rc == 0)
         rc = run_int(s, SQL_MEMBER_QUARANTINE, m->id, 0, 0);

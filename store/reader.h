@@ -10,6 +10,7 @@
 #include "proto/record.h"
 #include "proto/subject.h"
 #include "store/policy.h"
+#include "store/reliability.h"
 #include "store/rights.h"
 #include "store/score.h"
 #include "store/store.h"
@@ -60,6 +61,7 @@ struct why_opinion {
     char group[NAME_MAX_BYTES + 1];
     char introducer[NAME_MAX_BYTES + 1];
     uint32_t trust_micro;
+    uint32_t reliability_micro;             /* learned, for the side that it speaks for; a newcomer's is 1000000 */
     int64_t black_milli, white_milli;       /* as told */
     int64_t kept_black_milli, kept_white_milli;  /* own: what of it other members are never told */
     int64_t time_s;                         /* of the evidence */
@@ -116,6 +118,23 @@ void why_clear(struct why *w);
 /* ---- probation */
 /* When that of a member of the policy ends, be it over or not; 0: it has none, INT64_MAX: never. -ENOENT: not a member of the policy. */
 int reader_probation(struct reader *r, const uint8_t root[KEY_BYTES], int64_t *end_s);
+
+/* ---- members */
+/* What experience made of a member (store/reliability.h). Counts are in thousandths and as of now_s; reliability is that which scores are made with. */
+struct member_row {
+    uint8_t root[KEY_BYTES];
+    char name[NAME_MAX_BYTES + 1];          /* configured, or of its newest record; empty: neither is here */
+    bool configured, introduced, quarantined;
+    uint8_t group[KEY_BYTES];               /* the root of its group; its own when it is trusted directly; zeros without trust */
+    uint32_t trust_micro;                   /* its own: given, or by introductions */
+    struct reliability reliability;
+    int64_t confirmed_milli, refuted_milli, unseen_milli, confirmed_white_milli, refuted_white_milli;
+    int64_t breaker_until_s;                /* 0: the circuit breaker is closed; else it weighs nothing until then */
+    unsigned breaker_times;                 /* how often in a row it opened */
+    unsigned judged_day, refuted_day;       /* subjects that own events judged and refuted in the last 24 hours */
+};
+/* All that are known but this one itself, in the order in which they came to be known, one read transaction. The callback returns non-zero to stop, which is then returned. */
+int reader_members(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct member_row *m), void *ctx);
 
 /* ---- what if */
 struct supposed {

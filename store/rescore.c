@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/learn.h"
+
 static void subject_of(const struct topic *t, struct subject *out)
 {
     memset(out, 0, sizeof *out);
@@ -166,6 +168,8 @@ int rescore(struct fold *f, const struct topic *t)
     struct store *s = f->s;
     struct trial trial = { .topic = t, .category = names_category_policy(&s->names, t->category) };
     int rc = voices_load(&s->voices, &s->db, &s->names, s->policy, t);
+    if (rc == 0)
+        rc = learn_topic(f, t);
     if (rc == 0)
         rc = unlist(f, t, trial.category, trial.category < 0);
     return rc == 0 && trial.category >= 0 ? judge_all(f, &trial) : rc;

@@ -121,6 +121,25 @@ static const char *const steps[DB_SCHEMA] = {
     ("ALTER TABLE batch ADD COLUMN opinions INTEGER;"
      "ALTER TABLE member ADD COLUMN bound_epoch INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE member ADD COLUMN bound_seq INTEGER NOT NULL DEFAULT 0;"),
+
+    /* What experience made of the members (store/reliability.h). Truth: it cannot be had again from live batches. opinion.since_s: since when the member is known here
+     * to say black, negative: white; 0: neither. judged: by what a count was last made of it. opinion_before: of the registers that a rebuild is replacing; it has the
+     * columns of opinion. evidence.turned_s: since when own evidence says black, negative: white. */
+    ("ALTER TABLE opinion ADD COLUMN since_s INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE opinion ADD COLUMN judged_s INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE opinion ADD COLUMN judged INTEGER NOT NULL DEFAULT 0;"
+     "CREATE TABLE opinion_before(subject BLOB NOT NULL, category INTEGER NOT NULL, member INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+     " seq INTEGER NOT NULL, hash INTEGER NOT NULL, black INTEGER NOT NULL, white INTEGER NOT NULL, time_s INTEGER NOT NULL,"
+     " since_s INTEGER NOT NULL DEFAULT 0, judged_s INTEGER NOT NULL DEFAULT 0, judged INTEGER NOT NULL DEFAULT 0,"
+     " PRIMARY KEY(subject, category, member)) STRICT, WITHOUT ROWID;"
+     "ALTER TABLE evidence ADD COLUMN turned_s INTEGER NOT NULL DEFAULT 0;"
+     "INSERT INTO meta(name, number) SELECT 'own_black_n', count(*) FROM evidence"
+     " WHERE 2 * (black_micro + kept_black_micro) > 6 * (white_micro + kept_white_micro) + 1000000;"
+     "INSERT INTO meta(name, number) SELECT 'own_white_n', count(*) FROM evidence"
+     " WHERE 4 * (white_micro + kept_white_micro) > 3 * (black_micro + kept_black_micro) + 1000000;"
+     "CREATE TABLE learned(member INTEGER PRIMARY KEY, time_s INTEGER NOT NULL, confirmed INTEGER NOT NULL, refuted INTEGER NOT NULL,"
+     " unseen INTEGER NOT NULL, confirmed_white INTEGER NOT NULL, refuted_white INTEGER NOT NULL, black_micro INTEGER NOT NULL,"
+     " white_micro INTEGER NOT NULL, hour INTEGER NOT NULL, hours BLOB NOT NULL, until_s INTEGER NOT NULL, times INTEGER NOT NULL) STRICT;"),
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

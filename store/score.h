@@ -30,6 +30,10 @@ struct evidence evidence_at(struct evidence e, int64_t half_life_s, int64_t ttl_
 /* Adds an event of this mass at now_s: decays, adds, caps. */
 struct evidence evidence_add(struct evidence e, int64_t black_micro, int64_t white_micro,
                              int64_t half_life_s, int64_t ttl_s, int64_t now_s);
+/* The same of a count below 2^62, without cap and time to live: micro * 2^(-age/half_life), rounded down. */
+int64_t decayed_micro(int64_t micro, int64_t half_life_s, int64_t age_s);
+/* Whether it speaks for white: so it stays as it fades. */
+bool evidence_is_white(const struct evidence *e);
 /* v = (r - k s) / (r + k s + W) in millionths, of masses already decayed. */
 int64_t opinion_micro(int64_t black_micro, int64_t white_micro);
 

@@ -86,6 +86,21 @@ static void add_trusted(struct text *t, const struct names *n)
     }
 }
 
+/* The snapshot of what was learned; newcomers are left out, since members come to be known without any pass. */
+static void add_learned(struct text *t, const struct names *n)
+{
+    for (size_t i = 0; i < n->members_n; i++) {
+        const struct known_member *m = &n->members[i];
+        if (m->forgotten)
+            continue;
+        if (m->reliability.black_micro == RELIABILITY_NEWCOMER_MICRO && m->reliability.white_micro == RELIABILITY_NEWCOMER_MICRO)
+            continue;
+        add_number(t, m->id);
+        add_number(t, m->reliability.black_micro);
+        add_number(t, m->reliability.white_micro);
+    }
+}
+
 int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HASH_BYTES])
 {
     struct text t = { 0 };
@@ -103,6 +118,7 @@ int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HAS
     }
     add_members(&t, p, n);
     add_trusted(&t, n);
+    add_learned(&t, n);
     if (n->held_back)
         add_name(&t, "catching up");
     if (!t.failed)

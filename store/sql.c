@@ -39,6 +39,11 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_FLOOR] = "SELECT floor_epoch, floor_seq FROM batch WHERE member = ?1 ORDER BY floor_epoch DESC, floor_seq DESC LIMIT 1",
     [SQL_BATCH_OF_MEMBER] = "SELECT id, frame FROM batch WHERE member = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?4",
     [SQL_EVIDENCE_TELL_AGAIN] = "UPDATE evidence SET urgency = 1, waiting_s = ?3 WHERE told_epoch = ?1 AND told_epoch > 0 AND told_seq > ?2 AND urgency = 0",
+    [SQL_LEARNED_EACH] = "SELECT member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times FROM learned",
+    [SQL_LEARNED_PUT] = "INSERT INTO learned(member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT(member) DO UPDATE SET time_s = ?2, confirmed = ?3, refuted = ?4,"
+                        " unseen = ?5, confirmed_white = ?6, refuted_white = ?7, black_micro = ?8, white_micro = ?9, hour = ?10, hours = ?11, until_s = ?12, times = ?13",
+    [SQL_LEARNED_PURGE] = "DELETE FROM learned WHERE member = ?1",
     [SQL_MEMBER_FORGET] = "UPDATE member SET root = NULL WHERE id = ?1",
     [SQL_MEMBER_DROP_FORGOTTEN] = "DELETE FROM member WHERE root IS NULL",
     [SQL_CATEGORY_EACH] = "SELECT id, name FROM category ORDER BY id",
@@ -86,14 +91,14 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_FRAME] = "SELECT hash, frame FROM batch WHERE member = ?1 AND epoch = ?2 AND seq = ?3",
 
     [SQL_EVIDENCE_OF_SUBJECT] = "SELECT category, black_micro, white_micro, time_s, told_black, told_white, told_time_s,"
-                                " hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s"
+                                " hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s"
                                 " FROM evidence WHERE subject = ?1 ORDER BY category",
     [SQL_EVIDENCE_PUT] = "INSERT INTO evidence(subject, category, black_micro, white_micro, time_s, told_black, told_white,"
-                         " told_time_s, hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s)"
-                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+                         " told_time_s, hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
                          " ON CONFLICT(subject, category) DO UPDATE SET black_micro = ?3, white_micro = ?4, time_s = ?5,"
                          " hold_until_s = ?9, urgency = ?10, waiting_s = ?11, kept_black_micro = ?12, kept_white_micro = ?13,"
-                         " kept_time_s = ?14",
+                         " kept_time_s = ?14, turned_s = ?15",
     [SQL_EVIDENCE_TOLD] = "UPDATE evidence SET told_black = ?3, told_white = ?4, told_time_s = ?5, told_epoch = ?6, told_seq = ?7,"
                           " urgency = 0, waiting_s = 0 WHERE subject = ?1 AND category = ?2",
     [SQL_EVIDENCE_URGENT] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch FROM evidence"
@@ -105,24 +110,35 @@ const char *const sql_text[SQL_N] = {
     [SQL_EVIDENCE_GROWTH] = "SELECT count(*) FROM (SELECT 1 FROM evidence WHERE urgency > 0 AND urgency = 1 LIMIT ?1)",
     [SQL_EVIDENCE_SWEEP] = "SELECT subject, category, max(time_s, kept_time_s), told_time_s, hold_until_s, urgency FROM evidence WHERE " KEY_AFTER
                            " ORDER BY subject, category LIMIT ?3",
-    [SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE subject = ?1 AND category = ?2 RETURNING told_epoch",
+    [SQL_EVIDENCE_DROP] = "DELETE FROM evidence WHERE subject = ?1 AND category = ?2"
+                          " RETURNING told_epoch, black_micro + kept_black_micro, white_micro + kept_white_micro",
 
-    [SQL_OPINION_ADD] = "INSERT OR IGNORE INTO opinion(subject, category, member, epoch, seq, hash, black, white, time_s)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [SQL_OPINION_RENEW] = "UPDATE opinion SET epoch = ?4, seq = ?5, hash = ?6, black = ?7, white = ?8, time_s = ?9"
+    [SQL_OPINION_ADD] = "INSERT OR IGNORE INTO opinion(subject, category, member, epoch, seq, hash, black, white, time_s, since_s)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    /* since_s: the earlier of the two while the side stays, and 0 has no side. */
+    [SQL_OPINION_RENEW] = "UPDATE opinion SET epoch = ?4, seq = ?5, hash = ?6, black = ?7, white = ?8, time_s = ?9,"
+                          " since_s = CASE WHEN ?10 > 0 AND since_s > 0 THEN min(since_s, ?10) WHEN ?10 < 0 AND since_s < 0 THEN max(since_s, ?10) ELSE ?10 END"
                           " WHERE subject = ?1 AND category = ?2 AND member = ?3"
                           " AND (?4, ?5, ?6, ?9, ?7, ?8) > (epoch, seq, hash, time_s, black, white)",
     [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s FROM opinion WHERE subject = ?1"
                                " ORDER BY category, member",
     [SQL_OPINION_DROP] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3"
                          " AND epoch = ?4 AND seq = ?5 AND hash = ?6",
+    [SQL_OPINION_JUDGED] = "UPDATE opinion SET judged_s = ?4, judged = ?5 WHERE subject = ?1 AND category = ?2 AND member = ?3",
+    /* After a rebuild: what was known of the register before, as far as its side is still the same. */
+    [SQL_OPINION_REMEMBER] = "UPDATE opinion SET judged_s = b.judged_s, judged = b.judged,"
+                             " since_s = CASE WHEN (opinion.since_s > 0 AND b.since_s > 0) OR (opinion.since_s < 0 AND b.since_s < 0) THEN b.since_s ELSE opinion.since_s END"
+                             " FROM opinion_before AS b WHERE opinion.subject = ?1 AND opinion.category = ?2 AND opinion.member = ?3"
+                             " AND b.subject = ?1 AND b.category = ?2 AND b.member = ?3",
+    [SQL_OPINION_AGES] = "SELECT subject, category, member, since_s, judged_s FROM opinion WHERE (subject, category, member) > (?1, ?2, ?3)"
+                         " ORDER BY subject, category, member LIMIT ?4",
     [SQL_OPINION_PURGE] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3",
 
     /* All of one (subject, category) in one statement: listings, opinions by member, own evidence. */
-    [SQL_TOPIC_ALL] = "SELECT 0, zone, since_s, until_s, due_s, minute_s, score_micro, groups FROM listing"
+    [SQL_TOPIC_ALL] = "SELECT 0, zone, since_s, until_s, due_s, minute_s, score_micro, groups, 0 FROM listing"
                       " WHERE subject = ?1 AND category = ?2"
-                      " UNION ALL SELECT 1, member, black, white, time_s, 0, 0, 0 FROM opinion WHERE subject = ?1 AND category = ?2"
-                      " UNION ALL SELECT 2, 0, black_micro, white_micro, time_s, kept_black_micro, kept_white_micro, kept_time_s FROM evidence"
+                      " UNION ALL SELECT 1, member, black, white, time_s, since_s, judged_s, judged, 0 FROM opinion WHERE subject = ?1 AND category = ?2"
+                      " UNION ALL SELECT 2, 0, black_micro, white_micro, time_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s FROM evidence"
                       " WHERE subject = ?1 AND category = ?2",
     [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, due_s, minute_s, score_micro, groups)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(subject, category, zone) DO UPDATE SET"
@@ -156,6 +172,9 @@ const char *const sql_text[SQL_N] = {
     [SQL_COUNT_LISTINGS] = "SELECT count(*) FROM listing WHERE zone > 0",
     [SQL_COUNT_MEMBERS] = "SELECT count(*) FROM member WHERE root IS NOT NULL",
     [SQL_COUNT_LIVING] = "SELECT count(*) FROM opinion WHERE member NOT IN (SELECT id FROM member WHERE root IS NULL)",
+
+    [SQL_COUNT_OWN_BLACK] = "SELECT count(*) FROM evidence WHERE 2 * (black_micro + kept_black_micro) > 6 * (white_micro + kept_white_micro) + 1000000",
+    [SQL_COUNT_OWN_WHITE] = "SELECT count(*) FROM evidence WHERE 4 * (white_micro + kept_white_micro) > 3 * (black_micro + kept_black_micro) + 1000000",
 
     [SQL_EXCEPTION_ADD] = "INSERT INTO exception(kind, subject, time_s, until_s, who, why) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_EXCEPTION_EACH] = "SELECT kind, subject, time_s, until_s, who, why FROM exception ORDER BY id DESC",

@@ -19,6 +19,7 @@ const char *const meta_counts[COUNT_N] = {
     [COUNT_EVIDENCE] = "evidence_n", [COUNT_OPINIONS] = "opinions_n", [COUNT_LISTINGS] = "listings_n",
     [COUNT_SUBJECTS] = "subjects_n", [COUNT_TARPIT] = "tarpit_n", [COUNT_BOUNCES] = "bounces_n", [COUNT_GREY] = "grey_n", [COUNT_CLIENTS] = "grey_clients_n",
     [COUNT_SPF] = "spf_n", [COUNT_VERDICTS] = "verdicts_n", [COUNT_TOLD] = "told_n", [COUNT_LOG_WEIGHT] = "log_weight",
+    [COUNT_OWN_BLACK] = "own_black_n", [COUNT_OWN_WHITE] = "own_white_n",
 };
 
 static int take_lock(const char *path, int *fd, char *why)
@@ -74,23 +75,26 @@ int store_count_backlog(struct store *s)
 
 int store_reload(struct store *s)
 {
-    int64_t rescan = 0;
+    int64_t rescan = 0, rebuild = 0;
     run_stop(&s->journal);
     run_stop(&s->opinions);
     memset(s->counted, 0, sizeof s->counted);
     int rc = meta_number(&s->db, META_RESCAN, &rescan);
     if (rc == 0)
         rc = meta_number(&s->db, META_PREFIXES, &s->prefixes);
+    if (rc == 0)
+        rc = meta_number(&s->db, META_REBUILD, &rebuild);
     if (rc == 0 && s->policy != NULL)
         rc = names_load(&s->names, &s->db, s->policy);
     if (rc == 0)
         rc = tool_load_counts(s);
     s->rescan = rescan != 0;
+    s->rebuilding = rebuild != 0;
     s->floors_raised = true;
     s->trust_stale = true;
     s->trust_next_s = INT64_MAX;
     s->exceptions_known = false;
-    s->sweep_at.len = 0;
+    s->sweep_at.len = s->unseen_at.len = 0;
     return rc;
 }
 

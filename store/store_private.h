@@ -34,7 +34,7 @@
 
 /* Rows of a table, kept by the writer so that nobody has to count them: META_COUNTS gives their names in meta. */
 enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_SUBJECTS,
-                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_TARPIT, COUNT_BOUNCES, COUNT_GREY, COUNT_CLIENTS, COUNT_SPF, COUNT_VERDICTS,
+                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_OWN_BLACK, COUNT_OWN_WHITE, COUNT_TARPIT, COUNT_BOUNCES, COUNT_GREY, COUNT_CLIENTS, COUNT_SPF, COUNT_VERDICTS,
                    COUNT_N };
 extern const char *const meta_counts[COUNT_N];
 enum { SUBJECTS_EXACT_MAX = 20000 };        /* rows up to which subjects are counted when asked; beyond, the last pass's number is given */
@@ -62,6 +62,7 @@ struct store {
     int64_t prefixes;                       /* as in meta */
     struct exceptions exceptions;           /* in force */
     bool exceptions_known;                  /* false: to be read again, and listings to be checked against them */
+    bool rebuilding;                        /* META_REBUILD: registers are made anew */
     bool rescan, recheck;                   /* a pass over all keys, or over the listings for protection, is under way */
     struct subject recheck_at;
     int64_t recheck_category, recheck_zone;
@@ -78,6 +79,11 @@ struct store {
     int64_t trust_at_s, trust_next_s;       /* when trust was last reckoned; when an introduction expires next */
     int64_t trust_pause_s;                  /* before new lists are reckoned with */
     uint64_t trust_version, lists_version;  /* since opening: changes of who has trust, and of the lists */
+    int64_t learned_s, learn_due_s;         /* when reliability was last reckoned, and when it is again; 0: not since opening */
+    struct subject unseen_at;               /* the pass over reports of which nothing was seen: where it stands ... */
+    uint16_t unseen_category;
+    int64_t unseen_member;
+    int64_t unseen_s;                       /* ... and when the last one ended */
     int wal_pages, wal_tried;               /* in the log after the last commit, and when the writer last moved it into the file itself */
 };
 
@@ -97,6 +103,13 @@ enum { LOG_BATCH_WEIGHT = 10 };
 static inline int64_t log_weight(const struct batch *b)
 {
     return (int64_t)b->opinions_n + LOG_BATCH_WEIGHT;
+}
+
+/* How many subjects own evidence has on each side, and with this transaction. */
+static inline void store_count_side(struct store *s, int before, int after)
+{
+    s->counted[COUNT_OWN_BLACK] += (after > 0) - (before > 0);
+    s->counted[COUNT_OWN_WHITE] += (after < 0) - (before < 0);
 }
 
 /* What is not folded yet, counted again. */

@@ -232,7 +232,11 @@ static int check_counts(struct verify *v)
         rc = check_count(v, COUNT_EVIDENCE, SQL_COUNT_EVIDENCE);
     if (rc == 0)
         rc = check_count(v, COUNT_OPINIONS, SQL_COUNT_OPINIONS);
-    return rc == 0 ? check_count(v, COUNT_LISTINGS, SQL_COUNT_LISTINGS) : rc;
+    if (rc == 0)
+        rc = check_count(v, COUNT_LISTINGS, SQL_COUNT_LISTINGS);
+    if (rc == 0)
+        rc = check_count(v, COUNT_OWN_BLACK, SQL_COUNT_OWN_BLACK);
+    return rc == 0 ? check_count(v, COUNT_OWN_WHITE, SQL_COUNT_OWN_WHITE) : rc;
 }
 
 /* ---- */

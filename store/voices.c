@@ -47,13 +47,38 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
         v->all = grown;
         v->room = room;
     }
-    /* Learned reliability will multiply the weight here. */
+    struct evidence e = evidence_of_steps((unsigned)column_int(q, 2), (unsigned)column_int(q, 3), column_int(q, 4));
     v->unsorted |= v->n > 0 && (unsigned)m->group < v->all[v->n - 1].group;
     v->all[v->n++] = (struct voice){
         .group = (unsigned)m->group,
         .trust_micro = m->group_trust_micro,
-        .weight_micro = m->trust_micro,
-        .evidence = evidence_of_steps((unsigned)column_int(q, 2), (unsigned)column_int(q, 3), column_int(q, 4)),
+        .weight_micro = names_weight(m, evidence_is_white(&e)),
+        .evidence = e,
+    };
+    return 0;
+}
+
+/* Who is on probation is learned about as well. */
+static int add_heard(struct voices *v, const struct known_member *m, bool counting, const struct query *q)
+{
+    int64_t since_s = column_int(q, 5);
+    if (since_s == 0)
+        return 0;
+    if (v->heard_n == v->heard_room) {
+        size_t room = v->heard_room * 2 + 64;
+        struct heard *grown = realloc(v->heard, room * sizeof *grown);
+        if (grown == NULL)
+            return -ENOMEM;
+        v->heard = grown;
+        v->heard_room = room;
+    }
+    v->black_n += since_s > 0;
+    v->white_n += since_s < 0;
+    v->heard[v->heard_n++] = (struct heard){
+        .who = (size_t)m->id, .group = m->group >= 0 ? (unsigned)m->group : UINT32_MAX, .trust_micro = counting ? m->trust_micro : 0,
+        .group_trust_micro = m->group_trust_micro, .white_micro = m->reliability.white_micro,
+        .alive = counting && m->reliability.black_micro > 0, .since_s = since_s, .time_s = column_int(q, 4),
+        .judged_s = column_int(q, 6), .judged = (enum judged)column_int(q, 7),
     };
     return 0;
 }
@@ -71,7 +96,13 @@ static int add_opinion(struct voices *v, struct names *n, const struct policy *p
 {
     const struct known_member *m = names_member(n, column_int(q, 1));
     v->stranger |= m == NULL;
-    return m != NULL && counts(m, n, p, t, q) ? add_voice(v, m, q) : 0;
+    bool counting = m != NULL && counts(m, n, p, t, q);
+    if (m != NULL && !m->forgotten && !m->self && (m->policy >= 0 || m->group >= 0)) {
+        int rc = add_heard(v, m, counting, q);
+        if (rc != 0)
+            return rc;
+    }
+    return counting ? add_voice(v, m, q) : 0;
 }
 
 static void add_row(struct voices *v, const struct names *n, const struct policy *p, const struct query *q)
@@ -94,7 +125,8 @@ static int by_group(const void *a, const void *b)
 int voices_load(struct voices *v, struct db *d, struct names *n, const struct policy *p, const struct topic *t)
 {
     int rc = 0;
-    v->n = v->rows_n = 0;
+    v->n = v->rows_n = v->heard_n = v->black_n = v->white_n = 0;
+    v->own_word = (struct own_word){ .turned_s = 0 };
     v->stranger = v->has_own = v->unsorted = false;
     struct query q = query(d, SQL_TOPIC_ALL);
     query_blob(&q, t->key, t->len);
@@ -110,6 +142,7 @@ int voices_load(struct voices *v, struct db *d, struct names *n, const struct po
             struct evidence told = { column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
             struct evidence kept = { column_int(&q, 5), column_int(&q, 6), column_int(&q, 7) };
             v->own = own_all(&told, &kept, p, names_category_policy(n, t->category));
+            v->own_word = (struct own_word){ column_int(&q, 8), v->own.time_s };
         }
     }
     int ended = query_end(&q);
@@ -130,6 +163,7 @@ void voices_clear(struct voices *v)
 {
     free(v->all);
     free(v->looks);
+    free(v->heard);
     memset(v, 0, sizeof *v);
 }
 

@@ -32,10 +32,14 @@ struct known_look {
     int64_t look_s;                /* the answer; 0: free */
 };
 
+/* What everybody says, and what the writer learns by it. */
 struct voices {
     struct known_look *looks;      /* VOICES_LOOKS, or NULL */
     struct voice *all;
     size_t n, room;
+    struct heard *heard;           /* what members say of which something can be learned, in the order of the rows; who: the member's number */
+    size_t heard_n, heard_room, black_n, white_n;
+    struct own_word own_word;
     struct evidence own;
     bool has_own;
     struct listing_row rows[VOICES_ROWS_MAX];

@@ -86,6 +86,7 @@ static int add_own(struct asking *a, const struct query *q)
     memcpy(o->root, a->r->policy->self, KEY_BYTES);
     o->own = true;
     o->trust_micro = MICRO;
+    o->reliability_micro = RELIABILITY_NEWCOMER_MICRO;
     o->black_milli = e.black_micro / 1000;
     o->white_milli = e.white_micro / 1000;
     o->kept_black_milli = kept.black_micro / 1000;
@@ -160,7 +161,9 @@ static int add_told(struct asking *a, const struct query *q)
     o->epoch = (uint32_t)column_int(q, 2);
     o->seq = (uint64_t)column_int(q, 3);
     o->signature = -1;
-    weigh(a, o, told, m->trust_micro);
+    bool white = evidence_is_white(&told);
+    o->reliability_micro = white ? m->reliability.white_micro : m->reliability.black_micro;
+    weigh(a, o, told, names_weight(m, white));
     narrow(a, o, m, &told);
     /* Only the beginning of the hash is in the register: put_signature() finds the rest in the batch. */
     uint64_t prefix = (uint64_t)column_int(q, 4) ^ UINT64_C(1) << 63;

@@ -33,6 +33,8 @@ int store_forget(struct store *s, int64_t member, uint64_t *batches_n)
     if (rc == 0)
         rc = run_for(s, SQL_PROOF_PURGE, member);
     if (rc == 0)
+        rc = run_for(s, SQL_LEARNED_PURGE, member);
+    if (rc == 0)
         rc = run_for(s, SQL_MEMBER_FORGET, member);
     return rc == 0 ? store_start_rescan(s) : rc;
 }
@@ -119,12 +121,22 @@ bool store_took_coalition(struct store *s)
     return took;
 }
 
+/* The registers that are there become the ones before, for what is known of their past. If a rebuild is under way, those that it has not come to stay where they are. */
+static int set_aside(struct store *s)
+{
+    if (s->rebuilding)
+        return db_exec(&s->db, "INSERT OR REPLACE INTO opinion_before SELECT * FROM opinion; DELETE FROM opinion");
+    return db_exec(&s->db, "DELETE FROM opinion_before; ALTER TABLE opinion RENAME TO opinion_swap; ALTER TABLE opinion_before RENAME TO opinion;"
+                           "ALTER TABLE opinion_swap RENAME TO opinion_before");
+}
+
 int store_start_rebuild(struct store *s)
 {
     int64_t opinions_n = 0;
     int rc = meta_number(&s->db, meta_counts[COUNT_OPINIONS], &opinions_n);
     if (rc == 0)
-        rc = db_exec(&s->db, "DELETE FROM opinion");
+        rc = set_aside(s);
+    s->rebuilding |= rc == 0;
     s->counted[COUNT_OPINIONS] = -opinions_n;
     if (rc == 0)
         rc = meta_set_number(&s->db, META_FOLDED, 0);

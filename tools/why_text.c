@@ -155,6 +155,10 @@ static void opinion_cells(const struct why_answer *a, const struct why_opinion *
         table_cell(t, "own");
     else
         table_cell(t, "%.2f", o->trust_micro / (double)MICRO);
+    if (o->own)
+        table_cell(t, "-");
+    else
+        table_cell(t, "%.2f", o->reliability_micro / (double)MICRO);
     table_cell(t, "%s", withdrawn ? "withdrawn" : why_signed(o->opinion_micro, text));
     if (!withdrawn && why_bar_text(o) != NULL)
         table_cell(t, "0 (%s: %s)", why_bar_text(o), why_signed(o->would_micro, more));
@@ -169,7 +173,7 @@ static void opinion_cells(const struct why_answer *a, const struct why_opinion *
 
 static void say_opinions(const struct why_answer *a)
 {
-    static const char *const heads[] = { "MEMBER", "CATEGORY", ">BLACK", ">WHITE", ">AGE", ">TRUST", ">OPINION", ">COUNTS", ">BATCH", "SIGNATURE", NULL };
+    static const char *const heads[] = { "MEMBER", "CATEGORY", ">BLACK", ">WHITE", ">AGE", ">TRUST", ">RELIABLE", ">OPINION", ">COUNTS", ">BATCH", "SIGNATURE", NULL };
     struct table *t = table_create(heads);
     for (size_t i = 0; i < a->why->opinions_n; i++)
         opinion_cells(a, &a->why->opinions[i], t);
@@ -226,8 +230,8 @@ static json_t *opinion_json(const struct why_answer *a, const struct why_opinion
 {
     char root[2 * KEY_BYTES + 1], hash[2 * HASH_BYTES + 1], fingerprint[FINGERPRINT_MAX];
     hex_text(o->root, KEY_BYTES, root);
-    json_t *out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "member", member_text(a, o, fingerprint), "root", root, "category",
-                            o->category_name, "own", o->own, "trust_micro", (json_int_t)o->trust_micro, "black_milli", (json_int_t)o->black_milli,
+    json_t *out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "member", member_text(a, o, fingerprint), "root", root, "category",
+                            o->category_name, "own", o->own, "trust_micro", (json_int_t)o->trust_micro, "reliability_micro", (json_int_t)o->reliability_micro, "black_milli", (json_int_t)o->black_milli,
                             "white_milli", (json_int_t)o->white_milli, "time_s", (json_int_t)o->time_s, "age_s", (json_int_t)(a->now_s - o->time_s),
                             "opinion_micro", (json_int_t)o->opinion_micro, "counted_micro", (json_int_t)o->counted_micro, "signature", signature_text(o));
     json_object_set_new(out, "would_micro", json_integer((json_int_t)o->would_micro));

@@ -478,7 +478,7 @@ static void verify_finds_planted_faults(void **state)
         { "UPDATE opinion SET black = 8 WHERE member = 3", "opinions are in the registers" },
         { "DELETE FROM opinion WHERE member = 3", "register is older" },
         { "UPDATE opinion SET epoch = 0", "opinions are in the registers" },
-        { "INSERT INTO opinion SELECT x'04c000020a20', category, member, epoch, seq, hash, black, white, time_s FROM opinion LIMIT 1",
+        { "INSERT INTO opinion SELECT x'04c000020a20', category, member, epoch, seq, hash, black, white, time_s, 0, 0, 0 FROM opinion LIMIT 1",
           "is not listed, but its score asks for it" },
         { "UPDATE batch SET seq = 2 WHERE member = 3", "its row says another" },
         { "UPDATE batch SET frame = CAST(substr(frame, 1, length(frame) - 1) || x'ff' AS BLOB) WHERE member = 3", "signature does not verify" },

@@ -1,0 +1,286 @@
+#include "store/learn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { UNSEEN_ROWS = 1024, STEADY_PARTS = 20 };        /* a change of a twentieth is not worth scoring all again */
+
+/* ---- what is found of a topic */
+
+static unsigned usual_quorum(const struct store *s)
+{
+    return score_quorum(&(struct policy_zone){ .quorum = 0 }, s->names.groups_n);
+}
+
+static int by_group(const void *a, const void *b)
+{
+    const struct heard *x = a, *y = b;
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
+    return (x->who > y->who) - (x->who < y->who);
+}
+
+static int mark_judged(struct fold *f, const struct topic *t, int64_t member, enum judged judged)
+{
+    struct query q = query(&f->s->db, SQL_OPINION_JUDGED);
+    query_blob(&q, t->key, t->len);
+    query_int(&q, t->category);
+    query_int(&q, member);
+    query_int(&q, f->now_s);
+    query_int(&q, judged);
+    return query_run(&q);
+}
+
+static int apply(struct fold *f, const struct topic *t, const struct heard *h)
+{
+    struct known_member *m = names_member(&f->s->names, (int64_t)h->who);
+    bool by_own = h->found != FOUND_REFUTED_BY_PEERS;
+    if (h->found == FOUND_NOTHING || m == NULL)
+        return 0;
+    struct learned *l = names_learned(&f->s->names, m);
+    counters_at(&l->counters, f->now_s);
+    counters_add(&l->counters, h->found, h->since_s < 0, h->amount_micro);
+    if (by_own && h->since_s > 0)
+        breaker_note(&l->breaker, h->found == FOUND_REFUTED, f->now_s);
+    l->changed = f->learned = true;
+    return mark_judged(f, t, m->id, by_own ? JUDGED_OWN : JUDGED_PEERS);
+}
+
+/* Spares the sorting where nothing can be found. */
+static bool is_open_case(const struct voices *v, int64_t now_s)
+{
+    const struct own_word *own = &v->own_word;
+    bool by_peers = own->turned_s <= 0 && v->black_n > 0 && v->white_n >= 2;
+    for (size_t i = 0; i < v->heard_n; i++) {
+        const struct heard *h = &v->heard[i];
+        int64_t since_s = h->since_s < 0 ? -h->since_s : h->since_s;
+        if (own->turned_s != 0 && own->time_s > since_s && (h->judged != JUDGED_OWN || own->time_s > h->judged_s))
+            return true;
+        if (by_peers && h->since_s > 0 && (h->judged < JUDGED_PEERS || now_s - h->judged_s >= RELIABILITY_AGAIN_S))
+            return true;
+    }
+    return false;
+}
+
+int learn_topic(struct fold *f, const struct topic *t)
+{
+    struct voices *v = &f->s->voices;
+    if (f->s->names.held_back || !is_open_case(v, f->now_s))
+        return 0;
+    qsort(v->heard, v->heard_n, sizeof *v->heard, by_group);
+    judge_reports(v->heard, v->heard_n, &v->own_word, usual_quorum(f->s), f->now_s);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < v->heard_n; i++)
+        rc = apply(f, t, &v->heard[i]);
+    return rc;
+}
+
+/* ---- reports of which nothing was seen */
+
+static bool count_unseen(struct fold *f, const struct query *q)
+{
+    struct known_member *m = names_member(&f->s->names, column_int(q, 2));
+    struct heard h = { .since_s = column_int(q, 3), .judged_s = column_int(q, 4) };
+    if (m == NULL || m->forgotten || (m->policy < 0 && m->group < 0) || !is_unseen(&h, f->now_s))
+        return false;
+    struct learned *l = names_learned(&f->s->names, m);
+    counters_at(&l->counters, f->now_s);
+    counters_add_unseen(&l->counters);
+    l->changed = f->learned = true;
+    return true;
+}
+
+/* What is to be marked once the reading is over. */
+struct unseen {
+    struct { const uint8_t *key; size_t len; int64_t category, member; } rows[UNSEEN_ROWS];
+    size_t n;
+};
+
+static int read_unseen(struct fold *f, struct unseen *u, size_t *n)
+{
+    struct store *s = f->s;
+    struct subject from = s->unseen_at;
+    int rc = 0;
+    struct query q = query(&s->db, SQL_OPINION_AGES);
+    query_blob(&q, from.key, from.len);
+    query_int(&q, s->unseen_category);
+    query_int(&q, s->unseen_member);
+    query_int(&q, UNSEEN_ROWS);
+    for (*n = 0; rc == 0 && query_row(&q); ++*n) {
+        struct bytes key = column_bytes(&q, 0);
+        bool counts = count_unseen(f, &q);
+        rc = subject_from_key(key.at, key.len, &s->unseen_at) == 0 ? 0 : -EBADMSG;
+        s->unseen_category = (uint16_t)column_int(&q, 1);
+        s->unseen_member = column_int(&q, 2);
+        if (rc != 0 || !counts)
+            continue;
+        const uint8_t *copy = pool_copy(&f->pool, key.at, key.len);
+        u->rows[u->n].key = copy;
+        u->rows[u->n].len = key.len;
+        u->rows[u->n].category = s->unseen_category;
+        u->rows[u->n++].member = s->unseen_member;
+        rc = copy != NULL ? 0 : -ENOMEM;
+    }
+    int ended = query_end(&q);
+    return rc != 0 ? rc : ended;
+}
+
+static int unseen_slice(struct fold *f, bool *done)
+{
+    struct unseen *u = calloc(1, sizeof *u);
+    size_t n = 0;
+    if (u == NULL)
+        return -ENOMEM;
+    int rc = read_unseen(f, u, &n);
+    *done = n < UNSEEN_ROWS;
+    for (size_t i = 0; rc == 0 && i < u->n; i++) {
+        struct topic t = { u->rows[i].key, (uint8_t)u->rows[i].len, (uint16_t)u->rows[i].category };
+        rc = mark_judged(f, &t, u->rows[i].member, JUDGED_UNSEEN);
+    }
+    free(u);
+    return rc;
+}
+
+int fold_unseen(struct fold *f)
+{
+    struct store *s = f->s;
+    bool done = false;
+    if (f->more || f->now_s < s->unseen_s + LEARN_UNSEEN_EVERY_S)
+        return 0;
+    int rc = unseen_slice(f, &done);
+    f->more |= rc == 0 && !done;
+    if (rc != 0 || !done)
+        return rc;
+    s->unseen_s = f->now_s;
+    s->unseen_at.len = 0;
+    s->unseen_category = 0;
+    s->unseen_member = 0;
+    return 0;
+}
+
+/* ---- the snapshot */
+
+static bool is_steady(uint32_t before, uint32_t now)
+{
+    uint32_t apart = before > now ? before - now : now - before;
+    return (before == 0) == (now == 0) && apart <= before / STEADY_PARTS;
+}
+
+static int load_sides(struct store *s, int64_t *black_n, int64_t *white_n)
+{
+    int rc = meta_number(&s->db, meta_counts[COUNT_OWN_BLACK], black_n);
+    if (rc == 0)
+        rc = meta_number(&s->db, meta_counts[COUNT_OWN_WHITE], white_n);
+    *black_n += s->counted[COUNT_OWN_BLACK];
+    *white_n += s->counted[COUNT_OWN_WHITE];
+    return rc;
+}
+
+/* True if it is another one than before. */
+static bool snapshot_of(struct known_member *m, struct learned *l, int64_t black_n, int64_t white_n, int64_t now_s)
+{
+    struct counters c = l->counters;
+    struct reliability r = { 0, 0 };
+    counters_at(&c, now_s);
+    if (!breaker_is_open(&l->breaker, now_s))
+        r = reliability_of(&c, black_n, white_n);
+    if (is_steady(m->reliability.black_micro, r.black_micro) && is_steady(m->reliability.white_micro, r.white_micro))
+        return false;
+    m->reliability = r;
+    l->changed = true;
+    return true;
+}
+
+/* Readers learn by META_TRUST that they must read the members again. */
+static int announce(struct store *s)
+{
+    int rc = meta_add(&s->db, META_TRUST, 1);
+    return rc == 0 ? store_compare_digest(s) : rc;
+}
+
+static int put_learned(struct store *s, const struct known_member *m)
+{
+    struct learned *l = names_learned(&s->names, m);
+    uint8_t hours[BREAKER_BYTES];
+    const struct counters *c = &l->counters;
+    const struct breaker *b = &l->breaker;
+    breaker_pack(b, hours);
+    struct query q = query(&s->db, SQL_LEARNED_PUT);
+    query_int(&q, m->id);
+    query_int(&q, c->time_s);
+    query_int(&q, c->confirmed_micro);
+    query_int(&q, c->refuted_micro);
+    query_int(&q, c->unseen_micro);
+    query_int(&q, c->confirmed_white_micro);
+    query_int(&q, c->refuted_white_micro);
+    query_int(&q, m->reliability.black_micro);
+    query_int(&q, m->reliability.white_micro);
+    query_int(&q, b->hour);
+    query_blob(&q, hours, sizeof hours);
+    query_int(&q, b->until_s);
+    query_int(&q, b->times);
+    l->changed = false;
+    return query_run(&q);
+}
+
+static bool open_breakers(struct fold *f)
+{
+    bool opened = false;
+    for (size_t i = 0; f->learned && i < f->s->names.members_n; i++) {
+        struct known_member *m = &f->s->names.members[i];
+        struct learned *l = names_learned(&f->s->names, m);
+        if (!l->changed || !breaker_check(&l->breaker, f->now_s))
+            continue;
+        m->reliability = (struct reliability){ 0, 0 };
+        opened = true;
+    }
+    return opened;
+}
+
+/* While a pass is under way the next snapshot waits, or large stores would begin one pass after the other and end none; an opening breaker does not. */
+static bool snapshot_is_due(const struct store *s, int64_t now_s)
+{
+    return !s->rescan && !s->rebuilding && (now_s >= s->learn_due_s || now_s < s->learned_s);
+}
+
+static int take_snapshot(struct fold *f, bool *changed)
+{
+    struct store *s = f->s;
+    int64_t black_n = 0, white_n = 0;
+    int rc = load_sides(s, &black_n, &white_n);
+    s->learned_s = f->now_s;
+    s->learn_due_s = f->now_s + LEARN_EVERY_S;
+    for (size_t i = 0; rc == 0 && i < s->names.members_n; i++) {
+        struct learned *l = &s->names.learned[i];
+        if (l->counters.time_s == 0)
+            continue;
+        *changed |= snapshot_of(&s->names.members[i], l, black_n, white_n, f->now_s);
+        if (breaker_is_open(&l->breaker, f->now_s) && l->breaker.until_s < s->learn_due_s)
+            s->learn_due_s = l->breaker.until_s;
+    }
+    return rc;
+}
+
+int fold_learned(struct fold *f)
+{
+    struct store *s = f->s;
+    int rc = 0;
+    bool changed = open_breakers(f);
+    if (snapshot_is_due(s, f->now_s))
+        rc = take_snapshot(f, &changed);
+    for (size_t i = 0; (f->learned || changed) && rc == 0 && i < s->names.members_n; i++)
+        if (s->names.learned[i].changed && !s->names.members[i].forgotten)
+            rc = put_learned(s, &s->names.members[i]);
+    f->more |= changed;
+    return rc == 0 && changed ? announce(s) : rc;
+}
+
+int learn_pardon(struct store *s, const struct known_member *m)
+{
+    struct learned *l = names_learned(&s->names, m);
+    if (l->breaker.until_s == 0)
+        return 0;
+    breaker_reset(&l->breaker);
+    s->learn_due_s = 0;
+    return put_learned(s, m);
+}

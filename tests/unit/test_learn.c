@@ -1,0 +1,395 @@
+/* What the store learns about members, and how it weighs their word by it. */
+#include "store_world.h"
+
+static struct world w;
+
+static int begin(void **state)
+{
+    (void)state;
+    world_create(&w);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    world_destroy(&w);
+    return 0;
+}
+
+static void claim_verifies(int64_t now_s)
+{
+    struct reader *r = world_reader(&w);
+    uint64_t problems = 0;
+    assert_int_equal(reader_verify(r, now_s, NULL, NULL, NULL, &problems), 0);
+    reader_close(&r);
+    assert_int_equal(problems, 0);
+}
+
+struct wanted { const uint8_t *root; struct member_row row; };
+
+static int pick(void *ctx, const struct member_row *m)
+{
+    struct wanted *wanted = ctx;
+    if (memcmp(m->root, wanted->root, KEY_BYTES) == 0)
+        wanted->row = *m;
+    return 0;
+}
+
+static struct member_row member(size_t i, int64_t now_s)
+{
+    struct wanted wanted = { .root = w.records[i].root };
+    struct reader *r = world_reader(&w);
+    assert_int_equal(reader_members(r, now_s, pick, &wanted), 0);
+    reader_close(&r);
+    assert_true(wanted.row.configured);
+    return wanted.row;
+}
+
+static const char *subject(unsigned i)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "198.51.%u.%u", 100 + i / 200, 1 + i % 200);
+    return text;
+}
+
+/* A member speaks of n subjects from `first` on, in batches of its own numbers. */
+static uint64_t seq = 0;
+static void says(size_t who, unsigned first, unsigned n, unsigned black, unsigned white, int64_t at_s)
+{
+    for (unsigned i = first; i < first + n; i++)
+        world_hear(&w, who, ++seq, (struct saying){ subject(i), WORLD_SAY, black, white, at_s - at_s % 600 });
+}
+
+static void says_at(size_t who, unsigned first, unsigned n, unsigned black, unsigned white, int64_t at_s)
+{
+    for (unsigned i = first; i < first + n; i++) {
+        struct saying s = { subject(i), WORLD_SAY, black, white, at_s - at_s % 600 };
+        struct store_batch b = world_batch(&w, who, ++seq, at_s, &s, 1);
+        assert_int_equal(store_add_batches(w.store, &b, 1, at_s), 0);
+        world_free_batch(&b);
+    }
+    world_fold(&w, at_s);
+}
+
+static void saw(enum request_verb verb, unsigned first, unsigned n, int64_t at_s)
+{
+    for (unsigned i = first; i < first + n; i++)
+        world_report(&w, verb, subject(i), 0, 1, at_s);
+    world_fold(&w, at_s);
+}
+
+static int64_t score(unsigned i, int64_t now_s)
+{
+    struct reader *r = world_reader(&w);
+    struct subject s = world_subject(subject(i));
+    int64_t milli = 0;
+    assert_int_equal(reader_score(r, &s, 0, now_s, &milli), 0);
+    reader_close(&r);
+    return milli;
+}
+
+enum { BLACK = 8, WHITE = 8 };          /* steps: quite sure */
+
+/* ---- */
+
+static void a_newcomer_counts_in_full(void **state)
+{
+    (void)state;
+    says(1, 0, 1, BLACK, 0, T0);
+    struct member_row m = member(1, T0);
+    assert_int_equal(m.reliability.black_micro, MICRO);
+    assert_int_equal(m.reliability.white_micro, MICRO);
+    assert_int_equal(score(0, T0), 941);
+}
+
+static void what_it_said_first_and_was_confirmed_raises_its_weight_with_the_hourly_snapshot(void **state)
+{
+    (void)state;
+    says_at(1, 0, 10, BLACK, 0, T0);
+    saw(REQUEST_BLACK, 0, 10, T0 + 100);
+    struct member_row m = member(1, T0 + 100);
+    assert_int_equal(m.confirmed_milli, 10000);
+    assert_int_equal(m.reliability.black_micro, MICRO);
+    world_fold(&w, T0 + 2 * WORLD_HOUR);
+    m = member(1, T0 + 2 * WORLD_HOUR);
+    assert_in_range(m.reliability.black_micro, 1490000, 1500000);      /* 2 (10 + 5) / (10 + 10), a little faded */
+    assert_int_equal(m.reliability.white_micro, MICRO);
+    claim_verifies(T0 + 2 * WORLD_HOUR);
+}
+
+static void copying_earns_no_credit(void **state)
+{
+    (void)state;
+    says_at(1, 0, 1, BLACK, 0, T0);
+    says_at(2, 0, 1, BLACK, 0, T0 + 1);
+    says_at(3, 0, 1, BLACK, 0, T0 + 2);                 /* two groups had said so: no news */
+    saw(REQUEST_BLACK, 0, 1, T0 + 100);
+    says_at(4, 0, 1, BLACK, 0, T0 + 200);               /* and this node itself */
+    saw(REQUEST_BLACK, 0, 1, T0 + 300);
+    assert_int_equal(member(1, T0 + 300).confirmed_milli, 1000);
+    assert_int_equal(member(2, T0 + 300).confirmed_milli, 1000);
+    assert_int_equal(member(3, T0 + 300).confirmed_milli, 0);
+    assert_int_equal(member(4, T0 + 300).confirmed_milli, 0);
+}
+
+static void own_good_mail_refutes_all_who_said_black_before_it(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i <= 4; i++)
+        says_at(i, 0, 1, BLACK, 0, T0);
+    saw(REQUEST_WHITE, 0, 1, T0 + 100);
+    says_at(5, 0, 1, BLACK, 0, T0 + 200);
+    for (size_t i = 1; i <= 4; i++)
+        assert_int_equal(member(i, T0 + 200).refuted_milli, 1000);
+    assert_int_equal(member(5, T0 + 200).refuted_milli, 0);
+}
+
+/* A host that was taken over later must not refute who saw it first. */
+static void an_event_from_before_the_report_judges_nothing(void **state)
+{
+    (void)state;
+    saw(REQUEST_WHITE, 0, 1, T0);
+    says_at(1, 0, 1, BLACK, 0, T0 + 100);
+    world_fold(&w, T0 + 200);
+    assert_int_equal(member(1, T0 + 200).refuted_milli, 0);
+    saw(REQUEST_WHITE, 0, 1, T0 + 300);
+    assert_int_equal(member(1, T0 + 300).refuted_milli, 1000);
+}
+
+static void one_subject_counts_once_in_seven_days(void **state)
+{
+    (void)state;
+    says_at(1, 0, 1, BLACK, 0, T0);
+    for (int64_t day = 0; day < 6; day++)
+        saw(REQUEST_WHITE, 0, 1, T0 + day * WORLD_DAY + 100);
+    int64_t later_s = T0 + 6 * WORLD_DAY;
+    assert_in_range(member(1, later_s).refuted_milli, 900, 1000);
+    saw(REQUEST_WHITE, 0, 1, T0 + 8 * WORLD_DAY);
+    assert_in_range(member(1, later_s).refuted_milli, 1800, 2000);
+}
+
+static void who_is_refuted_often_weighs_nothing_and_what_it_upheld_ends(void **state)
+{
+    (void)state;
+    says_at(1, 0, 6, BLACK, 0, T0);
+    assert_int_equal(world_check(&w, subject(5)), VERDICT_BLACK);
+    saw(REQUEST_WHITE, 0, 5, T0 + 100);
+    assert_int_equal(world_check(&w, subject(5)), VERDICT_BLACK);
+    world_fold(&w, T0 + 2 * WORLD_HOUR);
+    assert_int_equal(member(1, T0 + 2 * WORLD_HOUR).reliability.black_micro, 0);
+    assert_int_equal(world_check(&w, subject(5)), VERDICT_UNKNOWN);
+    assert_int_equal(score(5, T0 + 2 * WORLD_HOUR), 0);
+    claim_verifies(T0 + 2 * WORLD_HOUR);
+}
+
+static void good_mail_of_two_other_groups_refutes_by_a_fifth_where_nothing_was_seen_here(void **state)
+{
+    (void)state;
+    says_at(1, 0, 1, BLACK, 0, T0);
+    says_at(2, 0, 1, 0, WHITE, T0 + 100);
+    assert_int_equal(member(1, T0 + 100).refuted_milli, 0);
+    says_at(3, 0, 1, 0, WHITE, T0 + 200);
+    assert_int_equal(member(1, T0 + 200).refuted_milli, 200);
+    says_at(4, 0, 1, 0, WHITE, T0 + 300);
+    assert_int_equal(member(1, T0 + 300).refuted_milli, 200);
+    saw(REQUEST_WHITE, 0, 1, T0 + 400);                 /* own good mail makes it whole */
+    assert_int_equal(member(1, T0 + 400).refuted_milli, 1000);
+}
+
+static void good_mail_from_before_the_report_is_no_refutation_by_others(void **state)
+{
+    (void)state;
+    says_at(2, 0, 1, 0, WHITE - 1, T0);
+    says_at(3, 0, 1, 0, WHITE - 1, T0);
+    says_at(1, 0, 1, BLACK, 0, T0 + 2 * WORLD_HOUR);
+    assert_int_equal(member(1, T0 + 2 * WORLD_HOUR).refuted_milli, 0);
+    says_at(2, 0, 1, 0, WHITE, T0 + 3 * WORLD_HOUR);
+    assert_int_equal(member(1, T0 + 3 * WORLD_HOUR).refuted_milli, 0);
+    says_at(3, 0, 1, 0, WHITE, T0 + 3 * WORLD_HOUR);
+    assert_int_equal(member(1, T0 + 3 * WORLD_HOUR).refuted_milli, 200);
+}
+
+static void white_words_are_judged_by_a_coin_of_their_own(void **state)
+{
+    (void)state;
+    says_at(1, 0, 1, 0, WHITE, T0);
+    says_at(2, 1, 1, 0, WHITE, T0);
+    saw(REQUEST_BLACK, 0, 1, T0 + 100);
+    saw(REQUEST_WHITE, 1, 1, T0 + 100);
+    assert_int_equal(member(1, T0 + 100).refuted_white_milli, 1000);
+    assert_int_equal(member(1, T0 + 100).refuted_milli, 0);
+    assert_int_equal(member(2, T0 + 100).confirmed_white_milli, 1000);
+}
+
+static void what_nobody_here_sees_counts_as_unseen_after_a_week(void **state)
+{
+    (void)state;
+    says_at(1, 0, 50, BLACK, 0, T0);
+    world_fold(&w, T0 + 6 * WORLD_DAY);
+    assert_int_equal(member(1, T0 + 6 * WORLD_DAY).unseen_milli, 0);
+    int64_t later_s = T0 + 8 * WORLD_DAY;
+    world_fold(&w, later_s);
+    assert_int_equal(member(1, later_s).unseen_milli, 50000);
+    world_fold(&w, later_s + 2 * WORLD_DAY);
+    assert_in_range(member(1, later_s).unseen_milli, 47000, 50000);
+    claim_verifies(later_s + 2 * WORLD_DAY);
+}
+
+static void what_was_learned_survives_a_restart_and_a_rebuild(void **state)
+{
+    (void)state;
+    says_at(1, 0, 2, BLACK, 0, T0);
+    says_at(2, 2, 1, BLACK, 0, T0);
+    saw(REQUEST_WHITE, 0, 1, T0 + 100);
+    world_fold(&w, T0 + 2 * WORLD_HOUR);
+    uint32_t before = member(1, T0).reliability.black_micro;
+    assert_true(before < MICRO);
+    world_reopen(&w);
+    assert_int_equal(store_rebuild(w.store, T0 + 3 * WORLD_HOUR), 0);
+    world_fold(&w, T0 + 3 * WORLD_HOUR);
+    assert_int_equal(member(1, T0).reliability.black_micro, before);
+    saw(REQUEST_WHITE, 0, 2, T0 + 3 * WORLD_HOUR + 100);               /* the first was judged, the second not; both were said before */
+    assert_in_range(member(1, T0 + 3 * WORLD_HOUR).refuted_milli, 1990, 2000);
+    claim_verifies(T0 + 3 * WORLD_HOUR + 100);
+}
+
+static void a_purge_forgets_what_was_learned(void **state)
+{
+    uint64_t batches = 0;
+    (void)state;
+    says_at(1, 0, 1, BLACK, 0, T0);
+    saw(REQUEST_WHITE, 0, 1, T0 + 100);
+    assert_int_equal(store_purge(w.store, w.records[1].root, T0 + 200, &batches), 0);
+    world_fold(&w, T0 + 2 * WORLD_HOUR);
+    world_reopen(&w);
+    world_fold(&w, T0 + 4 * WORLD_HOUR);
+    assert_int_equal(member(1, T0).refuted_milli, 0);
+    claim_verifies(T0 + 4 * WORLD_HOUR);
+}
+
+static void why_shows_numbers_that_add_up(void **state)
+{
+    (void)state;
+    struct why why;
+    struct subject s = world_subject(subject(20));
+    says_at(1, 0, 10, BLACK, 0, T0);
+    saw(REQUEST_BLACK, 0, 10, T0 + 100);
+    says_at(1, 20, 1, 3, 0, T0 + 200);                  /* not sure enough to reach the group's clamp */
+    world_fold(&w, T0 + 2 * WORLD_HOUR);
+    struct reader *r = world_reader(&w);
+    assert_int_equal(reader_why(r, &s, T0 + 2 * WORLD_HOUR, &why), 0);
+    reader_close(&r);
+    assert_int_equal(why.opinions_n, 1);
+    const struct why_opinion *o = &why.opinions[0];
+    assert_int_equal(o->reliability_micro, member(1, T0).reliability.black_micro);
+    assert_int_equal(o->counted_micro, (int64_t)o->trust_micro * o->reliability_micro / MICRO * o->opinion_micro / MICRO);
+    assert_int_equal(why.rules[0].score_micro, o->counted_micro);
+    why_clear(&why);
+}
+
+static void a_member_on_probation_is_learned_from(void **state)
+{
+    (void)state;
+    w.policy->members[0].rights.probation_until_s = T0 + 30 * WORLD_DAY;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    says_at(1, 0, 1, BLACK, 0, T0);
+    saw(REQUEST_WHITE, 0, 1, T0 + 100);
+    assert_int_equal(member(1, T0 + 100).refuted_milli, 1000);
+}
+
+/* ---- the circuit breaker */
+
+static void say_and_refute(unsigned confirmed, unsigned refuted, int64_t at_s)
+{
+    says_at(1, 0, confirmed, BLACK, 0, at_s);
+    says_at(1, 500, refuted, BLACK, 0, at_s);
+    saw(REQUEST_BLACK, 0, confirmed, at_s + 100);
+    saw(REQUEST_WHITE, 500, refuted, at_s + 100);
+}
+
+static void more_than_five_refuted_subjects_and_a_twentieth_silence_a_member_at_once(void **state)
+{
+    (void)state;
+    says_at(1, 900, 1, BLACK, 0, T0);
+    say_and_refute(50, 6, T0);
+    struct member_row m = member(1, T0 + 100);
+    assert_int_equal(m.breaker_until_s, T0 + 100 + 7 * WORLD_DAY);
+    assert_int_equal(m.reliability.black_micro, 0);
+    assert_int_equal(m.reliability.white_micro, 0);
+    assert_int_equal(world_check(&w, subject(900)), VERDICT_UNKNOWN);
+    claim_verifies(T0 + 100);
+}
+
+static void five_are_not_enough_and_neither_are_six_among_many(void **state)
+{
+    (void)state;
+    say_and_refute(50, 5, T0);
+    assert_int_equal(member(1, T0 + 100).breaker_until_s, 0);
+    says_at(1, 600, 1, BLACK, 0, T0 + 200);
+    says_at(1, 100, 100, BLACK, 0, T0 + 200);
+    saw(REQUEST_BLACK, 100, 100, T0 + 300);
+    saw(REQUEST_WHITE, 600, 1, T0 + 300);
+    struct member_row m = member(1, T0 + 300);
+    assert_int_equal(m.refuted_day, 6);
+    assert_int_equal(m.judged_day, 156);
+    assert_int_equal(m.breaker_until_s, 0);
+}
+
+static void the_breaker_closes_by_time_and_opens_for_twice_as_long(void **state)
+{
+    (void)state;
+    say_and_refute(50, 6, T0);
+    int64_t until_s = T0 + 100 + 7 * WORLD_DAY;
+    world_fold(&w, until_s - 1);
+    assert_int_equal(member(1, until_s - 1).reliability.black_micro, 0);
+    world_fold(&w, until_s);
+    struct member_row m = member(1, until_s);
+    assert_int_equal(m.breaker_until_s, 0);
+    assert_true(m.reliability.white_micro > 0);
+    says_at(1, 600, 6, BLACK, 0, until_s + 100);
+    saw(REQUEST_WHITE, 600, 6, until_s + 200);
+    assert_int_equal(member(1, until_s + 200).breaker_until_s, until_s + 200 + 14 * WORLD_DAY);
+}
+
+static void the_operators_hand_closes_the_breaker(void **state)
+{
+    (void)state;
+    saw(REQUEST_WHITE, 800, 40, T0);                    /* else so few good subjects would make each refutation weigh the more */
+    say_and_refute(200, 12, T0);
+    assert_true(member(1, T0 + 100).breaker_until_s > 0);
+    assert_int_equal(store_pardon(w.store, w.records[1].root, T0 + 200), 0);
+    world_fold(&w, T0 + 200);
+    struct member_row m = member(1, T0 + 200);
+    assert_int_equal(m.breaker_until_s, 0);
+    assert_true(m.reliability.black_micro > 0);
+    claim_verifies(T0 + 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+        T(a_newcomer_counts_in_full),
+        T(what_it_said_first_and_was_confirmed_raises_its_weight_with_the_hourly_snapshot),
+        T(copying_earns_no_credit),
+        T(own_good_mail_refutes_all_who_said_black_before_it),
+        T(an_event_from_before_the_report_judges_nothing),
+        T(one_subject_counts_once_in_seven_days),
+        T(who_is_refuted_often_weighs_nothing_and_what_it_upheld_ends),
+        T(good_mail_of_two_other_groups_refutes_by_a_fifth_where_nothing_was_seen_here),
+        T(good_mail_from_before_the_report_is_no_refutation_by_others),
+        T(white_words_are_judged_by_a_coin_of_their_own),
+        T(what_nobody_here_sees_counts_as_unseen_after_a_week),
+        T(what_was_learned_survives_a_restart_and_a_rebuild),
+        T(a_purge_forgets_what_was_learned),
+        T(why_shows_numbers_that_add_up),
+        T(a_member_on_probation_is_learned_from),
+        T(more_than_five_refuted_subjects_and_a_twentieth_silence_a_member_at_once),
+        T(five_are_not_enough_and_neither_are_six_among_many),
+        T(the_breaker_closes_by_time_and_opens_for_twice_as_long),
+        T(the_operators_hand_closes_the_breaker),
+#undef T
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
