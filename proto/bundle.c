@@ -69,9 +69,8 @@ static int pack(const Hearsay__Bundle *b, char **text)
     return rc;
 }
 
-int bundle_write(const struct bytes *records, size_t records_n, const struct bytes *batches, size_t batches_n, char **text)
+static int write_bundle(Hearsay__Bundle b, const struct bytes *records, size_t records_n, const struct bytes *batches, size_t batches_n, char **text)
 {
-    Hearsay__Bundle b = HEARSAY__BUNDLE__INIT;
     int rc = -ENOMEM;
 
     if (records_n == 0 || batches_n == 0 || records_n > BUNDLE_ITEMS_MAX || batches_n > BUNDLE_ITEMS_MAX)
@@ -85,6 +84,24 @@ int bundle_write(const struct bytes *records, size_t records_n, const struct byt
     free(b.records);
     free(b.batches);
     return rc;
+}
+
+int bundle_write(const struct bytes *records, size_t records_n, const struct bytes *batches, size_t batches_n, char **text)
+{
+    return write_bundle((Hearsay__Bundle)HEARSAY__BUNDLE__INIT, records, records_n, batches, batches_n, text);
+}
+
+int bundle_write_about(const struct subject *subject, const char *federation, const struct bytes *records, size_t records_n,
+                       const struct bytes *batches, size_t batches_n, char **text)
+{
+    char name[FEDERATION_MAX_BYTES + 1];
+    struct subject key = *subject;
+    Hearsay__Bundle b = HEARSAY__BUNDLE__INIT;
+
+    snprintf(name, sizeof name, "%s", federation);
+    b.subject = (ProtobufCBinaryData){ .len = key.len, .data = key.key };
+    b.federation = (ProtobufCBinaryData){ .len = strlen(name), .data = (uint8_t *)name };
+    return write_bundle(b, records, records_n, batches, batches_n, text);
 }
 
 /* ---- reading */
@@ -160,20 +177,59 @@ static void drop_copies(struct bundle *b)
     b->batches_n = kept;
 }
 
+/* ---- what it says that it is about */
+
+bool bundle_is_about(const struct bundle *b, const struct opinion *o)
+{
+    return b->subject.len > 0 && o->key_len == b->subject.len && memcmp(o->key, b->subject.key, o->key_len) == 0;
+}
+
+static int take_claim(const Hearsay__Bundle *wire, struct bundle *b, char *why)
+{
+    const size_t len = wire->federation.len;
+
+    if (wire->subject.len == 0 && len == 0)
+        return 0;
+    if (len == 0 || len > FEDERATION_MAX_BYTES || memchr(wire->federation.data, '\0', len) != NULL || subject_from_key(wire->subject.data, wire->subject.len, &b->subject) != 0)
+        return wrong(why, -EINVAL, "what it says that it is about is malformed");
+    memcpy(b->federation, wire->federation.data, len);      /* the rest is zero */
+    return 0;
+}
+
+static int check_claim(const struct bundle *b, size_t number, char *why)
+{
+    const struct batch *x = &b->batches[b->batches_n - 1].batch;
+    char text[SUBJECT_TEXT_MAX];
+
+    if (b->subject.len == 0)
+        return 0;
+    if (strcmp(x->federation, b->federation) != 0)
+        return wrong(why, -EINVAL, "batch %zu: of another federation than the proof says", number);
+    for (size_t i = 0; i < x->opinions_n; i++)
+        if (bundle_is_about(b, &x->opinions[i]))
+            return 0;
+    return wrong(why, -EINVAL, "batch %zu: says nothing of %.120s", number, subject_text(&b->subject, text));
+}
+
 static int take_all(const Hearsay__Bundle *wire, struct bundle *b, char *why)
 {
     int rc;
 
     if (wire->n_batches == 0 || wire->n_records > BUNDLE_ITEMS_MAX || wire->n_batches > BUNDLE_ITEMS_MAX)
         return wrong(why, -EINVAL, "%s", wire->n_batches == 0 ? "there is no signed batch in it" : "too much is in it");
-    rc = take_records(wire, b, why);
+    rc = take_claim(wire, b, why);
+    if (rc == 0)
+        rc = take_records(wire, b, why);
     if (rc != 0)
         return rc;
     b->batches = calloc(wire->n_batches, sizeof *b->batches);
     if (b->batches == NULL)
         return wrong(why, -ENOMEM, "out of memory");
-    for (size_t i = 0; rc == 0 && i < wire->n_batches; i++)
+    for (size_t i = 0; rc == 0 && i < wire->n_batches; i++) {
         rc = take_batch((struct bytes){ wire->batches[i].data, wire->batches[i].len }, b, i + 1, why);
+        if (rc == 0)
+            rc = check_claim(b, i + 1, why);
+    }
     if (rc == 0)
         drop_copies(b);
     return rc;

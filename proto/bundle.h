@@ -7,6 +7,7 @@
 
 #include "proto/batch.h"
 #include "proto/record.h"
+#include "proto/subject.h"
 
 enum { BUNDLE_TEXT_MAX = 64 << 20, BUNDLE_ITEMS_MAX = 4096, BUNDLE_WHY_MAX = 200 };
 
@@ -16,6 +17,8 @@ struct bundle_batch {
     const struct record *record;
 };
 struct bundle {
+    struct subject subject;            /* what all its batches speak of; .len 0: of anything */
+    char federation[FEDERATION_MAX_BYTES + 1];    /* with a subject: that of all its batches */
     struct record *records;
     struct bundle_batch *batches;      /* ascending by (origin, epoch, seq, hash), each once */
     size_t records_n, batches_n;
@@ -23,6 +26,11 @@ struct bundle {
 
 /* *text is the caller's to free(): a PEM block "HEARSAY PROOF", ended by a NUL. Nothing is verified. 0, -EINVAL (none, too many, too large), -ENOMEM. */
 int bundle_write(const struct bytes *records, size_t records_n, const struct bytes *batches, size_t batches_n, char **text);
+/* The same about one subject: every batch has an opinion on it and is of this federation, or nobody will take the proof. */
+int bundle_write_about(const struct subject *subject, const char *federation, const struct bytes *records, size_t records_n,
+                       const struct bytes *batches, size_t batches_n, char **text);
+/* Whether an opinion is about the bundle's subject. */
+bool bundle_is_about(const struct bundle *b, const struct opinion *o);
 /* Reads and verifies all. `why`, BUNDLE_WHY_MAX bytes, says on failure what is wrong. *out is the caller's, ended by bundle_close().
  * 0; -EINVAL no proof, or a damaged one; -EBADMSG a signature in it is wrong; -ENOKEY a batch's record is not in it; -ENOMEM. */
 int bundle_read(const char *text, size_t len, struct bundle **out, char *why);

@@ -71,9 +71,9 @@ struct why_opinion {
     enum rights_bar bar;                    /* which right keeps it from counting */
     bool probation;                         /* its group is on probation */
     int group_index;                        /* policy index of the root of its group; -1: own, or it has no trust */
-    uint32_t epoch;
+    uint32_t epoch;                         /* of the batch that says so. Own: of the one that told it last, which may be behind; 0: the others were told nothing of it */
     uint64_t seq;
-    uint8_t hash[HASH_BYTES];
+    uint8_t hash[HASH_BYTES];               /* not of own evidence */
     int signature;                          /* 1 verifies now, 0 does not, -1 own evidence or batch gone */
 };
 /* What all members of one group together say in one category. */

@@ -91,7 +91,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_FRAME] = "SELECT hash, frame FROM batch WHERE member = ?1 AND epoch = ?2 AND seq = ?3",
 
     [SQL_EVIDENCE_OF_SUBJECT] = "SELECT category, black_micro, white_micro, time_s, told_black, told_white, told_time_s,"
-                                " hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s"
+                                " hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s, told_epoch, told_seq"
                                 " FROM evidence WHERE subject = ?1 ORDER BY category",
     [SQL_EVIDENCE_PUT] = "INSERT INTO evidence(subject, category, black_micro, white_micro, time_s, told_black, told_white,"
                          " told_time_s, hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s)"

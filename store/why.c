@@ -92,6 +92,8 @@ static int add_own(struct asking *a, const struct query *q)
     o->kept_black_milli = kept.black_micro / 1000;
     o->kept_white_milli = kept.white_micro / 1000;
     o->time_s = e.time_s;
+    o->epoch = (uint32_t)column_int(q, 14);
+    o->seq = (uint64_t)column_int(q, 15);
     o->signature = -1;
     weigh(a, o, e, SCORE_SELF_MICRO);
     return 0;

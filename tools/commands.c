@@ -86,11 +86,14 @@ static const struct command commands[] = {
     { .name = "check", .run = cmd_check, .usage = "SUBJECT [--zone ZONE] [--json]",
       .summary = "Prints the answer that Exim would get: black, white or unknown",
       .help = "Exit status 0 for black or white, 1 for unknown.\n" },
-    { .name = "why", .run = cmd_why, .usage = "SUBJECT [--json]",
+    { .name = "why", .run = cmd_why, .usage = "SUBJECT [--proof FILE] [--json]",
       .summary = "Shows every opinion behind a score, and the rule that lists it or not",
       .help = "Works with the node down, too. Each batch's signature is verified while you wait.\n"
               "BLACK and WHITE are the masses as told; OPINION is what they say now, by their age, from -1 to +1;\n"
-              "COUNTS is the opinion times trust, before the clamp of its group. Exit status 0 listed, 1 not listed.\n" },
+              "COUNTS is the opinion times trust and reliability; how it adds up, with the clamp of each group, is the next table.\n"
+              "  --proof FILE  writes the signed batches behind it to a file, which anybody can check: hearsay verify --proof FILE; - for\n"
+              "                standard output\n\n"
+              "Exit status 0 listed, 1 not listed, or nothing to prove.\n" },
     { .name = "list", .run = cmd_list, .usage = "[--zone ZONE] [--since TIME] [--json]",
       .summary = "Prints the present listings, one a line",
       .help = "Subject, zone, category, score, groups, listed since, falls off about; times in UTC. Works with the node down, too.\n"
@@ -142,7 +145,8 @@ static const struct command commands[] = {
     { .name = "verify", .run = cmd_verify, .usage = "[--rebuild] [--json]\n--proof FILE [--json]",
       .summary = "Checks every stored signature and the database",
       .help = "Works with the node running or down. Exit status 1 when something is wrong.\n"
-              "  --proof FILE  checks a proof instead, without database and configuration: two batches with one number, or signed opinions. 0 proves, 1 proves nothing\n"
+              "  --proof FILE  checks a proof instead, without a database: two batches with one number, or what was said of a subject, by whom and when.\n"
+              "                Where there is a configuration, a proof about a subject must be of its federation. 0 proves, 1 proves nothing\n"
               "  --rebuild  first derives opinions, scores and listings again from the signed batches and the own evidence\n" },
     { .name = "export", .run = cmd_export, .usage = "ZONE [--format rbldnsd] [-o FILE] [--json]",
       .summary = "Writes a zone now, to its file or to another one",

@@ -11,6 +11,7 @@ static void claim_is_sound(const struct bundle *b)
     for (size_t i = 0; i < b->batches_n; i++) {
         const struct bundle_batch *x = &b->batches[i];
         CLAIM(x->record != NULL && x->record->serial == x->batch.record_serial && memcmp(x->record->root, x->batch.origin, KEY_BYTES) == 0);
+        CLAIM(b->subject.len == 0 || strcmp(x->batch.federation, b->federation) == 0);
         CLAIM(!bundle_equivocates(b, i) || memcmp(x->batch.hash, b->batches[i + 1].batch.hash, HASH_BYTES) < 0);
     }
 }

@@ -144,6 +144,57 @@ static void what_is_no_proof_is_refused(void **state)
     assert_null(b);
 }
 
+static struct subject host(uint8_t last)
+{
+    const uint8_t key[] = { SUBJECT_IP4, 192, 0, 2, last, 32 };
+    struct subject s = { .len = sizeof key };
+    memcpy(s.key, key, sizeof key);
+    return s;
+}
+
+static int read_about(uint8_t last, const char *federation, const struct bytes *batches, size_t n, struct bundle **out, char why[BUNDLE_WHY_MAX])
+{
+    struct subject s = host(last);
+    char *text = NULL;
+    assert_int_equal(bundle_write_about(&s, federation, &record_bytes, 1, batches, n, &text), 0);
+    int rc = bundle_read(text, strlen(text), out, why);
+    free(text);
+    return rc;
+}
+
+static void a_proof_about_a_subject_says_so(void **state)
+{
+    char why[BUNDLE_WHY_MAX] = "";
+    struct bundle *b = NULL;
+    (void)state;
+    assert_int_equal(read_about(3, "any", &signed_batches[2], 1, &b, why), 0);
+    assert_true(bundle_is_about(b, &b->batches[0].batch.opinions[0]));
+    assert_string_equal(b->federation, "any");
+    bundle_close(&b);
+}
+
+static void a_batch_of_another_subject_proves_nothing(void **state)
+{
+    const struct bytes batches[] = { signed_batches[2], signed_batches[0] };
+    char why[BUNDLE_WHY_MAX] = "";
+    struct bundle *b = NULL;
+    (void)state;
+    assert_int_equal(read_about(3, "any", batches, 2, &b, why), -EINVAL);
+    assert_string_equal(why, "batch 2: says nothing of 192.0.2.3");
+    assert_null(b);
+}
+
+static void a_batch_of_another_federation_proves_nothing(void **state)
+{
+    char why[BUNDLE_WHY_MAX] = "";
+    struct bundle *b = NULL;
+    (void)state;
+    assert_int_equal(read_about(3, "other", &signed_batches[2], 1, &b, why), -EINVAL);
+    assert_string_equal(why, "batch 1: of another federation than the proof says");
+    assert_int_equal(read_about(3, "", &signed_batches[2], 1, &b, why), -EINVAL);
+    assert_null(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +203,9 @@ int main(void)
         cmocka_unit_test(one_byte_changed_anywhere_proves_nothing),
         cmocka_unit_test(a_batch_without_its_record_proves_nothing),
         cmocka_unit_test(what_is_no_proof_is_refused),
+        cmocka_unit_test(a_proof_about_a_subject_says_so),
+        cmocka_unit_test(a_batch_of_another_subject_proves_nothing),
+        cmocka_unit_test(a_batch_of_another_federation_proves_nothing),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
