@@ -122,6 +122,8 @@ void join_reload_done(struct daemon *d, bool taken);
 /* status.c: the answer of `status`; commands.c: everything that comes over the control socket. */
 json_t *status_answer(struct daemon *d);
 void status_sample(struct daemon *d);
+/* Adds to "peers" what was learned about them, and warnings. */
+void status_members(struct daemon *d, json_t *o, json_t *warnings);
 void commands_handle(void *ctx, const json_t *request, struct control_request *rq);
 void commands_worked(struct daemon *d, const struct result *r);
 json_t *commands_error(const char *text);

@@ -367,6 +367,7 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "root_offline", json_boolean(!identity_has_root(d->identity)));
     warn_of_own_record(d, warnings);
     proofs_json(d, o, warnings);
+    status_members(d, o, warnings);
     if (d->introduce_failed != 0)
         warn(warnings, "this member's introductions cannot be signed: %s", d->introduce_failed == -EMSGSIZE ? "too many with long records; introduce fewer" : strerror(-d->introduce_failed));
     json_object_set_new(o, "healthy", json_boolean(json_array_size(warnings) == 0));

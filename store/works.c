@@ -39,15 +39,19 @@ int store_forget(struct store *s, int64_t member, uint64_t *batches_n)
     return rc == 0 ? store_start_rescan(s) : rc;
 }
 
-static int purge(struct store *s, const struct known_member *m, uint64_t *batches_n)
+/* What was learned of it is in the digest as well. */
+static int purge(struct store *s, struct known_member *m, uint64_t *batches_n)
 {
     int rc = introduce_forget(s, m->root);
-    return rc == 0 ? store_forget(s, m->id, batches_n) : rc;
+    if (rc == 0)
+        rc = store_forget(s, m->id, batches_n);
+    m->forgotten = true;
+    return rc == 0 ? store_compare_digest(s) : rc;
 }
 
 int store_purge(struct store *s, const uint8_t root[KEY_BYTES], int64_t now_s, uint64_t *batches_n)
 {
-    const struct known_member *m = names_root(&s->names, root);
+    struct known_member *m = names_root(&s->names, root);
     uint64_t n = 0;
     (void)now_s;
     if (m == NULL || m->self) {

@@ -95,6 +95,8 @@ static const char *link_word(const json_t *p, bool wanted)
         return "left";
     if (json_is_true(json_object_get(p, "quarantined")))
         return "quarant.";
+    if (number_at(p, "silenced_until_s") > 0)
+        return "silenced";
     if (number_at(p, "paused_until_s") > 0)
         return "paused";
     return json_is_true(json_object_get(p, "connected")) ? "up" : wanted ? "DOWN" : "none";
@@ -115,7 +117,7 @@ static void say_catching_up(const json_t *s)
 
 static void say_peers(const json_t *s, int64_t now_s)
 {
-    static const char *const heads[] = { "PEER", ">TRUST", "LINK", ">HEARD", ">BEHIND", ">BATCHES", ">BAD", "PROBLEM", NULL };
+    static const char *const heads[] = { "PEER", ">TRUST", ">RELIABLE", "LINK", ">HEARD", ">BEHIND", ">BATCHES", ">BAD", "PROBLEM", NULL };
     json_t *p, *peers = json_object_get(s, "peers");
     struct table *t;
     size_t i;
@@ -129,6 +131,7 @@ static void say_peers(const json_t *s, int64_t now_s)
         bool wanted = json_is_true(json_object_get(p, "link"));
         table_cell(t, "%s", text_at(p, "name"));
         table_cell(t, "%.2f", json_number_value(json_object_get(p, "trust")));
+        table_cell(t, "%.2f", json_number_value(json_object_get(p, "reliability")));
         table_cell(t, "%s", link_word(p, wanted));
         table_cell(t, "%s", ago_text(number_at(p, "heard_s"), now_s, when));
         table_cell(t, "%s", number_at(p, "heard_s") > 0 ? count_at(p, "behind", n) : "-");     /* unheard, nobody knows how far it is */

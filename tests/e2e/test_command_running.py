@@ -266,8 +266,25 @@ def test_a_peer_that_was_never_heard_is_not_called_up_to_date(lab):
     assert one.hearsay("peer", "add", other.card()).returncode == DONE
     wait_until(lambda: one.json("status")["peers"] != [], "the node knows its peer")
     (row,) = [line.split() for line in one.hearsay("status").stdout.splitlines() if line.startswith("  mx.s.example ")]
-    assert row[3:5] == ["never", "-"]
+    assert row[4:6] == ["never", "-"]
     one.stop()
+
+
+def own_good_mail_silences_a_slanderer(a, b):
+    victims = [f"198.51.100.{i}" for i in range(1, 7)]
+    a.hearsay("report", "black", "--from-file", "-", input="".join(f"{v} malware\n" for v in victims), check=True)
+    wait_until(lambda: all(b.json("why", v)["opinions"] for v in victims), "B has heard it")
+    heard = time.time()
+    wait_until(lambda: time.time() > heard + 1, "what B sees is later than what it heard")
+    b.hearsay("report", "white", "--from-file", "-", input="".join(f"{v} malware\n" for v in victims), check=True)
+    wait_until(lambda: b.hearsay("check", "192.0.2.99").returncode == NO, "A counts for nothing")
+    status = b.json("status")
+    (peer,) = status["peers"]
+    assert peer["reliability"] == 0 and peer["silenced_until_s"] > time.time() + 6 * 86400
+    assert any("circuit breaker" in w and "hearsay peer trust mx.p.example W ends it" in w for w in status["warnings"]), status["warnings"]
+    assert " silenced " in b.hearsay("status").stdout
+    assert b.hearsay("peer", "trust", "mx.p.example", "1").returncode == DONE
+    wait_until(lambda: b.json("status")["peers"][0]["silenced_until_s"] == 0, "the operator's hand ends it")
 
 
 def test_two_members_made_by_hand(lab):
@@ -292,6 +309,8 @@ def test_two_members_made_by_hand(lab):
     wait_until(lambda: b.hearsay("check", "192.0.2.99").returncode == NO, "less trust delists")
     assert b.hearsay("peer", "trust", "mx.p.example", "1").returncode == DONE
     wait_until(lambda: b.hearsay("check", "192.0.2.99").returncode == DONE, "more trust lists again")
+
+    own_good_mail_silences_a_slanderer(a, b)
 
     done = b.hearsay("peer", "remove", "mx.p.example", "--purge")
     assert done.returncode == DONE and "Forgot" in done.stdout, done.stderr

@@ -260,8 +260,11 @@ static void a_purge_forgets_what_was_learned(void **state)
     (void)state;
     says_at(1, 0, 1, BLACK, 0, T0);
     saw(REQUEST_WHITE, 0, 1, T0 + 100);
-    assert_int_equal(store_purge(w.store, w.records[1].root, T0 + 200, &batches), 0);
     world_fold(&w, T0 + 2 * WORLD_HOUR);
+    assert_true(member(1, T0).reliability.black_micro < MICRO);
+    assert_int_equal(store_purge(w.store, w.records[1].root, T0 + 2 * WORLD_HOUR, &batches), 0);
+    world_fold(&w, T0 + 2 * WORLD_HOUR);
+    claim_verifies(T0 + 2 * WORLD_HOUR);
     world_reopen(&w);
     world_fold(&w, T0 + 4 * WORLD_HOUR);
     assert_int_equal(member(1, T0).refuted_milli, 0);
