@@ -1,5 +1,6 @@
-/* What neighbours say they have. Nothing here is signed: a claim only leads to a fetch. Whoever is asked in vain is struck for that origin,
- * not for that claim: claims cost nothing, so a liar would have another at once. */
+/* What neighbours say they have. Nothing here is signed: a claim only leads to a fetch. The time that it takes to ask in vain is charged to the neighbour for
+ * that origin, not to the claim: claims cost nothing, so a liar would have another at once. Who has wasted least is asked first: so those who waste share
+ * what time is wasted, and who delivers does not wait for them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,23 +55,11 @@ static void standing_drop(struct member *o, const struct standing *s)
     }
 }
 
-/* Without a claim and without a strike there is nothing to remember. */
+/* Without a claim and without a fault there is nothing to remember. */
 static void standing_check(struct member *o, const struct standing *s)
 {
-    if (s->claims_n == 0 && s->strikes == 0 && s->proofs_broken == 0)
+    if (s->claims_n == 0 && s->waste_ms == 0 && s->broken == 0 && s->proofs_broken == 0)
         standing_drop(o, s);
-}
-
-void claim_kept(struct member *o, const struct member *by)
-{
-    struct standing *s = claim_standing(o, by);
-
-    o->barren_by = NULL;
-    if (s == NULL)
-        return;
-    s->strikes = s->broken = 0;
-    s->ignored_until_ms = 0;
-    standing_check(o, s);
 }
 
 static void ignore_claims(struct member *o, const struct standing *s)
@@ -81,18 +70,66 @@ static void ignore_claims(struct member *o, const struct standing *s)
     }
 }
 
+void claim_kept(struct member *o, const struct member *by)
+{
+    struct standing *s = claim_standing(o, by);
+
+    if (s == NULL)
+        return;
+    s->waste_ms = s->waste_ms < WASTE_LEAST_MS ? 0 : s->waste_ms / 2;
+    s->broken = 0;
+    s->ignored_until_ms = 0;
+    ignore_claims(o, s);
+    standing_check(o, s);
+}
+
+void claim_late(struct member *o, const struct member *by)
+{
+    struct standing *s = claim_standing(o, by);
+
+    if (s == NULL)
+        return;
+    s->broken = 0;
+    s->ignored_until_ms = 0;
+    ignore_claims(o, s);
+    standing_check(o, s);
+}
+
+void claim_waste(struct mesh *m, struct member *o, struct member *by, int64_t since_ms)
+{
+    struct standing *s = standing_make(m, o, by);
+
+    if (s == NULL)
+        return;
+    s->waste_ms += m->now_ms - since_ms + BUSY_RETRY_MS;
+    if (s->waste_ms > WASTE_MAX_MS)
+        s->waste_ms = WASTE_MAX_MS;
+}
+
+int64_t claim_patience_ms(const struct member *o, const struct member *by)
+{
+    const struct standing *s = claim_standing(o, by);
+    unsigned broken = s == NULL ? 0 : s->broken;
+
+    return MESH_FETCH_TIMEOUT_MS >> (broken < HASTE_MAX ? broken : HASTE_MAX);
+}
+
+unsigned claim_rank(const struct standing *s)
+{
+    unsigned rank = 0;
+
+    for (int64_t w = s->waste_ms / WASTE_LEAST_MS; w > 0; w /= 2)
+        rank++;
+    return rank;
+}
+
 /* The first broken word may be the network's fault; from the second on all that it says of this origin waits. */
-void claim_strike(struct mesh *m, struct member *o, struct member *by, bool broken)
+void claim_broken(struct mesh *m, struct member *o, struct member *by)
 {
     struct standing *s = standing_make(m, o, by);
     int64_t wait_ms = IGNORE_CLAIM_MS;
 
-    o->barren_by = by;
-    if (s == NULL)
-        return;
-    if (s->strikes < STRIKES_MAX)
-        s->strikes++;
-    if (!broken || ++s->broken < 2)
+    if (s == NULL || ++s->broken < 2)
         return;
     for (unsigned i = 2; i < s->broken && wait_ms < IGNORE_CLAIM_MAX_MS; i++)
         wait_ms *= 2;
@@ -236,7 +273,6 @@ void claims_forget(struct member *o)
     free(o->standings);
     o->standings = NULL;
     o->standings_room = 0;
-    o->barren_by = NULL;
 }
 
 void claims_forget_by(struct mesh *m, const struct member *by)
@@ -248,10 +284,10 @@ void claims_forget_by(struct mesh *m, const struct member *by)
                 claim_remove(o, j - 1);
         }
         standing_drop(o, claim_standing(o, by));
+        if (o->fetch.late == by)
+            o->fetch.late = NULL;
         if (o->doubt.by == by)
             o->doubt.by = NULL;
-        if (o->barren_by == by)
-            o->barren_by = NULL;
     }
 }
 
@@ -288,9 +324,16 @@ static void count_claims(struct member *o, uint32_t epoch)
         c->head = c->told > base && c->told - base > CLAIM_AHEAD_MAX ? base + CLAIM_AHEAD_MAX : c->told;
 }
 
+void claim_unbar(struct claim *c)
+{
+    ranges_clear(&c->barren);
+    c->vain = false;
+}
+
 void claim_set(struct mesh *m, struct member *o, struct member *by, const struct log_have *have, uint64_t told_in)
 {
     struct claim *c = claim_find(o, by, have->epoch);
+    uint64_t told_before;
     bool same;
 
     if (have->head == 0 || log_is_dead(o, have->epoch, have->head))
@@ -301,11 +344,14 @@ void claim_set(struct mesh *m, struct member *o, struct member *by, const struct
     if (c == NULL)
         return;
     same = have->has_digest && c->told == have->head && memcmp(c->digest, have->digest, HEAD_HASH_BYTES) == 0;
+    told_before = c->told;
     c->floor = have->floor > 0 ? have->floor : 1;
     c->told = have->head;
     c->told_in = told_in;
-    if (!same && c->compare_answered)
-        c->compare_wait_ms = 0;
+    if (!same && c->compare_answered && c->compare_wait_ms > COMPARE_WAIT_MS)
+        c->compare_wait_ms = COMPARE_WAIT_MS;
+    if (c->told != told_before)
+        c->vain = false;
     memcpy(c->head_hash, have->head_hash, HEAD_HASH_BYTES);
     memcpy(c->digest, have->digest, HEAD_HASH_BYTES);
     if (!same && m->now_ms - c->barren_ms >= BARREN_MIN_MS) {
@@ -411,6 +457,6 @@ void claims_unbar(struct member *o, uint32_t epoch)
 {
     for (size_t i = 0; i < o->claims_n; i++) {
         if (o->claims[i].epoch == epoch)
-            ranges_clear(&o->claims[i].barren);
+            claim_unbar(&o->claims[i]);
     }
 }

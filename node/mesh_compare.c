@@ -48,7 +48,8 @@ static void ask(struct mesh *m, struct member *o, uint64_t from, uint64_t to)
 
     c->from = from;
     c->to = to;
-    c->deadline_ms = m->now_ms + MESH_FETCH_TIMEOUT_MS;
+    c->since_ms = m->now_ms;
+    c->deadline_ms = m->now_ms + claim_patience_ms(o, c->by);
     memcpy(msg.u.compare.origin, o->root, KEY_BYTES);
     msg.u.compare.epoch = c->epoch;
     msg.u.compare.from = from;
@@ -80,45 +81,70 @@ bool compare_is_due(const struct member *o, const struct claim *c)
 static void start(struct mesh *m, struct member *o, struct claim *c, const struct range *r)
 {
     c->compare_wait_ms = c->compare_wait_ms == 0 ? COMPARE_WAIT_MS : c->compare_wait_ms * 2 < IGNORE_CLAIM_MAX_MS ? c->compare_wait_ms * 2 : IGNORE_CLAIM_MAX_MS;
-    c->compare_next_ms = m->now_ms + c->compare_wait_ms;
+    c->compare_ms = m->now_ms;
     c->compare_answered = false;
     o->compare = (struct compare){ .by = c->by, .epoch = c->epoch, .end = r->to };
     ask(m, o, r->from < c->compare_from && c->compare_from <= r->to ? c->compare_from : r->from, r->to);
     c->compare_from = 0;
 }
 
+/* Who has wasted less time first, then who waits longest. */
+static bool is_before(const struct claim *a, const struct claim *b)
+{
+    unsigned rank_a = claim_rank(a->standing), rank_b = claim_rank(b->standing);
+
+    return rank_a != rank_b ? rank_a < rank_b : a->compare_ms + a->compare_wait_ms < b->compare_ms + b->compare_wait_ms;
+}
+
+/* next_ms: when the first of those whose time has not come is due. */
+static struct claim *next_due(const struct mesh *m, const struct member *o, int64_t *next_ms)
+{
+    struct claim *best = NULL;
+    struct range r;
+
+    *next_ms = NEVER_MS;
+    for (size_t i = 0; i < o->claims_n; i++) {
+        struct claim *c = &o->claims[i];
+        if (!compare_is_due(o, c) || !common(o, c, &r))
+            continue;
+        if (m->now_ms < c->compare_ms + c->compare_wait_ms)
+            *next_ms = c->compare_ms + c->compare_wait_ms < *next_ms ? c->compare_ms + c->compare_wait_ms : *next_ms;
+        else if (best == NULL || is_before(c, best))
+            best = c;
+    }
+    return best;
+}
+
 int64_t compare_plan(struct mesh *m, struct member *o)
 {
-    int64_t next_ms = NEVER_MS;
+    struct compare *now = &o->compare;
+    struct claim *c;
+    int64_t next_ms;
     struct range r;
 
     if (o == m->self)
-        return next_ms;
-    if (o->compare.by != NULL && m->now_ms < o->compare.deadline_ms)
-        return o->compare.deadline_ms;
+        return NEVER_MS;
+    if (now->by != NULL && m->now_ms < now->deadline_ms)
+        return now->deadline_ms;
+    if (now->by != NULL)
+        claim_waste(m, o, now->by, now->since_ms);
+    now->by = NULL;
     if (o->proof_want.open || (o->fetch.from != NULL && o->fetch.proving))
         return m->now_ms + BUSY_RETRY_MS;
-    for (size_t i = o->claims_n; i > 0; i--) {
-        struct claim *c = &o->claims[i - 1];
-        if (!compare_is_due(o, c) || !common(o, c, &r))
-            continue;
-        if (m->now_ms >= c->compare_next_ms) {
-            start(m, o, c, &r);
-            return o->compare.deadline_ms;
-        }
-        next_ms = c->compare_next_ms < next_ms ? c->compare_next_ms : next_ms;
-    }
-    return next_ms;
+    c = next_due(m, o, &next_ms);
+    if (c == NULL || !common(o, c, &r))
+        return next_ms;
+    start(m, o, c, &r);
+    return now->deadline_ms;
 }
 
-void compare_brought(struct mesh *m, struct member *o, const struct member *by, uint32_t epoch)
+void compare_brought(struct member *o, const struct member *by, uint32_t epoch)
 {
     struct claim *c = claim_find(o, by, epoch);
 
     if (c == NULL)
         return;
     c->compare_wait_ms = 0;
-    c->compare_next_ms = m->now_ms;
 }
 
 void compare_serve(struct mesh *m, struct member *from, const struct message *asked)
@@ -141,8 +167,8 @@ void compare_serve(struct mesh *m, struct member *from, const struct message *as
     update_message(m, MESH_DO_ANSWER, from, &msg);
 }
 
-/* The number is found, held here in another version or not at all: what is there is fetched, and the next comparison begins above, so that one that leads to nothing hides none. */
-static void found(struct mesh *m, struct member *o, struct claim *at, uint64_t seq)
+/* Numbers are found, held here in another version or not at all: what is there is fetched, and the next comparison begins above, so that what leads to nothing hides none. */
+static void found(struct mesh *m, struct member *o, struct claim *at, const struct range *seqs)
 {
     struct proof_want *w = &o->proof_want;
 
@@ -150,30 +176,36 @@ static void found(struct mesh *m, struct member *o, struct claim *at, uint64_t s
         w->open = w->compared = true;
         w->by = o->compare.by;
         w->epoch = o->compare.epoch;
-        w->seq = seq;
+        w->seq = seqs->from;
+        w->last = seqs->to;
     }
     if (at != NULL)
-        at->compare_from = seq + 1;
+        at->compare_from = seqs->to + 1;
     o->compare.by = NULL;
     mesh_plan(m, o, m->now_ms);
 }
 
-/* The first part that differs and where it holds something at all: where it holds nothing it has a gap, and asks us. */
-static bool first_that_differs(const struct mesh *m, const struct member *o, const struct message *msg, struct range *part)
+/* The first part that differs and where it holds something at all: where it holds nothing it has a gap, and asks us. Of single numbers, the first to the last of them. */
+static bool what_differs(const struct mesh *m, const struct member *o, const struct message *msg, struct range *out)
 {
     static const uint8_t nothing[HEAD_HASH_BYTES];
     const struct compare *c = &o->compare;
     const uint64_t width = compare_width(c->from, c->to);
     uint64_t at = c->from;
+    unsigned held = 0;
+    bool any = false;
 
-    for (size_t i = 0; i < msg->u.compared.n; i++, at += width) {
+    for (size_t i = 0; i < msg->u.compared.n && (!any || width == 1) && held < FOUND_HELD_MAX; i++, at += width) {
+        const struct range part = { at, c->to - at < width ? c->to : at + width - 1 };
         uint8_t sum[HEAD_HASH_BYTES];
-        *part = (struct range){ at, c->to - at < width ? c->to : at + width - 1 };
-        compare_sum(m, log_epoch(o, c->epoch), part->from, part->to, sum);
-        if (memcmp(sum, msg->u.compared.sums[i], HEAD_HASH_BYTES) != 0 && memcmp(nothing, msg->u.compared.sums[i], HEAD_HASH_BYTES) != 0)
-            return true;
+        compare_sum(m, log_epoch(o, c->epoch), part.from, part.to, sum);
+        held += any && memcmp(nothing, sum, HEAD_HASH_BYTES) != 0;
+        if (memcmp(sum, msg->u.compared.sums[i], HEAD_HASH_BYTES) == 0 || memcmp(nothing, msg->u.compared.sums[i], HEAD_HASH_BYTES) == 0)
+            continue;
+        *out = (struct range){ any ? out->from : part.from, part.to };
+        any = true;
     }
-    return false;
+    return any;
 }
 
 void compare_answer(struct mesh *m, struct member *from, const struct message *msg)
@@ -181,7 +213,7 @@ void compare_answer(struct mesh *m, struct member *from, const struct message *m
     struct member *o = mesh_member(m, msg->u.compared.origin);
     struct compare *c = o == NULL ? NULL : &o->compare;
     struct claim *at;
-    struct range part;
+    struct range part = { 0, 0 };
 
     if (c == NULL || c->by != from || c->epoch != msg->u.compared.epoch || c->from != msg->u.compared.from || c->to != msg->u.compared.to)
         return;
@@ -189,9 +221,9 @@ void compare_answer(struct mesh *m, struct member *from, const struct message *m
     if (at != NULL)
         at->compare_answered = true;
     if (++c->steps < COMPARE_STEPS_MAX) {
-        bool differs = first_that_differs(m, o, msg, &part);
-        if (differs && part.from == part.to) {
-            found(m, o, at, part.from);
+        bool differs = what_differs(m, o, msg, &part);
+        if (differs && compare_width(c->from, c->to) == 1) {
+            found(m, o, at, &part);
             return;
         }
         if (differs || c->to < c->end) {

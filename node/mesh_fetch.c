@@ -13,7 +13,7 @@ static bool is_left_to_compare(struct epoch_log *e, const struct claim *c)
     static const uint8_t unsaid[HEAD_HASH_BYTES];
 
     return e != NULL && c->told == e->head && memcmp(c->digest, unsaid, HEAD_HASH_BYTES) != 0
-           && (c->barren.n > 0 || memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) == 0);
+           && (c->vain || memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) == 0);
 }
 
 /* The highest run of missing numbers within a claim that this neighbour was not found to lack. */
@@ -77,16 +77,15 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Above zero: `c` is the better one to ask. Who kept its word wins, then the newest gap: any epoch and any head can be claimed for nothing.
- * Not to ask the same one twice in vain comes first of all, so that no count of strikes keeps another out for long. */
-static int compare(const struct member *o, const struct choice *best, const struct claim *c, const struct range *gap)
+/* Above zero: `c` is the better one to ask. Who has wasted less time wins, then the newest gap: any epoch and any head can be claimed for nothing. */
+static int compare(const struct choice *best, const struct claim *c, const struct range *gap)
 {
+    unsigned rank = claim_rank(c->standing), least = best->claim == NULL ? 0 : claim_rank(best->claim->standing);
+
     if (best->claim == NULL)
         return 1;
-    if ((c->by == o->barren_by) != (best->claim->by == o->barren_by))
-        return c->by == o->barren_by ? -1 : 1;
-    if (c->standing->strikes != best->claim->standing->strikes)
-        return c->standing->strikes < best->claim->standing->strikes ? 1 : -1;
+    if (rank != least)
+        return rank < least ? 1 : -1;
     if (c->epoch != best->claim->epoch)
         return c->epoch > best->claim->epoch ? 1 : -1;
     if (gap->to != best->gap.to)
@@ -95,9 +94,9 @@ static int compare(const struct member *o, const struct choice *best, const stru
 }
 
 /* Among equals chance decides, each with the same weight. */
-static void weigh(struct mesh *m, const struct member *o, struct choice *best, struct claim *c, const struct range *gap)
+static void weigh(struct mesh *m, struct choice *best, struct claim *c, const struct range *gap)
 {
-    int order = compare(o, best, c, gap);
+    int order = compare(best, c, gap);
 
     if (order < 0)
         return;
@@ -121,7 +120,7 @@ static void choose(struct mesh *m, struct member *o, struct choice *best)
         if (e == NULL || e->epoch != c->epoch)
             e = log_epoch(o, c->epoch);
         if (c->barren.n > 0 && m->now_ms - c->barren_ms >= c->barren_wait_ms)
-            ranges_clear(&c->barren);
+            claim_unbar(c);
         if (c->barren.n > 0)
             best->retry_ms = sooner(best->retry_ms, c->barren_ms + c->barren_wait_ms);
         if (!gap_of(o, e, c, &gap))
@@ -131,7 +130,7 @@ static void choose(struct mesh *m, struct member *o, struct choice *best)
         else if (c->by->link.fetches >= MESH_LINK_FETCHES_MAX)
             best->saturated = true;
         else
-            weigh(m, o, best, c, &gap);
+            weigh(m, best, c, &gap);
     }
 }
 
@@ -152,9 +151,10 @@ static void ask(struct mesh *m, struct member *o, struct member *from, uint32_t 
     struct message msg = { .kind = MESSAGE_FETCH };
     struct fetch *f = &o->fetch;
 
-    *f = (struct fetch){ .from = from, .id = ++m->fetch_id, .epoch = epoch, .lowest = lowest, .highest = highest, .since_ms = m->now_ms };
+    *f = (struct fetch){ .from = from, .id = ++m->fetch_id, .epoch = epoch, .lowest = lowest, .highest = highest, .since_ms = m->now_ms,
+                         .late = f->late, .late_id = f->late_id };
     f->missing = missing_of(o, f);
-    f->deadline_ms = m->now_ms + MESH_FETCH_TIMEOUT_MS;
+    f->deadline_ms = m->now_ms + claim_patience_ms(o, from);
     from->link.fetches++;
     o->plan_at_ms = f->deadline_ms;
     msg.u.fetch.id = f->id;
@@ -213,7 +213,7 @@ static bool ask_for_proof(struct mesh *m, struct member *o)
     w->open = false;
     if (w->by == NULL || !w->by->link.up || w->by->link.fetches >= MESH_LINK_FETCHES_MAX)
         return false;
-    ask(m, o, w->by, w->epoch, w->seq, w->seq);
+    ask(m, o, w->by, w->epoch, w->seq, w->compared ? w->last : w->seq);
     o->fetch.proving = true;
     o->fetch.compared = w->compared;
     return true;
@@ -251,6 +251,8 @@ void fetch_link_down(struct mesh *m, const struct member *from)
 {
     for (size_t i = 0; i < m->members_n; i++) {
         struct member *o = m->members[i];
+        if (o->fetch.late == from)
+            o->fetch.late = NULL;
         if (o->fetch.from != from)
             continue;
         fetch_cancel(o);
@@ -259,11 +261,11 @@ void fetch_link_down(struct mesh *m, const struct member *from)
     }
 }
 
-/* Bounded: whoever is asked in vain is struck. */
-static bool another_unstruck(const struct mesh *m, const struct member *o)
+/* Bounded: whoever is asked in vain has wasted time. */
+static bool another_is_good(const struct mesh *m, const struct member *o)
 {
     for (size_t i = 0; i < o->claims_n; i++) {
-        if (o->claims[i].standing->strikes == 0 && fetch_useful(m, o, &o->claims[i]))
+        if (claim_rank(o->claims[i].standing) == 0 && fetch_useful(m, o, &o->claims[i]))
             return true;
     }
     return false;
@@ -276,7 +278,7 @@ static void plan_again(struct mesh *m, struct member *o, bool progress, bool tol
     bool at_once;
 
     o->lean = progress ? 0 : o->lean + !told;
-    at_once = !progress && (told || another_unstruck(m, o));
+    at_once = !progress && (told || another_is_good(m, o));
     for (unsigned i = 1; !at_once && i < o->lean && wait_ms < RETRY_MAX_MS; i++)
         wait_ms *= 2;
     o->plan_at_ms = NEVER_MS;
@@ -295,8 +297,11 @@ static void finish(struct mesh *m, struct member *o)
     fetch_cancel(o);
     if (f.proving) {
         freeze_asked(m, o);
-        if (f.news > 0)
-            compare_brought(m, o, f.from, f.epoch);
+        if (f.news > 0) {
+            claim_kept(o, f.from);
+            compare_brought(o, f.from, f.epoch);
+        } else if (!f.blocked)
+            claim_waste(m, o, f.from, f.since_ms);
         if (!f.compared && (f.news > 0 || !f.blocked))
             claim_proof(m, o, f.from, f.news > 0);
         plan_again(m, o, true, false);
@@ -304,10 +309,15 @@ static void finish(struct mesh *m, struct member *o)
     }
     if (c != NULL && left > 0 && !f.blocked && !f.doubting && (progress || !f.at_head) && memcmp(c->digest, f.digest, HEAD_HASH_BYTES) == 0)
         told = claim_barren(m, o, c, f.lowest, f.highest);
+    if (told && !progress)
+        c->vain = true;
     if (progress)
         claim_kept(o, f.from);
-    else if (left > 0 && !f.doubting)
-        claim_strike(m, o, f.from, broken);
+    else if (left > 0 && !f.doubting) {
+        claim_waste(m, o, f.from, f.since_ms);
+        if (broken)
+            claim_broken(m, o, f.from);
+    }
     plan_again(m, o, progress || f.doubting, told);
 }
 
@@ -320,8 +330,12 @@ static void time_out(struct mesh *m, struct member *o)
     if (f.proving)
         freeze_asked(m, o);
     mesh_count(m, MESH_COUNT_FETCH_TIMEOUTS);
-    if (!progress)
-        claim_strike(m, o, f.from, true);
+    if (!progress) {
+        claim_waste(m, o, f.from, f.since_ms);
+        claim_broken(m, o, f.from);
+        o->fetch.late = f.from;
+        o->fetch.late_id = f.id;
+    }
     plan_again(m, o, progress, false);
 }
 
@@ -355,10 +369,20 @@ void fetch_plan(struct mesh *m, struct member *o)
 static struct member *asked_for(const struct mesh *m, const struct member *from, uint32_t id)
 {
     for (size_t i = 0; i < m->members_n; i++) {
-        if (m->members[i]->fetch.from == from && m->members[i]->fetch.id == id)
-            return m->members[i];
+        struct member *o = m->members[i];
+        if ((o->fetch.from == from && o->fetch.id == id) || (o->fetch.late == from && o->fetch.late_id == id))
+            return o;
     }
     return NULL;
+}
+
+/* So the silence was but slowness. */
+static void answered_late(struct member *o, const struct member *from, bool last)
+{
+    if (!last)
+        return;
+    o->fetch.late = NULL;
+    claim_late(o, from);
 }
 
 /* A frame is taken whether or not it was asked for: it proves itself. */
@@ -370,8 +394,10 @@ void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes
 
     if (frame.len > 0)
         taken = take_frame(m, from, frame, true);
-    if (o == NULL || o->fetch.from != from)
-        return;                        /* nobody asked, or what came has just paused the link */
+    if (o != NULL && o->fetch.late == from && o->fetch.late_id == id)
+        answered_late(o, from, last);
+    if (o == NULL || o->fetch.from != from || o->fetch.id != id)
+        return;                        /* nobody asks now, or what came has just paused the link */
     if (taken == TAKEN_NEW && o->fetch.at_head)
         eager_fetched(m, o, from);
     if (taken == TAKEN_LATER)

@@ -286,11 +286,15 @@ enum taken freeze_take(struct mesh *m, struct member *o, const struct batch_name
 
 /* ---- asking for what a neighbour knows */
 
-bool freeze_is_wanted(const struct member *o, const struct member *from, uint32_t epoch, uint64_t seq)
+/* Of what sums have shown, only what makes a pair: the rest is taken like any other. */
+bool freeze_is_wanted(const struct member *o, const struct member *from, const struct batch_name *name)
 {
     const struct fetch *f = &o->fetch;
+    const struct epoch_log *e = log_epoch(o, name->epoch);
 
-    return f->from == from && f->proving && f->epoch == epoch && f->lowest == seq;
+    if (f->from != from || !f->proving || f->epoch != name->epoch || name->seq < f->lowest || name->seq > f->highest)
+        return false;
+    return !f->compared || (e != NULL && ranges_has(&e->present, name->seq));
 }
 
 /* Nobody signs what he says here: whoever has no such pair is not asked again for a while. */

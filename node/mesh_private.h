@@ -39,7 +39,9 @@ enum {
     BARREN_PIECES_MAX = 64,            /* of what it did not have; what is beyond is asked for again, more and more rarely */
     CLAIM_EPOCHS_MAX = 64,             /* of one origin that one neighbour may say it has; then what is all here goes, then the oldest */
     CLAIM_AHEAD_MAX = MESH_HELD_MAX,   /* a claim counts no further beyond what is held: more of an origin is not kept anyway */
-    STRIKES_MAX = 4,                   /* counted up to here, so that who recovers is not long behind one who was never asked */
+    WASTE_MAX_MS = 3600 * 1000,        /* counted up to here; what is below the next counts as none */
+    WASTE_LEAST_MS = 1000,
+    HASTE_MAX = 3,                     /* who kept silent so often, one time after the other, is waited for an eighth of the time */
     RECORD_ASK_MS = 5000,              /* between two questions for one member's records */
     RECORD_ANSWER_MS = 30000,          /* records that come later were not asked for */
     RECORDS_PER_HOUR = 8,              /* new ones of one member, with a burst of MESH_KEYS_MAX; more are dropped and counted */
@@ -63,6 +65,7 @@ enum {
     DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
+    FOUND_HELD_MAX = 16,               /* of numbers that sums show to differ, so many that are here, too, are asked for at once */
     COMPARE_WAIT_MS = 10000,           /* between two comparisons of one log with one neighbour; doubles while they bring nothing */
     COMPARE_STEPS_MAX = 64,            /* questions of one comparison; then it goes on at the next */
     COMPARE_ASKS = 20,                 /* so many messages a question for sums counts for */
@@ -134,8 +137,8 @@ struct member_key {
 struct standing {
     struct member *by;
     size_t claims_n;
-    unsigned strikes;                  /* fetches in a row that brought nothing, up to STRIKES_MAX: others are asked first */
-    unsigned broken;                   /* of these, how many it did not answer, or did not have its own head: from the second on its claims wait */
+    int64_t waste_ms;                  /* time that asking it took in vain; half is forgotten whenever it brings something: others are asked first */
+    unsigned broken;                   /* times in a row that it did not answer, or did not have its own head: from the second on its claims wait */
     int64_t ignored_until_ms;
     unsigned proofs_broken;            /* times in a row that it had no proof that it said it had ... */
     int64_t proofs_ignored_until_ms;   /* ... and what it says of proofs waits so long */
@@ -157,7 +160,8 @@ struct claim {
     int64_t barren_wait_ms;            /* how long it is not asked again; doubles with each repeat until its log changes */
     struct ranges barren;              /* what it did not have when asked */
     int64_t barren_ms;                 /* when it was last found so */
-    int64_t compare_wait_ms, compare_next_ms;    /* between two comparisons with it */
+    bool vain;                         /* asked for a gap below its head it had nothing at all: from then on it is compared with instead */
+    int64_t compare_wait_ms, compare_ms;         /* between two comparisons with it; when the last one began */
     uint64_t compare_from;             /* where the next one begins, since the last one ended there; 0: at the floor */
     bool compare_answered;             /* the last one: then it may change its digest, and be compared anew */
 };
@@ -168,7 +172,7 @@ struct compare {
     uint32_t epoch;
     uint64_t from, to, end;            /* asked for last; where the search ends */
     unsigned steps;
-    int64_t deadline_ms;
+    int64_t since_ms, deadline_ms;     /* of the question that is out */
 };
 
 struct fetch {
@@ -184,6 +188,8 @@ struct fetch {
     bool doubting;
     bool proving;                      /* for a pair that a neighbour says it has ... */
     bool compared;                     /* ... or for what it seems to have by sums */
+    struct member *late;               /* who was asked before and not waited for to the end; NULL: nobody */
+    uint32_t late_id;
 };
 
 /* A frozen epoch: nothing above seq lives. hash: of the two batches of that number, the higher first. */
@@ -200,7 +206,7 @@ struct proof_want {
     bool open;
     struct member *by;
     uint32_t epoch;
-    uint64_t seq;
+    uint64_t seq, last;                /* the same, but by sums */
     bool compared;                     /* by sums only: it did not say so */
     int64_t next_ms;                   /* no new question before */
     uint8_t *half;                     /* the first of a pair that is no part of the log */
@@ -318,9 +324,8 @@ struct member {
 
     struct claim *claims;              /* by (epoch, by), ascending */
     size_t claims_n, claims_room;
-    struct standing **standings;       /* one for each neighbour with a claim or a strike */
+    struct standing **standings;       /* one for each neighbour with a claim or a fault */
     size_t standings_n, standings_room;
-    struct member *barren_by;          /* who was asked last in vain; NULL: nobody, or a fetch has brought something since */
     struct fetch fetch;
     struct doubt doubt;
     uint64_t given_up;                 /* by slots of links: neighbours from which this origin's batches are not taken by subscription */
@@ -461,7 +466,7 @@ uint64_t freeze_at(const struct member *o, uint32_t epoch);               /* UIN
 void freeze_name(const struct frozen *f, uint8_t out[FROZEN_HASH_BYTES]); /* the two hashes, as a Have tells them */
 void freeze_stored(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq);      /* a version of this number is on disk */
 enum taken freeze_take(struct mesh *m, struct member *o, const struct batch_name *name, struct bytes frame);      /* verified, for the proof only */
-bool freeze_is_wanted(const struct member *o, const struct member *from, uint32_t epoch, uint64_t seq);
+bool freeze_is_wanted(const struct member *o, const struct member *from, const struct batch_name *name);
 void freeze_hear(struct mesh *m, struct member *o, struct member *from, const struct log_have *l);
 void freeze_asked(struct mesh *m, struct member *o);
 void freeze_forget_by(struct mesh *m, const struct member *by);
@@ -476,7 +481,7 @@ void compare_sum(const struct mesh *m, const struct epoch_log *e, uint64_t from,
 const uint8_t *compare_digest(struct epoch_log *e);        /* the sum of all that is held of it; good until the log changes */
 int64_t compare_plan(struct mesh *m, struct member *o);                  /* begins one that is due; else when to look again */
 bool compare_is_due(const struct member *o, const struct claim *c);      /* whenever it may begin */
-void compare_brought(struct mesh *m, struct member *o, const struct member *by, uint32_t epoch);      /* what it found was news */
+void compare_brought(struct member *o, const struct member *by, uint32_t epoch);      /* what it found was news */
 void compare_serve(struct mesh *m, struct member *from, const struct message *asked);
 void compare_answer(struct mesh *m, struct member *from, const struct message *msg);
 void compare_forget_by(struct mesh *m, const struct member *by);
@@ -488,10 +493,15 @@ void claim_seen(const struct member *o, const struct member *by, const struct ba
 struct claim *claim_find(const struct member *o, const struct member *by, uint32_t epoch);               /* or NULL */
 bool claim_any(const struct member *o, const struct member *by);
 bool claim_barren(struct mesh *m, struct member *o, struct claim *c, uint64_t from, uint64_t to);     /* false: it will be asked again all the same */
+void claim_unbar(struct claim *c);                        /* it may have by now what it did not have */
 void claims_unbar(struct member *o, uint32_t epoch);                     /* what was here is missing again: any neighbour may have it */
 struct standing *claim_standing(const struct member *o, const struct member *by);                       /* or NULL */
-void claim_kept(struct member *o, const struct member *by);              /* a fetch brought something */
-void claim_strike(struct mesh *m, struct member *o, struct member *by, bool broken);                   /* one brought nothing; `broken`: of its own head, or no answer */
+void claim_kept(struct member *o, const struct member *by);              /* it brought something that was asked for */
+void claim_broken(struct mesh *m, struct member *o, struct member *by);  /* it did not answer, or did not have its own head */
+void claim_late(struct member *o, const struct member *by);              /* it did answer, after it was given up */
+void claim_waste(struct mesh *m, struct member *o, struct member *by, int64_t since_ms);               /* what was asked for then brought nothing */
+int64_t claim_patience_ms(const struct member *o, const struct member *by);      /* how long its answer is waited for */
+unsigned claim_rank(const struct standing *s);             /* how much of our time it wasted: 0 up to a second, then by powers of two */
 void claim_proof(struct mesh *m, struct member *o, struct member *by, bool kept);     /* it had the proof that it spoke of, or not */
 void claims_forget(struct member *o);
 void claims_forget_by(struct mesh *m, const struct member *by);

@@ -57,7 +57,8 @@ static enum taken check_name(struct mesh *m, struct arrival *a)
         return refuse(m, a, MESH_COUNT_UNKNOWN_ORIGIN, NULL);
     if (epoch_is_ahead(m, n->epoch))
         return refuse(m, a, MESH_COUNT_FUTURE, NULL);
-    a->for_proof = a->wanted = a->fetched && freeze_is_wanted(a->origin, a->from, n->epoch, n->seq);
+    a->wanted = a->fetched && freeze_is_wanted(a->origin, a->from, n);
+    a->for_proof = a->wanted && !a->origin->fetch.compared;
     if (log_is_dead(a->origin, n->epoch, n->seq))
         return a->for_proof ? TAKEN_NEW : refuse(m, a, bound_has(a->origin, n->epoch, n->seq) ? MESH_COUNT_QUOTA_SUBJECTS : MESH_COUNT_DEAD, NULL);
     a->for_proof = false;
@@ -260,6 +261,8 @@ enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, b
         eager_first(a.origin, &a.name);
     if (taken == TAKEN_NEW && !fetched)
         claim_raise(m, a.origin, from, &a.name);
+    if (taken == TAKEN_NEW && fetched && a.origin->fetch.from != from)
+        claim_kept(a.origin, from);    /* late, and no less good */
     batch_close(&a.batch);
     return taken;
 }

@@ -17,7 +17,7 @@ enum {
     HEAD_HASH_BYTES = 8,
     JOINED_TEXT_MAX = 255,        /* of each text in Joined */
     FROZEN_HASH_BYTES = 2 * HEAD_HASH_BYTES,
-    COMPARE_PARTS = 16,
+    COMPARE_PARTS = 64,
     COMPARE_RANGE_MAX = 131072
 };
 

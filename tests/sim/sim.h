@@ -42,7 +42,7 @@ extern const char *const plant_names[PLANTS];
 struct sim_options {
     uint64_t seed;
     unsigned nodes;                            /* 0: drawn from the seed */
-    bool verbose, quiet;
+    bool verbose, quiet, times;
     bool scale;                                /* nobody reads along, and no time for looking into cores */
     enum plant plant;
 };

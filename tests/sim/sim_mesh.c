@@ -8,8 +8,9 @@
 
 static void usage(void)
 {
-    puts("sim_mesh [--seed N | --seeds A..B] [--nodes K] [--verbose] [--quiet] [--plant FAULT]\n"
+    puts("sim_mesh [--seed N | --seeds A..B] [--nodes K] [--verbose | --times] [--quiet] [--plant FAULT]\n"
          "  runs many mesh cores under one virtual clock, network and disk, and checks what must hold\n"
+         "  --times  a line for each seed, and no end at the third that fails\n"
          "  --plant  a fault that the checks must find: relay-before-store, store-unverified, reuse-number, no-repair,\n"
          "           revive-dead, lose-batch, pass-bound, blame-honest, keep-first");
 }
@@ -64,7 +65,7 @@ static bool parse(int argc, char **argv, struct sim_options *o, uint64_t *first,
 {
     static const struct option options[] = {
         { "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' },
-        { "verbose", no_argument, NULL, 'v' },    { "quiet", no_argument, NULL, 'q' },      { "plant", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
+        { "verbose", no_argument, NULL, 'v' },    { "quiet", no_argument, NULL, 'q' },      { "times", no_argument, NULL, 't' }, { "plant", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
     };
     bool good = true;
     int c;
@@ -78,6 +79,8 @@ static bool parse(int argc, char **argv, struct sim_options *o, uint64_t *first,
             o->verbose = true;
         else if (c == 'q')
             o->quiet = true;
+        else if (c == 't')
+            o->times = true;
         else
             good = c == 'p' && parse_plant(optarg, &o->plant);
     }
@@ -88,6 +91,7 @@ static bool parse(int argc, char **argv, struct sim_options *o, uint64_t *first,
 struct sum {
     uint64_t seeds, steps, messages, stored, dropped;
     unsigned largest;
+    int64_t latest_ms;
 };
 
 static void add_up(struct sum *sum, const struct world *w)
@@ -99,6 +103,8 @@ static void add_up(struct sum *sum, const struct world *w)
     sum->dropped += w->dropped;
     if (w->nodes_n > sum->largest)
         sum->largest = w->nodes_n;
+    if (w->level_ms > sum->latest_ms)
+        sum->latest_ms = w->level_ms;
 }
 
 int main(int argc, char **argv)
@@ -114,16 +120,18 @@ int main(int argc, char **argv)
         free(w);
         return 2;
     }
-    for (o.seed = first; o.seed <= last && failed < 3; o.seed++) {
+    for (o.seed = first; o.seed <= last && (failed < 3 || o.times); o.seed++) {
         failed += sim_run(&o, w) != 0;
-        if (w->failed || o.verbose || (last - first < 20 && !o.quiet))
+        if (o.times)
+            printf("%llu %u %s\n", (unsigned long long)o.seed, (unsigned)(w->level_ms / 1000), w->failed ? w->why : "");
+        else if (w->failed || o.verbose || (last - first < 20 && !o.quiet))
             report(w);
         add_up(&sum, w);
         sim_clear(w);
     }
     if (failed == 0 && !o.quiet)
-        printf("%llu seeds held, of up to %u nodes: %llu steps, %llu messages, %llu lost to slow consumers, %llu batches stored\n", (unsigned long long)sum.seeds,
-               sum.largest, (unsigned long long)sum.steps, (unsigned long long)sum.messages, (unsigned long long)sum.dropped,
+        printf("%llu seeds held, of up to %u nodes, level after %lld s at the latest: %llu steps, %llu messages, %llu lost to slow consumers, %llu batches stored\n", (unsigned long long)sum.seeds,
+               sum.largest, (long long)sum.latest_ms / 1000, (unsigned long long)sum.steps, (unsigned long long)sum.messages, (unsigned long long)sum.dropped,
                (unsigned long long)sum.stored);
     free(w);
     authors_free();

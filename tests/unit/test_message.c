@@ -236,7 +236,7 @@ static void a_frozen_epoch_and_a_digest_come_back(void **state)
 /* The parts cover the range, and are never more than there is room for. */
 static void a_comparison_comes_back_with_as_many_sums_as_its_range_has_parts(void **state)
 {
-    static const uint64_t widths[] = { 1, 2, 15, 16, 17, 31, 32, 33, 1000, COMPARE_RANGE_MAX };
+    static const uint64_t widths[] = { 1, 2, 63, 64, 65, 127, 128, 129, 1000, COMPARE_RANGE_MAX };
 
     (void)state;
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
