@@ -348,6 +348,8 @@ void claim_set(struct mesh *m, struct member *o, struct member *by, const struct
     c->floor = have->floor > 0 ? have->floor : 1;
     c->told = have->head;
     c->told_in = told_in;
+    if (!same)
+        c->at_odds = 0;
     if (!same && c->compare_answered && c->compare_wait_ms > COMPARE_WAIT_MS)
         c->compare_wait_ms = COMPARE_WAIT_MS;
     if (c->told != told_before)

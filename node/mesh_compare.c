@@ -1,21 +1,50 @@
 /* Two nodes may hold other batches under the same numbers: only of an author who signed two, or one that others must refuse. Where logs agree in their head and not in
- * their sum, and no gap explains it, the lowest number that differs is looked for, part by part, and fetched. */
+ * their digest, and no gap explains it, the lowest numbers that differ are looked for, part by part, and fetched. The digest is simple, so that it can be kept up to date; an
+ * author can make batches that it does not tell apart. What is compared are sums under a salt that was not known when they were made, and full questions bring such sums, too. */
 #include <string.h>
 
 #include "node/mesh_private.h"
 
-void compare_sum(const struct mesh *m, const struct epoch_log *e, uint64_t from, uint64_t to, uint8_t out[HEAD_HASH_BYTES])
+/* By a hash of the seed, which does not leave the node: who has seen many can tell no other. */
+void compare_salt(struct mesh *m, uint8_t out[SALT_BYTES])
+{
+    static const char tag[16] = "hearsay-salt-1\n";
+    uint8_t from[sizeof tag + 2 * sizeof(uint64_t)], hash[HASH_BYTES];
+    const uint64_t n = m->salts++;
+
+    memcpy(from, tag, sizeof tag);
+    memcpy(from + sizeof tag, &m->config.seed, sizeof m->config.seed);
+    memcpy(from + sizeof tag + sizeof m->config.seed, &n, sizeof n);
+    hash_sha256(from, sizeof from, hash);
+    memcpy(out, hash, SALT_BYTES);
+}
+
+void compare_sum(const struct epoch_log *e, const uint8_t salt[SALT_BYTES], uint8_t out[SUM_BYTES])
+{
+    struct fingerprint f;
+
+    fingerprint_begin(&f, salt);
+    for (size_t i = 0; i < e->room; i++) {
+        if (e->table[i].seq != 0 && e->table[i].state == HELD_STORED)
+            fingerprint_add(&f, e->table[i].hash);
+    }
+    fingerprint_end(&f, out);
+}
+
+static void sum_part(const struct mesh *m, const struct epoch_log *e, uint64_t from, uint64_t to, const uint8_t salt[SALT_BYTES], uint8_t out[SUM_BYTES])
 {
     struct held *versions[VERSIONS_ROOM];
+    struct fingerprint f;
 
-    memset(out, 0, HEAD_HASH_BYTES);
+    fingerprint_begin(&f, salt);
     for (uint64_t seq = from; e != NULL && seq <= to; seq++) {
         size_t n = log_versions(m, e, seq, versions);
         for (size_t i = 0; i < n; i++) {
-            for (size_t j = 0; versions[i]->state == HELD_STORED && j < HEAD_HASH_BYTES; j++)
-                out[j] ^= versions[i]->hash[j];
+            if (versions[i]->state == HELD_STORED)
+                fingerprint_add(&f, versions[i]->hash);
         }
     }
+    fingerprint_end(&f, out);
 }
 
 /* Kept until the log changes. */
@@ -50,6 +79,8 @@ static void ask(struct mesh *m, struct member *o, uint64_t from, uint64_t to)
     c->to = to;
     c->since_ms = m->now_ms;
     c->deadline_ms = m->now_ms + claim_patience_ms(o, c->by);
+    compare_salt(m, c->salt);
+    memcpy(msg.u.compare.salt, c->salt, SALT_BYTES);
     memcpy(msg.u.compare.origin, o->root, KEY_BYTES);
     msg.u.compare.epoch = c->epoch;
     msg.u.compare.from = from;
@@ -74,7 +105,25 @@ bool compare_is_due(const struct member *o, const struct claim *c)
     struct epoch_log *e = log_epoch(o, c->epoch);
 
     return e != NULL && (c->told == e->head || (c->told > e->head && ranges_has(&e->present, c->told))) && c->by->link.up && memcmp(c->digest, unsaid, HEAD_HASH_BYTES) != 0
-           && memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) != 0 && !fetch_lacks(o, c) && !in_flight(e);
+           && (memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) != 0 || c->at_odds == e->version) && !fetch_lacks(o, c) && !in_flight(e);
+}
+
+/* Digests that agree may still be of different batches: its sum, which nobody could foresee, tells. Where they do not agree it adds nothing. */
+void compare_hear(struct mesh *m, struct member *o, const struct member *from, const struct log_have *l, const uint8_t salt[SALT_BYTES])
+{
+    struct claim *c = claim_find(o, from, l->epoch);
+    struct epoch_log *e = log_epoch(o, l->epoch);
+    uint8_t sum[SUM_BYTES];
+
+    if (!l->has_sum || c == NULL || e == NULL || l->head != e->head || memcmp(l->digest, compare_digest(e), HEAD_HASH_BYTES) != 0)
+        return;
+    if (c->sum_ms != 0 && m->now_ms - c->sum_ms < SUM_MS)
+        return;
+    c->sum_ms = m->now_ms;
+    compare_sum(e, salt, sum);
+    c->at_odds = memcmp(sum, l->sum, SUM_BYTES) != 0 ? e->version : 0;
+    if (c->at_odds != 0)
+        mesh_plan(m, o, m->now_ms + GAP_GRACE_MS);
 }
 
 /* A neighbour may say what it likes of its sum: so not often, and more and more rarely as long as nothing comes of it. */
@@ -130,7 +179,7 @@ int64_t compare_plan(struct mesh *m, struct member *o)
         claim_waste(m, o, now->by, now->since_ms);
     now->by = NULL;
     if (o->proof_want.open || (o->fetch.from != NULL && o->fetch.proving))
-        return m->now_ms + BUSY_RETRY_MS;
+        return o->fetch.from != NULL ? NEVER_MS : m->now_ms + BUSY_RETRY_MS;      /* its end plans again */
     c = next_due(m, o, &next_ms);
     if (c == NULL || !common(o, c, &r))
         return next_ms;
@@ -162,7 +211,7 @@ void compare_serve(struct mesh *m, struct member *from, const struct message *as
     msg.u.compared.to = asked->u.compare.to;
     for (uint64_t at = asked->u.compare.from; at <= asked->u.compare.to && msg.u.compared.n < COMPARE_PARTS; at += width) {
         uint64_t last = asked->u.compare.to - at < width ? asked->u.compare.to : at + width - 1;
-        compare_sum(m, e, at, last, msg.u.compared.sums[msg.u.compared.n++]);
+        sum_part(m, e, at, last, asked->u.compare.salt, msg.u.compared.sums[msg.u.compared.n++]);
     }
     update_message(m, MESH_DO_ANSWER, from, &msg);
 }
@@ -188,7 +237,7 @@ static void found(struct mesh *m, struct member *o, struct claim *at, const stru
 /* The first part that differs and where it holds something at all: where it holds nothing it has a gap, and asks us. Of single numbers, the first to the last of them. */
 static bool what_differs(const struct mesh *m, const struct member *o, const struct message *msg, struct range *out)
 {
-    static const uint8_t nothing[HEAD_HASH_BYTES];
+    static const uint8_t nothing[SUM_BYTES];
     const struct compare *c = &o->compare;
     const uint64_t width = compare_width(c->from, c->to);
     uint64_t at = c->from;
@@ -197,10 +246,10 @@ static bool what_differs(const struct mesh *m, const struct member *o, const str
 
     for (size_t i = 0; i < msg->u.compared.n && (!any || width == 1) && held < FOUND_HELD_MAX; i++, at += width) {
         const struct range part = { at, c->to - at < width ? c->to : at + width - 1 };
-        uint8_t sum[HEAD_HASH_BYTES];
-        compare_sum(m, log_epoch(o, c->epoch), part.from, part.to, sum);
-        held += any && memcmp(nothing, sum, HEAD_HASH_BYTES) != 0;
-        if (memcmp(sum, msg->u.compared.sums[i], HEAD_HASH_BYTES) == 0 || memcmp(nothing, msg->u.compared.sums[i], HEAD_HASH_BYTES) == 0)
+        uint8_t sum[SUM_BYTES];
+        sum_part(m, log_epoch(o, c->epoch), part.from, part.to, c->salt, sum);
+        held += any && memcmp(nothing, sum, SUM_BYTES) != 0;
+        if (memcmp(sum, msg->u.compared.sums[i], SUM_BYTES) == 0 || memcmp(nothing, msg->u.compared.sums[i], SUM_BYTES) == 0)
             continue;
         *out = (struct range){ any ? out->from : part.from, part.to };
         any = true;

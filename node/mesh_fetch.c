@@ -342,7 +342,7 @@ static void time_out(struct mesh *m, struct member *o)
 void fetch_plan(struct mesh *m, struct member *o)
 {
     if (o->fetch.from != NULL && m->now_ms < o->fetch.deadline_ms) {
-        o->plan_at_ms = o->fetch.deadline_ms;
+        o->plan_at_ms = sooner(o->fetch.deadline_ms, compare_plan(m, o));
         return;
     }
     if (o->fetch.from != NULL) {

@@ -12,6 +12,8 @@ struct vector {
     struct member *to;
     enum mesh_action_kind kind;
     bool full;
+    bool salted;                       /* what it tells of digests it proves by sums */
+    uint8_t salt[SALT_BYTES];
     struct log_have *logs;             /* HAVE_LOGS_MAX places */
     size_t n;
 };
@@ -22,6 +24,8 @@ static void vector_send(struct vector *v, bool answer_wanted)
 
     msg.u.have.full = v->full;
     msg.u.have.answer_wanted = answer_wanted;
+    msg.u.have.has_salt = v->salted;
+    memcpy(msg.u.have.salt, v->salt, SALT_BYTES);
     msg.u.have.logs_n = v->n;
     msg.u.have.logs = v->logs;
     update_message(v->mesh, v->kind, v->to, &msg);
@@ -75,6 +79,12 @@ static bool knows(const struct vector *v, const struct member *o, struct epoch_l
     return memcmp(hash, c->head_hash, HEAD_HASH_BYTES) == 0;
 }
 
+/* In a large coalition a part of the logs: which, the salt decides. */
+static bool its_turn(const struct vector *v, const struct member *o)
+{
+    return v->mesh->members_n < MESH_LARGE_MIN || (o->root[KEY_BYTES - 1] ^ v->salt[SALT_BYTES - 1]) % SUM_SHARE == 0;
+}
+
 static void vector_add_log(struct vector *v, const struct member *o, struct epoch_log *e)
 {
     struct log_have *l = vector_add(v, o);
@@ -85,6 +95,9 @@ static void vector_add_log(struct vector *v, const struct member *o, struct epoc
     log_head_hash(v->mesh, e, e->head, l->head_hash);
     l->has_digest = true;
     memcpy(l->digest, compare_digest(e), HEAD_HASH_BYTES);
+    l->has_sum = v->salted && its_turn(v, o);
+    if (l->has_sum)
+        compare_sum(e, v->salt, l->sum);
     tell_frozen(l, freeze_of(o, e->epoch));
 }
 
@@ -118,8 +131,10 @@ static void vector_add_member(struct vector *v, const struct member *o)
 /* What is here of the neighbour's own log comes first: at its start it waits for that. */
 void have_send(struct mesh *m, struct member *to, enum mesh_action_kind kind, bool full, bool answer_wanted)
 {
-    struct vector v = { .mesh = m, .to = to, .kind = kind, .full = full };
+    struct vector v = { .mesh = m, .to = to, .kind = kind, .full = full, .salted = full && kind == MESH_DO_ASK };
 
+    if (v.salted)
+        compare_salt(m, v.salt);
     v.logs = calloc(HAVE_LOGS_MAX, sizeof *v.logs);
     if (v.logs == NULL) {
         m->starved = true;
@@ -239,6 +254,7 @@ static void hear_have(struct mesh *m, struct member *from, const struct message 
             mesh_count(m, MESH_COUNT_FUTURE);
         else {
             claim_set(m, o, from, l, question);
+            compare_hear(m, o, from, l, msg->u.have.salt);
             freeze_hear(m, o, from, l);
         }
         if (l->record_serial > (o->keys_n > 0 ? o->record.serial : 0))

@@ -68,6 +68,8 @@ enum {
     FOUND_HELD_MAX = 16,               /* of numbers that sums show to differ, so many that are here, too, are asked for at once */
     COMPARE_WAIT_MS = 10000,           /* between two comparisons of one log with one neighbour; doubles while they bring nothing */
     COMPARE_STEPS_MAX = 64,            /* questions of one comparison; then it goes on at the next */
+    SUM_MS = MESH_FULL_HAVE_MS * 2 / 3,          /* of one log, one neighbour's sum is looked at no more often: it costs a walk over the log */
+    SUM_SHARE = 4,                     /* in a large coalition so much of the logs are told with a sum in a full question: one in so many, by chance */
     COMPARE_ASKS = 20,                 /* so many messages a question for sums counts for */
     VERSIONS_ROOM = 4,                 /* the two that are kept, one that comes in the place of the lower, and one that is void */
     PROOF_WAIT_MS = 2000,              /* between two questions for proofs about one origin */
@@ -164,6 +166,8 @@ struct claim {
     int64_t compare_wait_ms, compare_ms;         /* between two comparisons with it; when the last one began */
     uint64_t compare_from;             /* where the next one begins, since the last one ended there; 0: at the floor */
     bool compare_answered;             /* the last one: then it may change its digest, and be compared anew */
+    int64_t sum_ms;                    /* when its sum under a salt was last looked at */
+    uint64_t at_odds;                  /* the version of the log here that differed from its own by that sum, whatever the digests say; 0: none */
 };
 
 /* A search for the number under which a neighbour holds another batch. */
@@ -171,6 +175,7 @@ struct compare {
     struct member *by;                 /* NULL: none is under way */
     uint32_t epoch;
     uint64_t from, to, end;            /* asked for last; where the search ends */
+    uint8_t salt[SALT_BYTES];          /* of that question */
     unsigned steps;
     int64_t since_ms, deadline_ms;     /* of the question that is out */
 };
@@ -365,6 +370,7 @@ struct mesh {
     size_t free_n, inflight_bytes;
     uint64_t version;                  /* grows with every change of any log */
     uint64_t random;
+    uint64_t salts;                    /* drawn so far */
     uint32_t fetch_id;
     uint64_t counts[MESH_COUNTS];
 
@@ -477,8 +483,10 @@ bool freeze_may_replace(struct mesh *m, struct member *o);
 size_t freeze_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t hash[HELD_HASH_BYTES], size_t *better);
 
 /* ---- mesh_compare.c */
-void compare_sum(const struct mesh *m, const struct epoch_log *e, uint64_t from, uint64_t to, uint8_t out[HEAD_HASH_BYTES]);
-const uint8_t *compare_digest(struct epoch_log *e);        /* the sum of all that is held of it; good until the log changes */
+void compare_salt(struct mesh *m, uint8_t out[SALT_BYTES]);              /* a new one, not to be guessed from those before */
+void compare_sum(const struct epoch_log *e, const uint8_t salt[SALT_BYTES], uint8_t out[SUM_BYTES]);      /* of all that is held of it */
+void compare_hear(struct mesh *m, struct member *o, const struct member *from, const struct log_have *l, const uint8_t salt[SALT_BYTES]);
+const uint8_t *compare_digest(struct epoch_log *e);        /* the digest of all that is held of it; good until the log changes */
 int64_t compare_plan(struct mesh *m, struct member *o);                  /* begins one that is due; else when to look again */
 bool compare_is_due(const struct member *o, const struct claim *c);      /* whenever it may begin */
 void compare_brought(struct member *o, const struct member *by, uint32_t epoch);      /* what it found was news */

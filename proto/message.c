@@ -68,6 +68,8 @@ static int put_log(const struct log_have *from, Hearsay__LogHave *to)
         to->frozen_hash = borrow(from->frozen_hash, FROZEN_HASH_BYTES);
     if (from->has_digest)
         to->digest = borrow(from->digest, HEAD_HASH_BYTES);
+    if (from->has_sum)
+        to->sum = borrow(from->sum, SUM_BYTES);
     if (memcmp(from->introductions, no_stamp, STAMP_BYTES) != 0)
         to->introductions = borrow(from->introductions, STAMP_BYTES);
     return log_is_sound(from) ? 0 : -EINVAL;
@@ -82,11 +84,13 @@ static int encode_have(const struct message *m, Hearsay__Message *wire, uint8_t 
     int rc = logs != NULL && pointers != NULL ? 0 : -ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = put_log(&m->u.have.logs[i], &logs[i]);
+        rc = m->u.have.logs[i].has_sum && !m->u.have.has_salt ? -EINVAL : put_log(&m->u.have.logs[i], &logs[i]);
         pointers[i] = &logs[i];
     }
     have.full = m->u.have.full;
     have.answer_wanted = m->u.have.answer_wanted;
+    if (m->u.have.has_salt)
+        have.salt = borrow(m->u.have.salt, SALT_BYTES);
     have.n_logs = n;
     have.logs = pointers;
     wire->kind_case = HEARSAY__MESSAGE__KIND_HAVE;
@@ -184,6 +188,7 @@ static int encode_compare(const struct message *m, Hearsay__Message *wire, uint8
     compare.epoch = m->u.compare.epoch;
     compare.from = m->u.compare.from;
     compare.to = m->u.compare.to;
+    compare.salt = borrow(m->u.compare.salt, SALT_BYTES);
     wire->kind_case = HEARSAY__MESSAGE__KIND_COMPARE;
     wire->compare = &compare;
     return pack(wire, out, len);
@@ -200,7 +205,7 @@ static int encode_compared(const struct message *m, Hearsay__Message *wire, uint
     compared.epoch = m->u.compared.epoch;
     compared.from = m->u.compared.from;
     compared.to = m->u.compared.to;
-    compared.sums = borrow(m->u.compared.sums, m->u.compared.n * HEAD_HASH_BYTES);
+    compared.sums = borrow(m->u.compared.sums, m->u.compared.n * SUM_BYTES);
     wire->kind_case = HEARSAY__MESSAGE__KIND_COMPARED;
     wire->compared = &compared;
     return pack(wire, out, len);
@@ -314,8 +319,9 @@ static int take_compare(const Hearsay__Compare *from, struct message *m)
     m->u.compare.epoch = from->epoch;
     m->u.compare.from = from->from;
     m->u.compare.to = from->to;
-    if (!compare_is_sound(from->epoch, from->from, from->to))
+    if (!compare_is_sound(from->epoch, from->from, from->to) || from->salt.len != SALT_BYTES)
         return -EINVAL;
+    memcpy(m->u.compare.salt, from->salt.data, SALT_BYTES);
     return take_key(&from->origin, m->u.compare.origin);
 }
 
@@ -324,9 +330,9 @@ static int take_compared(const Hearsay__Compared *from, struct message *m)
     m->u.compared.epoch = from->epoch;
     m->u.compared.from = from->from;
     m->u.compared.to = from->to;
-    if (!compare_is_sound(from->epoch, from->from, from->to) || from->sums.len != compare_parts(from->from, from->to) * HEAD_HASH_BYTES)
+    if (!compare_is_sound(from->epoch, from->from, from->to) || from->sums.len != compare_parts(from->from, from->to) * SUM_BYTES)
         return -EINVAL;
-    m->u.compared.n = from->sums.len / HEAD_HASH_BYTES;
+    m->u.compared.n = from->sums.len / SUM_BYTES;
     memcpy(m->u.compared.sums, from->sums.data, from->sums.len);
     return take_key(&from->origin, m->u.compared.origin);
 }
@@ -359,6 +365,11 @@ static int take_log(const Hearsay__LogHave *from, struct log_have *to)
     to->has_digest = from->digest.len != 0;
     if (to->has_digest)
         memcpy(to->digest, from->digest.data, HEAD_HASH_BYTES);
+    if (from->sum.len != 0 && from->sum.len != SUM_BYTES)
+        return -EINVAL;
+    to->has_sum = from->sum.len != 0;
+    if (to->has_sum)
+        memcpy(to->sum, from->sum.data, SUM_BYTES);
     if (from->introductions.len != 0 && from->introductions.len != STAMP_BYTES)
         return -EINVAL;
     if (from->introductions.len != 0)
@@ -370,13 +381,19 @@ static int decode_have(const Hearsay__Have *have, struct arena *memory, struct m
 {
     int rc = 0;
 
-    if (have->n_logs > HAVE_LOGS_MAX)
+    if (have->n_logs > HAVE_LOGS_MAX || (have->salt.len != 0 && have->salt.len != SALT_BYTES))
         return -EINVAL;
+    m->u.have.has_salt = have->salt.len != 0;
+    if (m->u.have.has_salt)
+        memcpy(m->u.have.salt, have->salt.data, SALT_BYTES);
     m->u.have.logs = arena_alloc(memory, have->n_logs * sizeof *m->u.have.logs);
     if (m->u.have.logs == NULL)
         return -ENOMEM;
-    for (size_t i = 0; rc == 0 && i < have->n_logs; i++)
+    for (size_t i = 0; rc == 0 && i < have->n_logs; i++) {
         rc = take_log(have->logs[i], &m->u.have.logs[i]);
+        if (rc == 0 && m->u.have.logs[i].has_sum && !m->u.have.has_salt)
+            rc = -EINVAL;
+    }
     m->u.have.full = have->full;
     m->u.have.answer_wanted = have->answer_wanted;
     m->u.have.logs_n = have->n_logs;

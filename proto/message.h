@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "proto/bytes.h"
+#include "proto/fingerprint.h"
 #include "proto/introductions.h"
 
 enum {
@@ -36,6 +37,8 @@ struct log_have {
     uint8_t frozen_hash[FROZEN_HASH_BYTES];   /* with `frozen` only */
     bool has_digest;
     uint8_t digest[HEAD_HASH_BYTES];
+    bool has_sum;                           /* only in a message with a salt */
+    uint8_t sum[SUM_BYTES];
     uint8_t introductions[STAMP_BYTES];     /* all zero: none */
     bool is_short;                /* of origin only the first ORIGIN_SHORT_BYTES are said; the rest is zero */
 };
@@ -43,7 +46,7 @@ struct log_have {
 struct message {
     enum message_kind kind;
     union {
-        struct { bool full, answer_wanted; size_t logs_n; struct log_have *logs; } have;
+        struct { bool full, answer_wanted, has_salt; uint8_t salt[SALT_BYTES]; size_t logs_n; struct log_have *logs; } have;
         struct { uint32_t id; uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } fetch;
         struct { uint32_t id; bool last; struct bytes frame; } fetched;
         struct { uint8_t origin[KEY_BYTES]; uint64_t serial_above; } record_want;
@@ -52,8 +55,8 @@ struct message {
         struct { struct bytes frame; } introductions;
         struct { struct bytes record; } join;
         struct { struct bytes refused, record, federation, secret; } joined;
-        struct { uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } compare;
-        struct { uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; uint8_t sums[COMPARE_PARTS][HEAD_HASH_BYTES]; size_t n; } compared;
+        struct { uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; uint8_t salt[SALT_BYTES]; } compare;
+        struct { uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; uint8_t sums[COMPARE_PARTS][SUM_BYTES]; size_t n; } compared;
     } u;
     void *memory;                 /* what message_close() frees; NULL in a hand-made message */
 };

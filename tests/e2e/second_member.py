@@ -373,7 +373,7 @@ class SecondMember:
     def _answered(self, link, data):
         try:
             kind, body = w.open_message(data)
-            w.must(kind not in ("fetch", "record_want", "introductions_want", "join"), "a request among the answers")
+            w.must(kind not in ("fetch", "record_want", "introductions_want", "join", "compare"), "a request among the answers")
         except Fault as fault:
             link.blamed[fault.verdict] += 1
             return
@@ -463,7 +463,7 @@ class SecondMember:
             link = self.links.get(bytes.fromhex(parts[1].get("User-Id")))       # as the ZAP handler named it
             try:
                 kind, body = w.open_message(data)
-                w.must(kind not in ("fetched", "records", "introductions", "joined"), "an answer among the requests")
+                w.must(kind not in ("fetched", "records", "introductions", "joined", "compared"), "an answer among the requests")
             except Fault as fault:
                 self.counts[f"asked {fault.verdict}"] += 1
                 continue
@@ -483,6 +483,8 @@ class SecondMember:
             return [w.message(have=pb.Have(full=True, logs=[log for _, log in self._logs()][:w.LOGS_MAX]))]
         if kind == "fetch":
             return self._serve(body)
+        if kind == "compare" and body.origin in self.records:
+            return w.compared(body, self.log[body.origin])
         if kind == "record_want" and body.origin in self.records:
             newer = [r.frame for serial, r in sorted(self.records[body.origin].items()) if serial > body.serial_above]
             return [w.message(records=pb.Records(frames=newer[:w.RECORDS_MAX]))]

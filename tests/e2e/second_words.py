@@ -28,6 +28,7 @@ SIGNATURE_BYTES, RECORD_MAX, BATCH_MAX, MESSAGE_MAX, CARD_MAX = 64, 2048, 65536,
 INVITE_TAG, INVITE_TEXT_TAG, INVITE_MAX, JOIN_TEXT_MAX = b"hearsay-invite-1\n", "hearsay-invite1:", 3072, 255
 INTRODUCTIONS_TAG, INTRODUCTIONS_MAX, INTRODUCED_MAX = b"hearsay-introductions-1\n", 98304, 128
 OPINIONS_MAX, CATEGORIES_MAX, LOGS_MAX, FETCH_WIDTH_MAX, RECORDS_MAX, AGE_MAX = 4096, 32, 1024, 64, 16, 4320
+PARTS, COMPARE_WIDTH_MAX, SUM_PRIME = 64, 131072, 2 ** 61 - 1
 SEQ_MAX, TIME_MAX, EPOCH_ZERO_S, DAYS_30 = 2 ** 63 - 1, 253402300799, 1767225600, 30 * 86400
 STEPS = (0, 0.25, 0.5, 1, 2, 5, 10, 20, 32)
 
@@ -155,6 +156,23 @@ def signed_by(frame, key):
 
 def batch_hash(frame):
     return hashlib.sha256(frame[:-SIGNATURE_BYTES]).digest()
+
+
+def sum_of(salt, hashes):
+    """Of all batches with these hashes, under a salt: PROTOCOL.md, "Sums"."""
+    a, k = (int.from_bytes(half, "big") for half in (salt[:8], salt[8:]))
+    product = 1 if hashes else 0
+    for h in hashes:
+        product = product * (k - a * int.from_bytes(h[:8], "big") - int.from_bytes(h[8:16], "big")) % SUM_PRIME
+    return product.to_bytes(8, "big")
+
+
+def compared(body, log):
+    """The answer to a Compare, from {(epoch, seq): {hash: batch}}: a list of one message, or of none."""
+    low, high = getattr(body, "from"), body.to
+    width, held = (high - low) // PARTS + 1, {seq: list(both) for (epoch, seq), both in log.items() if epoch == body.epoch}
+    sums = [sum_of(body.salt, [h for seq in held if at <= seq < at + width and seq <= high for h in held[seq]]) for at in range(low, high + 1, width)]
+    return [message(compared=pb.Compared(origin=body.origin, epoch=body.epoch, to=high, sums=b"".join(sums), **{"from": low}))] if held else []
 
 
 # ---- names, endpoints, records, cards
@@ -430,15 +448,16 @@ def open_message(data):
     if kind is None:
         return None, None
     body = getattr(made, kind)
-    {"have": _check_have, "fetch": _check_fetch, "fetched": _check_fetched, "record_want": _check_want, "records": _check_records,
+    {"have": _check_have, "fetch": _check_fetch, "compare": _check_compare, "fetched": _check_fetched, "record_want": _check_want, "records": _check_records,
      "introductions_want": lambda b: must(len(b.introducer) == 32, "a wish for introductions"),
      "introductions": lambda b: must(b.frame, "no introductions"), "joined": _check_joined}.get(kind, lambda b: None)(body)
     return kind, body
 
 
 def _check_have(body):
-    must(len(body.logs) <= LOGS_MAX, "too many logs")
+    must(len(body.logs) <= LOGS_MAX and len(body.salt) in (0, 16), "too many logs, or a salt of another length")
     for log in body.logs:
+        must(len(log.sum) in (0, 8) and (body.salt or not log.sum), "a sum without its salt")
         must(len(log.origin) == 32 and log.head <= SEQ_MAX and log.record_serial <= SEQ_MAX and len(log.introductions) in (0, 32), "a log")
         if log.head == 0:
             must(log.head_hash == b"", "a hash of no head")
@@ -449,6 +468,12 @@ def _check_have(body):
 def _check_fetch(body):
     must(len(body.origin) == 32 and body.epoch >= 1 and 1 <= body.__getattribute__("from") <= body.to <= SEQ_MAX, "a range")
     must(body.to - body.__getattribute__("from") < FETCH_WIDTH_MAX, "too wide a range")
+
+
+def _check_compare(body):
+    low = getattr(body, "from")
+    must(len(body.origin) == 32 and body.epoch >= 1 and 1 <= low <= body.to <= SEQ_MAX and len(body.salt) == 16, "a comparison")
+    must(body.to - low < COMPARE_WIDTH_MAX, "too wide a comparison")
 
 
 def _check_fetched(body):

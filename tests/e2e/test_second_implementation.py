@@ -87,6 +87,13 @@ def test_it_writes_the_batch_of_the_document_byte_for_byte():
     assert w.subject_sender("User@Bad.Example", w.sender_key(b"example-coalition", b"secret")) == EXAMPLES["sender"]
 
 
+def test_it_reckons_the_sums_of_the_document():
+    hashes = [EXAMPLES["batch hash"], b"\xaa" * 32]
+    assert w.sum_of(EXAMPLES["salt"], hashes[:1]) == EXAMPLES["sum of one"]
+    assert w.sum_of(EXAMPLES["salt"], hashes) == w.sum_of(EXAMPLES["salt"], hashes[::-1]) == EXAMPLES["sum of both"]
+    assert w.sum_of(EXAMPLES["salt"], []) == bytes(8)
+
+
 # ---- joining, verifying, publishing
 
 def test_it_joins_over_curve_and_is_seen_as_connected(street):
@@ -464,6 +471,8 @@ MESSAGES = {
     "a range too wide": (w.message(fetch=pb.Fetch(id=1, origin=b"\x01" * 32, epoch=1, **{"from": 1, "to": 65})), True),
     "a range turned round": (w.message(fetch=pb.Fetch(id=1, origin=b"\x01" * 32, epoch=1, **{"from": 9, "to": 8})), True),
     "a short origin": (w.message(record_want=pb.RecordWant(origin=b"\x01" * 31)), True),
+    "a comparison without a salt": (w.message(compare=pb.Compare(origin=b"\x01" * 32, epoch=1, to=8, **{"from": 1})), True),
+    "a sum without a salt": (w.message(have=pb.Have(logs=[pb.LogHave(origin=b"\x07" * 32, epoch=1, floor=1, head=9, head_hash=b"12345678", sum=b"12345678")])), True),
     "a field of the wrong wire type": (b"\x08\x01", True),
     "a kind of a newer version": (bytes([15 << 3 | 2, 2, 1, 2]), False),
     "a message of no kind": (b"", False),
@@ -483,6 +492,22 @@ def test_a_judges_a_message_as_the_document_says(street, villain, what):
     villain._fetched = keep
     assert after(street, villain)["bad"] - before["bad"] == blamed
     villain.faults += blamed
+
+
+def test_a_compares_as_the_document_says(street, villain):
+    """A's sums of its own log, under a salt of ours, are those of the batches that we hold of it."""
+    v, got, log = villain, [], street.p.log[street.a_root]
+    keep = v._answered
+    v._answered = lambda link, data: got.append(w.open_message(data)[1]) if w.open_message(data)[0] == "compared" else keep(link, data)
+    epoch = max(e for e, _ in log)
+    asked = pb.Compare(origin=street.a_root, epoch=epoch, to=200, salt=bytes(range(16)), **{"from": 1})
+    try:
+        v.send_to(v.link, w.message(compare=asked))
+        v.until(lambda: got, "the sums have come")
+    finally:
+        v._answered = keep
+    street.p.run(0.1)
+    assert w.message(compared=got[0]) == w.compared(asked, log)[0] and any(got[0].sums)
 
 
 def test_a_serves_ranges_as_the_document_says(street, villain):
