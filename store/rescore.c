@@ -120,14 +120,15 @@ struct trial {
     int64_t watch_s;               /* the earliest time at which a zone that does not list it may come to */
 };
 
-/* One zone's verdict. A protected subject that would be listed is watched, so that taking away the protection finds it. */
+/* One zone's verdict. A protected subject that would be listed is watched, so that taking away the protection finds it: as one that is not listed,
+ * which takes the whole threshold. */
 static int judge(struct fold *f, struct trial *t, int zone)
 {
     struct store *s = f->s;
     const struct policy_zone *z = &s->policy->zones[zone];
     int64_t zone_id = s->names.zone_ids[zone], look_s = INT64_MAX;
     bool was = voices_row(&s->voices, zone_id) != NULL;
-    bool lists = score_lists(z, &t->score, s->names.groups_n, was);
+    bool lists = score_lists(z, &t->score, s->names.groups_n, was && !t->protected_);
     int rc = 0;
     if (lists || t->score.may_rise)
         look_s = voices_next_look(&s->voices, s->policy, t->category, zone, s->names.groups_n, lists, f->now_s);

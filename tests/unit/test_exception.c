@@ -165,6 +165,27 @@ static void why_names_the_exception(void **state)
     world_destroy(w);
 }
 
+/* So faint that only hysteresis held the listing: what waits for the end of the exception must be what a full recomputation gives. */
+static void delisting_what_hardly_was_listed_leaves_a_sound_database(void **state)
+{
+    struct world w;
+    (void)state;
+    world_create(&w);
+    world_hear(&w, 1, 1, (struct saying){ "192.0.2.7", WORLD_SAY, 7, 0, T0 });
+    struct subject s = world_subject("192.0.2.7");
+    struct subject_info info;
+    struct reader *r = world_reader(&w);
+    assert_int_equal(reader_info(r, &s, T0, &info), 0);
+    int64_t faint_s = info.until_s - WORLD_HOUR;
+    world_fold(&w, faint_s);
+    assert_int_equal(world_check(&w, "192.0.2.7"), VERDICT_BLACK);
+    except(&w, EXCEPTION_DELIST, "192.0.2.7", faint_s + WORLD_DAY, faint_s);
+    world_fold(&w, faint_s);
+    assert_int_equal(problems(&w, faint_s), 0);
+    reader_close(&r);
+    world_destroy(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +198,7 @@ int main(void)
         cmocka_unit_test(every_decision_stays_on_record),
         cmocka_unit_test(an_exception_survives_the_end_of_the_process),
         cmocka_unit_test(why_names_the_exception),
+        cmocka_unit_test(delisting_what_hardly_was_listed_leaves_a_sound_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
