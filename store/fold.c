@@ -116,6 +116,8 @@ static int fold_all(struct fold *f)
     if (rc == 0)
         rc = fold_unseen(f);
     if (rc == 0)
+        rc = fold_networks(f);
+    if (rc == 0)
         rc = fold_census(f);
     return rc == 0 ? fold_learned(f) : rc;
 }
@@ -143,6 +145,7 @@ static void fold_clear(struct fold *f)
         batch_close(&f->batches[i]);
     free(f->batches);
     free(f->touched);
+    free(f->blocks);
     pool_clear(&f->pool);
 }
 

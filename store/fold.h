@@ -17,6 +17,8 @@ struct fold {
     size_t batches_n, batches_room;
     struct topic *touched;
     size_t touched_n, touched_room;
+    struct networks_block *blocks; /* whose networks must be looked at again */
+    size_t blocks_n, blocks_room;
 };
 
 /* `key` must live as long as the fold. */
@@ -44,6 +46,22 @@ int fold_put_batch(struct fold *f, const struct known_member *m, const struct ba
 
 /* fold_self.c: an own batch that this database may not remember to have told. */
 int fold_self(struct fold *f, const struct batch *b);
+
+/* fold_networks.c: networks whose listings or innocents have changed. The last step that changes a listing or own evidence must come before it. */
+int fold_networks(struct fold *f);
+/* Its block is to be looked at again; for what is no address, nothing. `good`: of a white zone, so that a prefix which holds blocks touches them all. */
+int fold_touch_network(struct fold *f, const uint8_t *key, size_t len, bool good);
+
+/* In the pass over all that is listed: touches the block once enough of it is. */
+int fold_recheck_network(struct fold *f, const uint8_t *key, size_t len);
+int fold_networks_stale(struct fold *f);       /* any may be another now: begins that pass */
+int fold_networks_checked(struct fold *f);     /* that pass has ended */
+/* A listing ended: its zone is told so, unless a network of the same prefix goes on. */
+int fold_note_end(struct fold *f, const struct topic *t, int zone, int category);
+
+/* rescore.c: what readers and zones are told of a listing that began or ended. */
+int fold_note_change(struct store *s, const struct topic *t, int zone, int category, bool now_listed);
+int fold_note_prefix(struct store *s, const struct topic *t);
 
 /* rescore.c: score and listings of one key from its registers. */
 int rescore(struct fold *f, const struct topic *t);

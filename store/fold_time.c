@@ -95,7 +95,7 @@ static int finish_rescan(struct fold *f)
     if (rc == 0)
         rc = meta_set_number(&f->s->db, META_RESCAN, 0);
     f->s->rescan = false;
-    return rc;
+    return rc == 0 ? fold_networks_stale(f) : rc;
 }
 
 static int rescan_slice(struct fold *f)
@@ -131,6 +131,9 @@ static int recheck_row(struct fold *f, const struct query *q)
         return -EBADMSG;
     s->recheck_category = column_int(q, 1);
     s->recheck_zone = column_int(q, 2);
+    int rc = s->recheck_zone > 0 ? fold_recheck_network(f, key.at, key.len) : 0;
+    if (rc != 0)
+        return rc;
     if (store_never_lists(s, &s->recheck_at) != (s->recheck_zone > 0))
         return 0;
     return fold_touch_copy(f, key, s->recheck_category);
@@ -155,7 +158,9 @@ static int recheck_slice(struct fold *f)
     s->recheck = n == max;
     f->more |= s->recheck;
     rc = rc != 0 ? rc : ended;
-    return rc == 0 && !s->recheck ? exceptions_note_checked(s) : rc;
+    if (rc == 0 && !s->recheck)
+        rc = exceptions_note_checked(s);
+    return rc == 0 && !s->recheck ? fold_networks_checked(f) : rc;
 }
 
 int fold_rescan(struct fold *f)
@@ -235,8 +240,11 @@ static int sweep_slice(struct fold *f, bool *done)
     }
     int ended = query_end(&q);
     *done = n < SWEEP_ROWS;
-    for (size_t i = from; rc == 0 && i < f->touched_n; i++)
+    for (size_t i = from; rc == 0 && i < f->touched_n; i++) {
         rc = drop_evidence(f, &f->touched[i]);
+        if (rc == 0)
+            rc = fold_touch_network(f, f->touched[i].key, f->touched[i].len, false);
+    }
     f->touched_n = from;               /* what is dead says nothing: no score changes */
     return rc != 0 ? rc : ended;
 }

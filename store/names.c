@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/rights.h"
+#include "store/score.h"
 #include "store/tell_pace.h"
 
 struct known_member *names_member(struct names *n, int64_t id)
@@ -130,6 +131,15 @@ static void match_introduced(struct known_member *m, const struct names *n, cons
     m->trust_micro = at_most(t->tau_micro, at_most(sponsor->trust_micro, MICRO));
 }
 
+/* By the rank of the group's root among the configured ones: whichever order the configuration has them in. */
+static unsigned bit_of(const struct policy *p, int group)
+{
+    unsigned rank = 0;
+    for (size_t i = 0; i < p->members_n; i++)
+        rank += memcmp(p->members[i].root, p->members[group].root, KEY_BYTES) < 0;
+    return rank % SCORE_BITS;
+}
+
 static void match_member(struct known_member *m, const struct names *n, const struct policy *p)
 {
     const struct policy_member *configured = m->forgotten ? NULL : policy_member(p, m->root);
@@ -155,6 +165,7 @@ static void match_member(struct known_member *m, const struct names *n, const st
     const struct policy_member *root = &p->members[m->group];
     m->group_trust_micro = rights_cap(&root->rights, at_most(root->trust_micro, MICRO));
     m->probation = n->probation[m->group];
+    m->bit = bit_of(p, m->group);
 }
 
 void names_set_trusted(struct names *n, const struct policy *p, struct trusted *table, size_t table_n)

@@ -25,6 +25,10 @@ struct policy_zone {
     bool own;                     /* own evidence alone may list */
     int64_t threshold_micro;      /* S; 1000000 by default */
     unsigned quorum;              /* 0: 2, and 3 from ten groups on */
+    bool networks;                /* black: lists networks of which enough addresses are listed (store/SCORE.md) */
+    unsigned network_addresses;   /* so many listed ones; at least 3 */
+    unsigned network_groups;      /* said by so many groups between them; 0: as `quorum`, at least 2 */
+    uint8_t network_floor_ip4, network_floor_ip6;     /* prefix lengths: no network is wider; at least 24 and 48 */
 };
 
 /* What a directly trusted member and all of its group may do here beside its trust. All zero: everything. store/rights.h, store/SCORE.md "Rights". */

@@ -44,11 +44,16 @@ int reader_info(struct reader *r, const struct subject *s, int64_t now_s, struct
 struct listing {
     int zone, category;
     struct subject subject;
-    int64_t since_s, until_s, score_milli;
+    int64_t since_s, until_s, score_milli;      /* until_s, score_milli: 0 for a network */
     unsigned groups;
+    bool network;               /* listed since enough of its addresses are; the next two say how many, and how many neighbours are innocent */
+    unsigned addresses, innocents;
 };
 /* In key order. zone -1: all; since_s: listed at or after. The callback returns non-zero to stop, which is then returned. */
 int reader_list(struct reader *r, int zone, int64_t since_s, int (*each)(void *ctx, const struct listing *l), void *ctx);
+
+/* When time alone will end a network, within a callback of reader_list(). */
+int reader_network_until(struct reader *r, const struct subject *s, int zone, int category, int64_t *until_s);
 
 /* ---- why */
 struct why_opinion {
@@ -99,7 +104,18 @@ struct why_rule {
     int64_t sum_micro;                      /* S without a veto: what the parts add up to */
     int64_t since_s, until_s;               /* 0 when not listed */
 };
+enum { WHY_ADDRESSES_MAX = 8 };
+struct why_network {                        /* the subject is listed since enough of its addresses are */
+    int zone, category;
+    unsigned addresses, groups;             /* that are listed; that say so of any of them */
+    unsigned innocents;                     /* in its /24 or /48: none of them is within */
+    int64_t since_s, until_s;
+    struct subject first[WHY_ADDRESSES_MAX];    /* of the addresses */
+    size_t first_n;
+};
 struct why {
+    struct why_network *networks;
+    size_t networks_n;
     struct why_opinion *opinions;
     size_t opinions_n;
     struct why_group *groups;               /* in the order of their opinions. Within a category, S is the sum of their counted_micro and of own evidence's; a veto makes it 0 at most */
@@ -141,8 +157,9 @@ struct supposed {
     int zone, category;                     /* policy indices */
     struct subject subject;
     bool listed;                            /* true: the listing would begin, false: it would end */
-    int64_t score_milli;                    /* that it would have */
+    int64_t score_milli;                    /* that it would have; 0 for a network */
     unsigned groups;
+    unsigned addresses;                     /* of a network: that it would have or had; 0: it is none */
 };
 /* Compares what is listed with what this reader's policy asks for, which need not be the one in force: which listings its trust, thresholds and quorums would
  * begin or end. In key order, one read transaction over all keys. The callback returns non-zero to stop, which is then returned. */
@@ -182,7 +199,7 @@ int reader_trusted(struct reader *r, int (*each)(void *ctx, const struct trusted
 
 /* Cheap at any size: the writer keeps the counts. `subjects` above 20,000 rows is as of the last pass, up to six hours ago. */
 struct store_counts {
-    uint64_t subjects, evidence, opinions, batches, batch_bytes, listings, journal, members;
+    uint64_t subjects, evidence, opinions, batches, batch_bytes, listings, networks, journal, members;
     uint64_t file_bytes, wal_bytes;
 };
 int reader_counts(struct reader *r, struct store_counts *out);

@@ -32,12 +32,35 @@ static int add_found(struct reader *r, const struct subject *s, struct found *f)
     return query_end(&q);
 }
 
+static int add_networks(struct reader *r, const struct subject *s, struct found *f)
+{
+    int rc = 0;
+    struct query q = query(&r->db, SQL_NETWORK_OF_SUBJECT);
+    query_blob(&q, s->key, s->len);
+    while (rc == 0 && f->n < sizeof f->rows / sizeof *f->rows && query_row(&q)) {
+        int category = names_category_policy(&r->names, column_int(&q, 0));
+        int zone = names_zone(&r->names, r->policy, column_int(&q, 1));
+        if (category < 0 || zone < 0)
+            continue;
+        f->rows[f->n].category = category;
+        f->rows[f->n].zone = zone;
+        f->rows[f->n].score_micro = 0;
+        rc = reader_network_until(r, s, zone, category, &f->rows[f->n].until_s);
+        f->black = true;
+        f->n++;
+    }
+    int ended = query_end(&q);
+    return rc != 0 ? rc : ended;
+}
+
 static int load_found(struct reader *r, const struct subject *s, struct found *f)
 {
     struct listed_keys k;
     int rc = reader_keys(r, s, &k);
     for (size_t i = 0; rc == 0 && i < k.n; i++)
         rc = add_found(r, &k.keys[i], f);
+    for (size_t i = 0; rc == 0 && i < k.n; i++)
+        rc = add_networks(r, &k.keys[i], f);
     return rc;
 }
 
@@ -118,6 +141,9 @@ static bool listing_from(struct reader *r, const struct query *q, struct listing
     l->until_s = column_int(q, 4);
     l->score_milli = column_int(q, 5) / 1000;
     l->groups = (unsigned)column_int(q, 6);
+    l->addresses = (unsigned)column_int(q, 7);
+    l->innocents = (unsigned)column_int(q, 8);
+    l->network = l->addresses > 0;
     return true;
 }
 

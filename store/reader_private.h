@@ -7,6 +7,7 @@
 #include "store/frames.h"
 #include "store/keys.h"
 #include "store/names.h"
+#include "store/networks.h"
 #include "store/reader.h"
 #include "store/voices.h"
 
@@ -29,6 +30,21 @@ int reader_keys(struct reader *r, const struct subject *s, struct listed_keys *o
 int reader_record(struct reader *r, int64_t member, struct record *rec, uint8_t *frame, size_t *len);
 /* Fills r->voices with what is said of the subject in a category of the policy. */
 int reader_voices(struct reader *r, const struct subject *s, int category);
+
+/* Networks: a block that was read into n->area, and how what is stored of it differs from what its listings ask for; `each` is called for what is in either. */
+struct reader_networks {
+    struct networks_area area;
+    struct networks_list stored;
+};
+struct networks_change {
+    int zone, category;                    /* policy indices */
+    struct subject subject;
+    const struct networks_stored *was;     /* NULL: not stored */
+    const struct networks_found *now;      /* NULL: not asked for */
+};
+int reader_networks_compare(struct reader *r, struct reader_networks *n, int (*each)(void *ctx, const struct networks_change *c), void *ctx);
+void reader_networks_clear(struct reader_networks *n);
+int reader_why_networks(struct reader *r, const struct subject *s, struct why *w);
 
 /* All that is introduced, as trust_table() takes it; the caller's to free(). Within a transaction. */
 int reader_links(struct reader *r, struct trust_link **out, size_t *n);

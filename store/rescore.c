@@ -13,7 +13,7 @@ static void subject_of(const struct topic *t, struct subject *out)
     memcpy(out->key, t->key, t->len);
 }
 
-static int note_change(struct store *s, const struct topic *t, int zone, int category, bool now_listed)
+int fold_note_change(struct store *s, const struct topic *t, int zone, int category, bool now_listed)
 {
     if (s->changes_n == s->changes_room) {
         size_t room = s->changes_room * 2 + 256;
@@ -32,7 +32,7 @@ static int note_change(struct store *s, const struct topic *t, int zone, int cat
 }
 
 /* Readers look up only the prefix lengths that are in use; lengths are only added here, never taken away. */
-static int note_prefix(struct store *s, const struct topic *t)
+int fold_note_prefix(struct store *s, const struct topic *t)
 {
     int bit;
     if (t->key[0] == SUBJECT_IP4 && t->len == 6)
@@ -59,6 +59,7 @@ static int keep_row(struct fold *f, const struct topic *t, int64_t zone_id, cons
     query_int(&q, f->now_s - f->now_s % 60);
     query_int(&q, score->micro);
     query_int(&q, groups);
+    query_int(&q, (int64_t)score->said_by);
     return query_run(&q);
 }
 
@@ -74,6 +75,7 @@ static int new_row(struct fold *f, const struct topic *t, int64_t zone_id, const
     query_int(&q, f->now_s - f->now_s % 60);
     query_int(&q, score->micro);
     query_int(&q, groups);
+    query_int(&q, (int64_t)score->said_by);
     return query_run(&q);
 }
 
@@ -104,7 +106,9 @@ static int unlist(struct fold *f, const struct topic *t, int category, bool all)
         int rc = drop_row(f, t, v->rows[i].zone_id);
         f->s->counted[COUNT_LISTINGS] -= v->rows[i].zone_id != 0;
         if (rc == 0 && v->rows[i].zone >= 0 && category >= 0)
-            rc = note_change(f->s, t, v->rows[i].zone, category, false);
+            rc = fold_note_change(f->s, t, v->rows[i].zone, category, false);
+        if (rc == 0)
+            rc = fold_touch_network(f, t->key, t->len, true);
         if (rc != 0)
             return rc;
     }
@@ -120,6 +124,13 @@ struct trial {
     int64_t watch_s;               /* the earliest time at which a zone that does not list it may come to */
 };
 
+/* What a network is made of, or what stands in its way, has changed: the listing began or ended, or other groups say so. */
+static int touch_network(struct fold *f, const struct trial *t, const struct policy_zone *z, const struct listing_row *row, bool lists)
+{
+    bool changed = lists != (row != NULL) || (lists && !z->white && row->said_by != t->score.said_by);
+    return changed && (z->white || z->networks) ? fold_touch_network(f, t->topic->key, t->topic->len, z->white) : 0;
+}
+
 /* One zone's verdict. A protected subject that would be listed is watched, so that taking away the protection finds it: as one that is not listed,
  * which takes the whole threshold. */
 static int judge(struct fold *f, struct trial *t, int zone)
@@ -127,24 +138,26 @@ static int judge(struct fold *f, struct trial *t, int zone)
     struct store *s = f->s;
     const struct policy_zone *z = &s->policy->zones[zone];
     int64_t zone_id = s->names.zone_ids[zone], look_s = INT64_MAX;
-    bool was = voices_row(&s->voices, zone_id) != NULL;
+    const struct listing_row *row = voices_row(&s->voices, zone_id);
+    bool was = row != NULL;
     bool lists = score_lists(z, &t->score, s->names.groups_n, was && !t->protected_);
-    int rc = 0;
     if (lists || t->score.may_rise)
         look_s = voices_next_look(&s->voices, s->policy, t->category, zone, s->names.groups_n, lists, f->now_s);
     lists = lists && !t->protected_;
     if (!lists && look_s < t->watch_s)
         t->watch_s = look_s;
-    if (lists)
+    int rc = touch_network(f, t, z, row, lists);
+    if (rc == 0 && lists)
         rc = put_row(f, t->topic, zone_id, &t->score, z->white ? t->score.groups_white : t->score.groups, look_s);
-    else if (was)
+    else if (rc == 0 && was)
         rc = drop_row(f, t->topic, zone_id);
     if (rc != 0 || lists == was)
         return rc;
     s->counted[COUNT_LISTINGS] += lists ? 1 : -1;
-    if (lists)
-        rc = note_prefix(s, t->topic);
-    return rc == 0 ? note_change(s, t->topic, zone, t->category, lists) : rc;
+    if (!lists)
+        return fold_note_end(f, t->topic, zone, t->category);
+    rc = fold_note_prefix(s, t->topic);
+    return rc == 0 ? fold_note_change(s, t->topic, zone, t->category, true) : rc;
 }
 
 static int judge_all(struct fold *f, struct trial *t)
@@ -173,5 +186,7 @@ int rescore(struct fold *f, const struct topic *t)
         rc = learn_topic(f, t);
     if (rc == 0)
         rc = unlist(f, t, trial.category, trial.category < 0);
+    if (rc == 0 && s->voices.has_own)
+        rc = fold_touch_network(f, t->key, t->len, false);
     return rc == 0 && trial.category >= 0 ? judge_all(f, &trial) : rc;
 }

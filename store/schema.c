@@ -140,6 +140,11 @@ static const char *const steps[DB_SCHEMA] = {
      "CREATE TABLE learned(member INTEGER PRIMARY KEY, time_s INTEGER NOT NULL, confirmed INTEGER NOT NULL, refuted INTEGER NOT NULL,"
      " unseen INTEGER NOT NULL, confirmed_white INTEGER NOT NULL, refuted_white INTEGER NOT NULL, black_micro INTEGER NOT NULL,"
      " white_micro INTEGER NOT NULL, hour INTEGER NOT NULL, hours BLOB NOT NULL, until_s INTEGER NOT NULL, times INTEGER NOT NULL) STRICT;"),
+
+    /* Derived: who says so, a bit a group; networks that are listed since enough of their addresses are (store/networks.h). */
+    ("ALTER TABLE listing ADD COLUMN said_by INTEGER NOT NULL DEFAULT 0;"
+     "CREATE TABLE network(subject BLOB NOT NULL, category INTEGER NOT NULL, zone INTEGER NOT NULL, since_s INTEGER NOT NULL,"
+     " addresses INTEGER NOT NULL, groups INTEGER NOT NULL, innocents INTEGER NOT NULL, PRIMARY KEY(subject, category, zone)) STRICT, WITHOUT ROWID;"),
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

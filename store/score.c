@@ -70,10 +70,11 @@ static int64_t tally_voice(struct tally *t, const struct evidence *e, int64_t we
     return said;
 }
 
-static void tally_bounds(struct tally *t, int64_t x_micro, int64_t rate_micro)
+static void tally_bounds(struct tally *t, int64_t x_micro, int64_t rate_micro, unsigned bit)
 {
     int64_t bound = SCORE_G_MIN_MICRO + t->slack_micro;
     t->score.groups += x_micro >= bound;
+    t->score.said_by |= (uint64_t)(x_micro >= bound) << bit;
     t->score.groups_white += x_micro <= -bound;
     t->groups_black_s = min64(t->groups_black_s, crossing_s(absolute(x_micro - bound), rate_micro, t->half_life_s));
     t->groups_white_s = min64(t->groups_white_s, crossing_s(absolute(x_micro + bound), rate_micro, t->half_life_s));
@@ -90,7 +91,7 @@ static void tally_voices(struct tally *t, const struct voice *voices, size_t n)
         int64_t trust_micro = voices[i].trust_micro;
         sum_micro = clamp(sum_micro, -(trust_micro / 2), trust_micro);
         t->score.micro += sum_micro;
-        tally_bounds(t, sum_micro, rate_micro);
+        tally_bounds(t, sum_micro, rate_micro, voices[i].bit);
         sum_micro = rate_micro = 0;
     }
 }
@@ -100,7 +101,7 @@ static void tally_own(struct tally *t, const struct evidence *own)
     int64_t rate_micro = 0;
     t->score.own_micro = tally_voice(t, own, SCORE_SELF_MICRO, &rate_micro);
     t->score.micro += t->score.own_micro;
-    tally_bounds(t, t->score.own_micro, rate_micro);
+    tally_bounds(t, t->score.own_micro, rate_micro, SCORE_BIT_OWN);
     t->score.veto = t->score.own_micro < 0 &&
                     evidence_at(*own, t->half_life_s, t->ttl_s, t->now_s).white_micro >= SCORE_VETO_MICRO;
     if (t->score.veto)

@@ -17,6 +17,7 @@ enum {
     SCORE_SELF_MICRO = 1500000,        /* weight of own evidence */
     SCORE_G_MIN_MICRO = 100000,        /* a group that says at least this much counts for the quorum */
     SCORE_VETO_MICRO = 1000000,        /* own white mass that vetoes, if the own opinion is negative */
+    SCORE_BITS = 63, SCORE_BIT_OWN = 63,
     SCORE_SKEW_S = 300                 /* evidence dated further ahead counts as nothing until due */
 };
 
@@ -40,6 +41,7 @@ int64_t opinion_micro(int64_t black_micro, int64_t white_micro);
 /* One member's register, as the score sees it. */
 struct voice {
     unsigned group;                    /* index of the group, ascending in the array */
+    unsigned bit;                      /* of the group in score.said_by */
     uint32_t trust_micro;              /* of the group's root */
     uint32_t weight_micro;             /* tau * rho of the member */
     struct evidence evidence;
@@ -51,6 +53,7 @@ struct score {
     unsigned groups_white;             /* the same for white */
     int64_t own_micro;                 /* SCORE_SELF * v of own evidence; 0 without any */
     bool veto;                         /* own good mail capped S at 0 */
+    uint64_t said_by;                  /* a bit for each group that says black; two groups may share one where there are more than SCORE_BITS. SCORE_BIT_OWN: own evidence */
     bool may_rise;                     /* time alone may raise |S|: voices of both signs, or a veto */
 };
 

@@ -101,6 +101,17 @@ static void add_learned(struct text *t, const struct names *n)
     }
 }
 
+static void add_networks(struct text *t, const struct policy_zone *z)
+{
+    add_number(t, z->networks && !z->white);
+    if (!z->networks || z->white)
+        return;
+    add_number(t, z->network_addresses);
+    add_number(t, z->network_groups);
+    add_number(t, z->network_floor_ip4);
+    add_number(t, z->network_floor_ip6);
+}
+
 int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HASH_BYTES])
 {
     struct text t = { 0 };
@@ -115,6 +126,7 @@ int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HAS
         add_number(&t, p->zones[i].white | p->zones[i].own << 1);
         add_number(&t, p->zones[i].threshold_micro);
         add_number(&t, p->zones[i].quorum);
+        add_networks(&t, &p->zones[i]);
     }
     add_members(&t, p, n);
     add_trusted(&t, n);

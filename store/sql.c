@@ -135,26 +135,45 @@ const char *const sql_text[SQL_N] = {
     [SQL_OPINION_PURGE] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3",
 
     /* All of one (subject, category) in one statement: listings, opinions by member, own evidence. */
-    [SQL_TOPIC_ALL] = "SELECT 0, zone, since_s, until_s, due_s, minute_s, score_micro, groups, 0 FROM listing"
+    [SQL_TOPIC_ALL] = "SELECT 0, zone, since_s, until_s, due_s, minute_s, score_micro, groups, said_by FROM listing"
                       " WHERE subject = ?1 AND category = ?2"
                       " UNION ALL SELECT 1, member, black, white, time_s, since_s, judged_s, judged, 0 FROM opinion WHERE subject = ?1 AND category = ?2"
                       " UNION ALL SELECT 2, 0, black_micro, white_micro, time_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s FROM evidence"
                       " WHERE subject = ?1 AND category = ?2",
-    [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, due_s, minute_s, score_micro, groups)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(subject, category, zone) DO UPDATE SET"
-                        " until_s = ?5, due_s = ?6, minute_s = ?7, score_micro = ?8, groups = ?9",
-    [SQL_LISTING_KEEP] = "UPDATE listing SET until_s = ?4, minute_s = ?5, score_micro = ?6, groups = ?7"
+    [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, due_s, minute_s, score_micro, groups, said_by)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(subject, category, zone) DO UPDATE SET"
+                        " until_s = ?5, due_s = ?6, minute_s = ?7, score_micro = ?8, groups = ?9, said_by = ?10",
+    [SQL_LISTING_KEEP] = "UPDATE listing SET until_s = ?4, minute_s = ?5, score_micro = ?6, groups = ?7, said_by = ?8"
                          " WHERE subject = ?1 AND category = ?2 AND zone = ?3",
     [SQL_LISTING_DROP] = "DELETE FROM listing WHERE subject = ?1 AND category = ?2 AND zone = ?3",
     [SQL_LISTING_DUE] = "SELECT subject, category FROM listing WHERE due_s <= ?1 ORDER BY due_s LIMIT ?2",
     [SQL_LISTING_NEXT_DUE] = "SELECT due_s FROM listing ORDER BY due_s LIMIT 1",
     [SQL_LISTING_AFTER] = "SELECT subject, category, zone FROM listing WHERE (subject, category, zone) > (?1, ?2, ?3)"
                           " ORDER BY subject, category, zone LIMIT ?4",
-    [SQL_LISTING_CHECK] = "SELECT zone FROM listing WHERE subject = ?1 AND zone > 0",
+    [SQL_LISTING_CHECK] = "SELECT zone FROM listing WHERE subject = ?1 AND zone > 0 UNION ALL SELECT zone FROM network WHERE subject = ?1",
     [SQL_LISTING_OF_SUBJECT] = "SELECT category, zone, since_s, until_s, score_micro, groups FROM listing"
                                " WHERE subject = ?1 AND zone > 0",
-    [SQL_LISTING_ALL] = "SELECT subject, category, zone, since_s, until_s, score_micro, groups FROM listing"
-                        " WHERE zone > 0 AND since_s >= ?1 AND (?2 = 0 OR zone = ?2) ORDER BY subject, category, zone",
+    [SQL_LISTING_ALL] = "SELECT subject, category, zone, since_s, until_s, score_micro, groups, 0, 0 FROM listing"
+                        " WHERE zone > 0 AND since_s >= ?1 AND (?2 = 0 OR zone = ?2)"
+                        " UNION ALL SELECT subject, category, zone, since_s, 0, 0, groups, addresses, innocents FROM network"
+                        " WHERE since_s >= ?1 AND (?2 = 0 OR zone = ?2) ORDER BY 1, 2, 3",
+    [SQL_LISTING_WITHIN] = "SELECT subject, category, zone, said_by FROM listing WHERE subject BETWEEN ?1 AND ?2 ORDER BY subject, category, zone LIMIT ?3",
+    /* The hosts among them, by their prefix length. */
+    [SQL_LISTING_LASTS] = "SELECT until_s FROM listing WHERE subject BETWEEN ?1 AND ?2 AND category = ?3 AND zone = ?4"
+                          " AND substr(subject, -1) = ?5 ORDER BY until_s DESC LIMIT 1 OFFSET ?6",
+    [SQL_LISTING_HOSTS] = "SELECT subject FROM listing WHERE subject BETWEEN ?1 AND ?2 AND category = ?3 AND zone = ?4"
+                          " AND substr(subject, -1) = ?5 ORDER BY subject LIMIT ?6",
+    [SQL_LISTING_HAS] = "SELECT 1 FROM listing WHERE subject = ?1 AND category = ?2 AND zone = ?3",
+    [SQL_EVIDENCE_WITHIN] = "SELECT subject, black_micro + kept_black_micro, white_micro + kept_white_micro FROM evidence"
+                            " WHERE subject BETWEEN ?1 AND ?2 ORDER BY subject LIMIT ?3",
+    [SQL_NETWORK_OF_SUBJECT] = "SELECT category, zone, since_s, addresses, groups, innocents FROM network WHERE subject = ?1",
+    [SQL_NETWORK_WITHIN] = "SELECT subject, category, zone, addresses, groups, innocents FROM network WHERE subject BETWEEN ?1 AND ?2 ORDER BY subject, category, zone",
+    [SQL_NETWORK_HAS] = "SELECT 1 FROM network WHERE subject = ?1 AND category = ?2 AND zone = ?3",
+    [SQL_NETWORK_PUT] = "INSERT INTO network(subject, category, zone, since_s, addresses, groups, innocents) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                        " ON CONFLICT(subject, category, zone) DO UPDATE SET addresses = ?5, groups = ?6, innocents = ?7",
+    [SQL_NETWORK_DROP] = "DELETE FROM network WHERE subject = ?1 AND category = ?2 AND zone = ?3",
+    [SQL_NETWORK_SUBJECTS] = "SELECT subject FROM listing WHERE zone > 0 UNION ALL SELECT subject FROM network ORDER BY 1",
+    [SQL_COUNT_NETWORKS] = "SELECT count(*) FROM network",
 
     /* The outermost ORDER BY makes SQLite merge the three in key order row by row; within a subquery it would build them whole. */
     [SQL_KEYS_AFTER] = "SELECT subject, category FROM opinion WHERE " KEY_AFTER

@@ -16,7 +16,7 @@ enum { WAL_BYTES_MAX = 256 << 20 };
 
 const char *const meta_counts[COUNT_N] = {
     [COUNT_JOURNAL] = "journal_n", [COUNT_BATCHES] = "batches_n", [COUNT_BATCH_BYTES] = "batch_bytes",
-    [COUNT_EVIDENCE] = "evidence_n", [COUNT_OPINIONS] = "opinions_n", [COUNT_LISTINGS] = "listings_n",
+    [COUNT_EVIDENCE] = "evidence_n", [COUNT_OPINIONS] = "opinions_n", [COUNT_LISTINGS] = "listings_n", [COUNT_NETWORKS] = "networks_n",
     [COUNT_SUBJECTS] = "subjects_n", [COUNT_TARPIT] = "tarpit_n", [COUNT_BOUNCES] = "bounces_n", [COUNT_GREY] = "grey_n", [COUNT_CLIENTS] = "grey_clients_n",
     [COUNT_SPF] = "spf_n", [COUNT_VERDICTS] = "verdicts_n", [COUNT_TOLD] = "told_n", [COUNT_LOG_WEIGHT] = "log_weight",
     [COUNT_OWN_BLACK] = "own_black_n", [COUNT_OWN_WHITE] = "own_white_n",
@@ -84,6 +84,8 @@ int store_reload(struct store *s)
         rc = meta_number(&s->db, META_PREFIXES, &s->prefixes);
     if (rc == 0)
         rc = meta_number(&s->db, META_REBUILD, &rebuild);
+    if (rc == 0)
+        rc = meta_number(&s->db, meta_counts[COUNT_NETWORKS], &s->networks_n);
     if (rc == 0 && s->policy != NULL)
         rc = names_load(&s->names, &s->db, s->policy);
     if (rc == 0)
@@ -181,6 +183,8 @@ void store_close(struct store **s)
     run_clear(&gone->journal);
     run_clear(&gone->opinions);
     free(gone->changes);
+    networks_area_clear(&gone->area);
+    free(gone->stored_networks.at);
     free(gone->path);
     free(gone);
     *s = NULL;

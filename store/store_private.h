@@ -6,6 +6,7 @@
 #include "store/exceptions.h"
 #include "store/frames.h"
 #include "store/names.h"
+#include "store/networks.h"
 #include "store/run.h"
 #include "store/store.h"
 #include "store/tool.h"
@@ -18,6 +19,7 @@
 #define META_RESCAN_AT "rescan_at"          /* ... and the key behind which it goes on: subject, then 2 bytes of category */
 #define META_REBUILD "rebuild"              /* 1: registers only, no scores, until every batch is folded */
 #define META_PREFIXES "prefixes"            /* prefix lengths in use among listings: PREFIX_BIT() */
+#define META_NETWORKS_STALE "networks_stale"   /* 1: until the pass over the listings under way has ended, networks may not be what the listings ask for */
 #define META_DNSBL "dnsbl_events"
 #define META_SKIPPED "skipped_opinions"
 #define META_EXCEPTIONS "exceptions"        /* the last one that all listings were checked against ... */
@@ -34,7 +36,7 @@
 
 /* Rows of a table, kept by the writer so that nobody has to count them: META_COUNTS gives their names in meta. */
 enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_SUBJECTS,
-                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_OWN_BLACK, COUNT_OWN_WHITE, COUNT_TARPIT, COUNT_BOUNCES, COUNT_GREY, COUNT_CLIENTS, COUNT_SPF, COUNT_VERDICTS,
+                   COUNT_TOLD, COUNT_LOG_WEIGHT, COUNT_OWN_BLACK, COUNT_OWN_WHITE, COUNT_NETWORKS, COUNT_TARPIT, COUNT_BOUNCES, COUNT_GREY, COUNT_CLIENTS, COUNT_SPF, COUNT_VERDICTS,
                    COUNT_N };
 extern const char *const meta_counts[COUNT_N];
 enum { SUBJECTS_EXACT_MAX = 20000 };        /* rows up to which subjects are counted when asked; beyond, the last pass's number is given */
@@ -64,6 +66,11 @@ struct store {
     bool exceptions_known;                  /* false: to be read again, and listings to be checked against them */
     bool rebuilding;                        /* META_REBUILD: registers are made anew */
     bool rescan, recheck;                   /* a pass over all keys, or over the listings for protection, is under way */
+    struct networks_block recheck_block;    /* where that pass stands, and how much of it is listed */
+    size_t recheck_block_n;
+    int64_t networks_n;                     /* as in meta */
+    struct networks_area area;              /* of fold_networks() */
+    struct networks_list stored_networks;
     struct subject recheck_at;
     int64_t recheck_category, recheck_zone;
     int64_t swept_s;                        /* when the last pass over own evidence ended; 0: none since opening */

@@ -233,6 +233,8 @@ static int check_counts(struct verify *v)
     if (rc == 0)
         rc = check_count(v, COUNT_OPINIONS, SQL_COUNT_OPINIONS);
     if (rc == 0)
+        rc = check_count(v, COUNT_NETWORKS, SQL_COUNT_NETWORKS);
+    if (rc == 0)
         rc = check_count(v, COUNT_LISTINGS, SQL_COUNT_LISTINGS);
     if (rc == 0)
         rc = check_count(v, COUNT_OWN_BLACK, SQL_COUNT_OWN_BLACK);

@@ -18,5 +18,7 @@ void verify_problem(struct verify *v, const char *format, ...) __attribute__((fo
 /* Registers against batches; scores and listings against registers. 0 when the check could be made, whatever it found. */
 int verify_batches(struct verify *v);
 int verify_scores(struct verify *v);
+/* reader_networks.c: networks against listings. */
+int verify_networks(struct verify *v);
 
 #endif

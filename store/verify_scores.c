@@ -48,7 +48,7 @@ static void wrong(struct verify *v, const struct keyed *k, const char *what)
 static void check_stored(struct verify *v, const struct keyed *k, const struct listing_row *row, const struct score *now,
                          unsigned groups, int64_t look_s)
 {
-    if (row->score_micro != now->micro || row->groups != groups)
+    if (row->score_micro != now->micro || row->groups != groups || row->said_by != now->said_by)
         wrong(v, k, "its score is not what its opinions give");
     if (row->until_s != look_s || row->due_s > row->until_s)
         wrong(v, k, "will be looked at again at another time than its opinions give");
@@ -130,5 +130,6 @@ int verify_scores(struct verify *v)
     while (rc == 0 && query_row(&q))
         rc = check_row(v, &q);
     int ended = query_end(&q);
-    return rc != 0 ? rc : ended;
+    rc = rc != 0 ? rc : ended;
+    return rc == 0 ? verify_networks(v) : rc;
 }

@@ -51,6 +51,7 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
     v->unsorted |= v->n > 0 && (unsigned)m->group < v->all[v->n - 1].group;
     v->all[v->n++] = (struct voice){
         .group = (unsigned)m->group,
+        .bit = m->bit,
         .trust_micro = m->group_trust_micro,
         .weight_micro = names_weight(m, evidence_is_white(&e)),
         .evidence = e,
@@ -111,7 +112,7 @@ static void add_row(struct voices *v, const struct names *n, const struct policy
         return;                    /* zones of former configurations: a pass over all keys is taking them out */
     v->rows[v->rows_n++] = (struct listing_row){
         .zone_id = column_int(q, 1), .since_s = column_int(q, 2), .until_s = column_int(q, 3), .due_s = column_int(q, 4),
-        .minute_s = column_int(q, 5), .score_micro = column_int(q, 6), .groups = column_int(q, 7),
+        .minute_s = column_int(q, 5), .score_micro = column_int(q, 6), .groups = column_int(q, 7), .said_by = (uint64_t)column_int(q, 8),
         .zone = names_zone(n, p, column_int(q, 1)),
     };
 }

@@ -15,6 +15,7 @@ enum { VOICES_ROWS_MAX = 2 * (POLICY_ZONES_MAX + 1) };
 /* A row of `listing`. zone_id 0: no zone lists the key, but one may come to by time alone. */
 struct listing_row {
     int64_t zone_id, since_s, until_s, due_s, minute_s, score_micro, groups;
+    uint64_t said_by;              /* as score.said_by at that minute */
     int zone;                      /* policy index; -1: none of the policy's */
 };
 

@@ -8,6 +8,7 @@ struct supposing {
     int64_t now_s;
     int (*each)(void *ctx, const struct supposed *s);
     void *ctx;
+    struct reader_networks networks;       /* of the block that keys are being taken of */
 };
 
 /* Introductions were reckoned with the trust in force; another trust gives others. */
@@ -26,12 +27,52 @@ static int reckon_trust(struct reader *r, int64_t now_s)
     return rc;
 }
 
+/* ---- networks, which follow from the listings */
+
+static int suppose_network(void *ctx, const struct networks_change *c)
+{
+    struct supposing *a = ctx;
+    struct supposed s = { .zone = c->zone, .category = c->category, .subject = c->subject, .listed = c->now != NULL };
+    if ((c->was != NULL) == (c->now != NULL))
+        return 0;
+    s.groups = c->now != NULL ? c->now->groups : c->was->groups;
+    s.addresses = c->now != NULL ? c->now->addresses : c->was->addresses;
+    return a->each(a->ctx, &s);
+}
+
+/* The keys of a block have all been seen. */
+static int end_block(struct supposing *a)
+{
+    struct networks_area *area = &a->networks.area;
+    int rc = area->block.kind != 0 ? reader_networks_compare(a->r, &a->networks, suppose_network, a) : 0;
+    networks_area_begin(area, &(struct networks_block){ .kind = 0 });
+    return rc;
+}
+
+static int begin_key(struct supposing *a, const struct topic *t)
+{
+    struct networks_area *area = &a->networks.area;
+    struct networks_block b;
+    bool wider;
+    if (!networks_block_of(t->key, t->len, &b, &wider) || (area->block.kind == b.kind && area->block.addr == b.addr))
+        return 0;
+    int rc = end_block(a);
+    networks_area_begin(area, &b);
+    return rc;
+}
+
+/* ---- keys */
+
 static int suppose_zone(struct supposing *a, const struct supposed *key, const struct score *score, int zone, bool never)
 {
     struct reader *r = a->r;
     const struct policy_zone *z = &r->policy->zones[zone];
     bool was = voices_row(&r->voices, r->names.zone_ids[zone]) != NULL;
     bool lists = !never && score_lists(z, score, r->names.groups_n, was);
+    struct networks_block b;
+    bool wider;
+    if (lists && networks_block_of(key->subject.key, key->subject.len, &b, &wider))
+        networks_area_add(&a->networks.area, key->subject.key, key->subject.len, zone, key->category, score->said_by);
     if (lists == was)
         return 0;
     struct supposed s = *key;
@@ -48,7 +89,7 @@ static int suppose_key(struct supposing *a, const struct topic *t)
     struct supposed key = { .category = names_category_policy(&r->names, t->category) };
     if (key.category < 0)
         return 0;
-    int rc = subject_from_key(t->key, t->len, &key.subject) == 0 ? 0 : -EBADMSG;
+    int rc = subject_from_key(t->key, t->len, &key.subject) == 0 ? begin_key(a, t) : -EBADMSG;
     if (rc == 0)
         rc = voices_load(&r->voices, &r->db, &r->names, r->policy, t);
     if (rc != 0)
@@ -65,6 +106,8 @@ static int suppose_all(struct supposing *a)
     int rc = reckon_trust(a->r, a->now_s);
     if (rc == 0)
         rc = reader_exceptions_at(a->r, a->now_s);
+    if (rc == 0)
+        rc = networks_area_create(&a->networks.area);
     if (rc != 0)
         return rc;
     struct query q = query(&a->r->db, SQL_KEYS_ALL);
@@ -74,12 +117,16 @@ static int suppose_all(struct supposing *a)
         rc = key.len <= SUBJECT_KEY_MAX ? suppose_key(a, &t) : -EBADMSG;
     }
     int ended = query_end(&q);
-    return rc != 0 ? rc : ended;
+    rc = rc != 0 ? rc : ended;
+    return rc == 0 ? end_block(a) : rc;
 }
 
 int reader_what_if(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct supposed *s), void *ctx)
 {
     struct supposing a = { .r = r, .now_s = now_s, .each = each, .ctx = ctx };
     int rc = reader_begin(r);
-    return rc == 0 ? reader_end(r, suppose_all(&a)) : rc;
+    if (rc == 0)
+        rc = reader_end(r, suppose_all(&a));
+    reader_networks_clear(&a.networks);
+    return rc;
 }

@@ -12,6 +12,7 @@ void why_clear(struct why *w)
     free(w->opinions);
     free(w->groups);
     free(w->rules);
+    free(w->networks);
     memset(w, 0, sizeof *w);
 }
 
@@ -342,6 +343,8 @@ static int answer(struct asking *a)
         rc = why_put_groups(a->r, a->why);
     if (rc == 0)
         rc = rules(a);
+    if (rc == 0)
+        rc = reader_why_networks(a->r, a->subject, a->why);
     return rc == 0 ? put_wider(a) : rc;
 }
 

@@ -73,6 +73,7 @@ void store_start_recheck(struct store *s)
 {
     s->recheck = true;
     s->recheck_at.len = 0;
+    s->recheck_block_n = 0;
     s->recheck_category = s->recheck_zone = 0;
 }
 

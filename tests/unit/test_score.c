@@ -254,7 +254,7 @@ static void a_thousand_puppets_weigh_no_more_than_their_sponsor(void **state)
     static struct voice puppets[1000];
     (void)state;
     for (size_t i = 0; i < 1000; i++)
-        puppets[i] = (struct voice){ 1, 800000, 400000, { SCORE_R_MAX_MICRO, 0, NOW } };
+        puppets[i] = (struct voice){ .group = 1, .trust_micro = 800000, .weight_micro = 400000, .evidence = { SCORE_R_MAX_MICRO, 0, NOW } };
     struct score s = score_now(puppets, 1000, NULL);
     assert_int_equal(s.micro, 800000);
     assert_int_equal(s.groups, 1);
@@ -282,8 +282,9 @@ static void the_order_of_members_within_a_group_changes_nothing(void **state)
 
 static void own_good_mail_vetoes(void **state)
 {
-    struct voice voices[3] = { { 1, MICRO, MICRO, { 20 * MICRO, 0, NOW } }, { 2, MICRO, MICRO, { 20 * MICRO, 0, NOW } },
-                               { 3, MICRO, MICRO, { 20 * MICRO, 0, NOW } } };
+    struct voice voices[3] = { { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } },
+                               { .group = 2, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } },
+                               { .group = 3, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } } };
     struct evidence good = { 0, MICRO, NOW }, mixed = { 4 * MICRO, MICRO, NOW };
     (void)state;
     assert_true(score_now(voices, 3, &good).micro <= 0);
@@ -374,7 +375,7 @@ static void a_fading_listing_is_looked_at_in_the_very_minute_of_its_end(void **s
 {
     (void)state;
     for (int round = 0; round < 300; round++) {
-        struct voice voices[3] = { { 1, MICRO, MICRO, { 0 } }, { 2, MICRO, MICRO, { 0 } }, { 3, MICRO, MICRO, { 0 } } };
+        struct voice voices[3] = { { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 0 } }, { .group = 2, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 0 } }, { .group = 3, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 0 } } };
         struct policy_zone z = { .threshold_micro = MICRO, .quorum = 2 };
         for (int i = 0; i < 3; i++)
             voices[i].evidence = (struct evidence){ 5 * MICRO + random_to(20 * MICRO), 0, NOW - random_to(DAY) };
@@ -388,7 +389,7 @@ static void a_fading_listing_is_looked_at_in_the_very_minute_of_its_end(void **s
 
 static void what_only_fades_and_is_not_listed_is_never_looked_at(void **state)
 {
-    struct voice one = { 1, MICRO, MICRO, { 5 * MICRO, 0, NOW } };
+    struct voice one = { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 5 * MICRO, 0, NOW } };
     struct policy_zone z = { .threshold_micro = MICRO, .quorum = 2 };
     (void)state;
     assert_true(score_next_look(&z, &one, 1, NULL, 3, false, HALF_LIFE, TTL, NOW) == INT64_MAX);

@@ -489,7 +489,7 @@ static void verify_finds_planted_faults(void **state)
         { "UPDATE listing SET until_s = until_s + 60", "at another time" },
         { "UPDATE listing SET due_s = until_s + 60", "at another time" },
         { "DELETE FROM listing WHERE subject = x'04c000020920'", "is not listed, but" },
-        { "INSERT INTO listing SELECT x'04c000020a20', category, zone, since_s, until_s, due_s, minute_s, score_micro, groups FROM listing LIMIT 1",
+        { "INSERT INTO listing SELECT x'04c000020a20', category, zone, since_s, until_s, due_s, minute_s, score_micro, groups, said_by FROM listing LIMIT 1",
           "does not uphold it" },
         { "UPDATE evidence SET black_micro = 1", "does not uphold it" },
         { "UPDATE meta SET number = number + 1 WHERE name = 'listings_n'", "listings_n is 4, but 3 are there" },
