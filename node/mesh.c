@@ -72,6 +72,7 @@ void mesh_destroy(struct mesh **mp)
     for (size_t i = 0; i < m->members_n; i++)
         member_destroy(m, m->members[i]);
     free(m->members);
+    free(m->parts);
     for (size_t i = 0; m->inflight != NULL && i < MESH_INFLIGHT_MAX; i++)
         free(m->inflight[i].frame);
     free(m->inflight);
@@ -89,6 +90,7 @@ void mesh_link_up(struct mesh *m, struct member *o)
     if (penalty_is_paused(m, o))
         return;
     o->link.up = true;
+    o->link.up_ms = m->now_ms;
     o->link.full_ms = -1;
     choose_up(o);
     o->link.question++;                /* what it was asking before may be another's memory */

@@ -151,6 +151,25 @@ static void wander(struct mesh *m)
     choose_undo(m, t.wanders);
 }
 
+/* Who does not link in return has as many links as it takes: in a large coalition, where what is relayed costs most, another may have fewer. So no node is
+ * linked to by many more than it links to. The one that wanders stays: it was chosen by chance alone, whoever likes to be linked to. More and more rarely, should all be full. */
+static void replace_one_sided(struct mesh *m)
+{
+    if (m->members_n < MESH_LARGE_MIN || m->now_ms < m->one_sided_at_ms)
+        return;
+    for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
+        struct member *l = m->links[i];
+        if (l == NULL || !l->choose.is || l->choose.in_return || l->choose.wanders || !l->link.up || m->now_ms - l->link.up_ms < ONE_SIDED_MS
+            || (l->link.asked_ms >= 0 && m->now_ms - l->link.asked_ms < ONE_SIDED_MS) || !is_to_be_had(m))
+            continue;
+        l->choose.after_ms = m->now_ms + CHOOSE_AGAIN_MS;
+        choose_undo(m, l);
+        m->one_sided_wait_ms = m->one_sided_wait_ms == 0 ? ONE_SIDED_MS : 2 * m->one_sided_wait_ms < CHOOSE_AGAIN_MAX_MS ? 2 * m->one_sided_wait_ms : CHOOSE_AGAIN_MAX_MS;
+        m->one_sided_at_ms = m->now_ms + m->one_sided_wait_ms;
+        return;
+    }
+}
+
 /* Links in return end with the other side's. */
 static void drop_returned(struct mesh *m)
 {
@@ -172,6 +191,7 @@ void choose_tick(struct mesh *m)
     m->choose_at_ms = m->now_ms + CHOOSE_MS;
     replace_dead(m);
     drop_returned(m);
+    replace_one_sided(m);
     wander(m);
     fill(m);
 }

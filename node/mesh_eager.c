@@ -1,5 +1,5 @@
 /* From whom an origin's batches come. In a small coalition each neighbour sends every batch, and all copies but the first are dropped. In a large one
- * (MESH_LARGE_MIN) that is most of the traffic, so the topic of an origin is given up at neighbours that brought the third copy or a later one; two always stay.
+ * (MESH_LARGE_MIN) that is most of the traffic, so the topic of an origin is given up at neighbours that brought the third copy or a later one, or the second if more comes from there; two always stay.
  * Nobody confirms that, and a neighbour may die or hold back: what does not come is seen in the have-vectors and fetched, and the topic is taken up again
  * where it was to be had. Source: Plumtree (Leitao, Pereira, Rodrigues 2007), with ZeroMQ's topics in the place of its messages. */
 #include <string.h>
@@ -41,11 +41,23 @@ static bool may_give_up(const struct mesh *m, const struct member *o, const stru
            && m->now_ms - o->taken_up_ms >= EAGER_HOLD_MS && count(m, o) > EAGER_MIN;
 }
 
+/* Of the second neighbour and the one at hand, who brings more origins' batches here is relieved: else the quickest, which have the most links, would relay most of
+ * what all say. The first one stays. */
 void eager_again(struct mesh *m, struct member *o, const struct member *from, const struct batch_name *name)
 {
-    if (memcmp(o->eager_hash, name->hash, HEAD_HASH_BYTES) != 0 || ++o->eager_copies <= EAGER_MIN || !may_give_up(m, o, from))
+    if (memcmp(o->eager_hash, name->hash, HEAD_HASH_BYTES) != 0)
         return;
+    if (++o->eager_copies == EAGER_MIN)
+        o->eager_last = from->link.slot;
+    if (o->eager_copies <= EAGER_MIN || !may_give_up(m, o, from))
+        return;
+    const struct member *before = m->links[o->eager_last];
+    if (before != NULL && before != from && before->link.given_up < from->link.given_up && may_give_up(m, o, before)) {
+        o->eager_last = from->link.slot;
+        from = before;
+    }
     o->given_up |= bit_of(from);
+    m->links[from->link.slot]->link.given_up++;
     update_topic(m, MESH_DO_UNSUBSCRIBE, from, o);
 }
 
@@ -54,6 +66,7 @@ void eager_again(struct mesh *m, struct member *o, const struct member *from, co
 static void take_up(struct mesh *m, struct member *o, const struct member *neighbour)
 {
     o->given_up &= ~bit_of(neighbour);
+    m->links[neighbour->link.slot]->link.given_up--;
     o->taken_up_ms = m->now_ms;
     update_topic(m, MESH_DO_SUBSCRIBE, neighbour, o);
 }
@@ -92,8 +105,19 @@ void eager_link_down(struct mesh *m)
 void eager_none(struct mesh *m, const struct member *neighbour)
 {
     for (size_t i = 0; i < m->members_n; i++) {
-        if (m->members[i] != m->self)
-            m->members[i]->given_up |= bit_of(neighbour);
+        if (m->members[i] == m->self || !eager_is(m->members[i], neighbour))
+            continue;
+        m->members[i]->given_up |= bit_of(neighbour);
+        m->links[neighbour->link.slot]->link.given_up++;
+    }
+}
+
+/* No member any more: it is no topic of anybody. */
+void eager_drop(struct mesh *m, const struct member *o)
+{
+    for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
+        if (m->links[i] != NULL && !eager_is(o, m->links[i]))
+            m->links[i]->link.given_up--;
     }
 }
 
@@ -102,4 +126,5 @@ void eager_forget(struct mesh *m, const struct member *neighbour)
 {
     for (size_t i = 0; i < m->members_n; i++)
         m->members[i]->given_up &= ~bit_of(neighbour);
+    m->links[neighbour->link.slot]->link.given_up = 0;
 }

@@ -58,6 +58,10 @@ static struct frozen *insert(struct member *o, uint32_t epoch)
 
     if (epoch < o->proofs_from)
         return NULL;
+    if (o->frozen == NULL)
+        o->frozen = calloc(MESH_PROOFS_MAX, sizeof *o->frozen);
+    if (o->frozen == NULL)
+        return NULL;                   /* no memory: the next batch of this number shows it again */
     if (o->frozen_n == MESH_PROOFS_MAX) {
         if (i == 0)
             return NULL;
@@ -343,6 +347,9 @@ void freeze_forget_by(struct mesh *m, const struct member *by)
 
 void freeze_clear(struct member *o)
 {
+    free(o->frozen);
+    o->frozen = NULL;
+    o->frozen_n = 0;
     drop_half(&o->proof_want);
 }
 

@@ -5,13 +5,24 @@
 
 #include "node/mesh_private.h"
 
+/* As memcmp() orders them. */
+static uint64_t part_of(const uint8_t *root)
+{
+    uint64_t part = 0;
+
+    for (size_t i = 0; i < sizeof part; i++)
+        part = part << 8 | root[i];
+    return part;
+}
+
 static size_t member_place(const struct mesh *m, const uint8_t root[KEY_BYTES])
 {
+    const uint64_t part = part_of(root);
     size_t low = 0, high = m->members_n;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (memcmp(m->members[middle]->root, root, KEY_BYTES) < 0)
+        if (m->parts[middle] < part || (m->parts[middle] == part && memcmp(m->members[middle]->root, root, KEY_BYTES) < 0))
             low = middle + 1;
         else
             high = middle;
@@ -30,7 +41,7 @@ struct member *mesh_member(const struct mesh *m, const uint8_t root[KEY_BYTES])
 
 static bool begins_with(const struct mesh *m, size_t i, const uint8_t part[ORIGIN_SHORT_BYTES])
 {
-    return i < m->members_n && memcmp(m->members[i]->root, part, ORIGIN_SHORT_BYTES) == 0;
+    return i < m->members_n && m->parts[i] == part_of(part);
 }
 
 struct member *member_by_part(const struct mesh *m, const uint8_t part[ORIGIN_SHORT_BYTES])
@@ -73,6 +84,10 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
         if (grown == NULL)
             return NULL;
         m->members = grown;
+        uint64_t *parts = realloc(m->parts, room * sizeof *parts);
+        if (parts == NULL)
+            return NULL;
+        m->parts = parts;
         m->members_room = room;
     }
     o = calloc(1, sizeof *o);
@@ -95,6 +110,8 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     quota_init(m, o);
     memmove(m->members + i + 1, m->members + i, (m->members_n - i) * sizeof(struct member *));
     m->members[i] = o;
+    memmove(m->parts + i + 1, m->parts + i, (m->members_n - i) * sizeof *m->parts);
+    m->parts[i] = part_of(root);
     m->members_n++;
     return o;
 }
@@ -293,6 +310,7 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
             update_topic(m, MESH_DO_UNSUBSCRIBE, m->members[j], o);
     }
     update_topic(m, MESH_DO_FORBID, NULL, o);
+    eager_drop(m, o);
     fetch_cancel(o);
     quota_leave(m, o);
     claims_forget_by(m, o);
@@ -308,6 +326,7 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
             m->members[j]->record_asked = NULL;
     }
     memmove(m->members + i, m->members + i + 1, (m->members_n - i - 1) * sizeof(struct member *));
+    memmove(m->parts + i, m->parts + i + 1, (m->members_n - i - 1) * sizeof *m->parts);
     m->members_n--;
     member_destroy(m, o);
 }

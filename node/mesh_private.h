@@ -85,6 +85,7 @@ enum {
     CHOOSE_REST_MS = 20000,            /* so long after the start only half of the links are chosen */
     CHOOSE_MS = 5000,                  /* between two looks at the links */
     CHOSEN_DEAD_MS = 60000,            /* so long without a connection, or without a question from who was linked in return */
+    ONE_SIDED_MS = 15000,              /* so long a link stays that nothing comes back over */
     CHOOSE_AGAIN_MS = 300000,          /* not sooner is a member chosen again that was given up; doubles each time ... */
     CHOOSE_AGAIN_MAX_MS = 1800000,     /* ... up to */
     WANDER_MS = 300000,                /* so long one of the links stays with a member, then it goes to another */
@@ -252,10 +253,12 @@ struct quota {
 /* A neighbour, as far as we speak with it. */
 struct link {
     unsigned slot;                     /* its place in `links`, while it is wanted */
+    unsigned given_up;                 /* origins whose batches are not taken by subscription there */
     uint64_t question;                 /* number of the one that it is about to ask */
     bool wanted, up;
     bool told_up;                      /* as the last event said; while it is paused `up` is false all the same */
     struct penalty penalty;
+    int64_t up_ms;                     /* when it came up */
     int64_t have_at_ms;                /* when the next Have is due */
     int64_t full_ms;                   /* when it last told all it has; -1 never since the link is up */
     int64_t answered_ms;               /* last Have on our own connection to it */
@@ -320,7 +323,7 @@ struct member {
     struct mark past;                  /* as time gives it: taken back when the clock is set back */
     int64_t heard_ms;
     int64_t equivocation_alert_s, clock_alert_s, subjects_alert_s;
-    struct frozen frozen[MESH_PROOFS_MAX];       /* by epoch, ascending */
+    struct frozen *frozen;             /* by epoch, ascending; MESH_PROOFS_MAX places once there is one: hardly anybody has any */
     size_t frozen_n;
     uint32_t proofs_from;              /* epochs below are dead, since so many above are frozen; 0: none */
     struct proof_want proof_want;
@@ -336,6 +339,7 @@ struct member {
     uint64_t given_up;                 /* by slots of links: neighbours from which this origin's batches are not taken by subscription */
     uint8_t eager_hash[HEAD_HASH_BYTES];         /* of its newest batch, by arrival; and how many neighbours brought it */
     unsigned eager_copies;
+    unsigned eager_last;               /* slot of the second of them that stayed */
     int64_t taken_up_ms;               /* when a neighbour was subscribed to again */
     int64_t plan_at_ms;                /* when to look for gaps, or when the fetch times out */
     struct introduce introduce;
@@ -361,6 +365,7 @@ struct own_lost {
 struct mesh {
     struct mesh_config config;
     struct member **members;           /* by root, ascending; self among them */
+    uint64_t *parts;                   /* the first 8 bytes of each root, as a number: what a search looks at first, in one place */
     size_t members_n, members_room;
     struct member *self;
     struct member *links[MESH_LINKS_MAX];        /* neighbours, by slot; NULL: free */
@@ -383,6 +388,7 @@ struct mesh {
     int64_t expired_s;                 /* the time by which logs were last searched for what is past */
     size_t full_have_turn;
     int64_t choose_at_ms;
+    int64_t one_sided_at_ms, one_sided_wait_ms;  /* when one may be replaced next, and how long after the last one */
     bool settled, full_heard;
     bool proofs_untold;
     uint32_t own_epoch;                /* of the newest own batch told in this run */
@@ -540,6 +546,7 @@ void eager_again(struct mesh *m, struct member *o, const struct member *from, co
 void eager_fetched(struct mesh *m, struct member *o, const struct member *from);          /* what is new had to be fetched, and was to be had there */
 void eager_link_down(struct mesh *m);
 void eager_none(struct mesh *m, const struct member *neighbour);         /* nothing is subscribed to there: not worth it for so short a time */
+void eager_drop(struct mesh *m, const struct member *o);                 /* its batches come from nobody any more */
 void eager_forget(struct mesh *m, const struct member *neighbour);       /* it is no neighbour any more */
 
 /* ---- mesh_have.c */

@@ -13,7 +13,7 @@
 #include "store/tell_pace.h"
 
 enum { RATE_MIN = 500, RATE_MAX = 10000, DAY_MS = 86400 * 1000, BURST = 60, BURST_MS = 60000 };
-enum { LINKS = 8, WARM_MS = 40000, AFTER_MS = 40000, AWAY_BATCHES_MAX = 20000, AWAY_GIVE_UP_MS = 3600 * 1000 };
+enum { LINKS = 8, WARM_MS = 120000, AFTER_MS = 40000, AWAY_BATCHES_MAX = 20000, AWAY_GIVE_UP_MS = 3600 * 1000 };
 
 struct options {
     unsigned members;                          /* 0: all sizes */
@@ -177,7 +177,7 @@ static void start_voices(struct world *w)
         v->grown_since_ms = w->now_ms - (int64_t)(waiting_s * 1000);
         next_change(w, i);
         tick_at(w, v, i);
-        queue_put(w, (struct event){ .kind = EVENT_LOAD, .node = i, .other = 1 }, (int64_t)draw(w, WARM_MS - 10000));
+        queue_put(w, (struct event){ .kind = EVENT_LOAD, .node = i, .other = 1 }, (int64_t)draw(w, 30000));
     }
 }
 

@@ -190,6 +190,51 @@ static void a_dead_link_is_given_up_for_another_and_not_taken_again_soon(void **
     assert_false(linked[dead]);
 }
 
+/* Time passes, and those that are linked to ask over links of their own, but for one. */
+static void asked_in(int64_t ms, unsigned but)
+{
+    struct message m = { .kind = MESSAGE_HAVE };
+
+    for (int64_t end_ms = now_ms + ms; now_ms < end_ms;) {
+        tick_in(5000);
+        for (unsigned i = 1; i < MEMBERS; i++) {
+            if (!linked[i] || i == but)
+                continue;
+            message(MESH_ASK, i, &m);
+            note_links();
+        }
+    }
+}
+
+/* It has as many as it takes. */
+static void who_does_not_link_in_return_is_given_up_for_another(void **state)
+{
+    unsigned one = 1;
+    (void)state;
+    all_up();
+    while (!linked[one])
+        one++;
+    asked_in(30000, one);
+    assert_false(linked[one]);
+    assert_int_equal(count_links(1, MEMBERS), LINKS);
+}
+
+static void in_a_small_coalition_it_stays(void **state)
+{
+    begin_choosing(state);
+    for (unsigned i = 1; i <= LINKS; i++)
+        know_so(i, false, MESH_MAY_FIRST);
+    know_so(LINKS + 1, false, MESH_MAY);
+    tick_at(now_ms);
+    note_links();
+    tick_in(25000);
+    all_up();
+    bool before[MEMBERS];
+    memcpy(before, linked, sizeof before);
+    tick_in(60000);
+    assert_memory_equal(before, linked, sizeof before);
+}
+
 static void a_short_outage_changes_nothing(void **state)
 {
     bool before[MEMBERS];
@@ -202,7 +247,7 @@ static void a_short_outage_changes_nothing(void **state)
     }
     tick_in(LONG_MS / 2);
     all_up();
-    tick_in(LONG_MS);
+    asked_in(LONG_MS, 0);
     assert_memory_equal(before, linked, sizeof before);
 }
 
@@ -288,6 +333,8 @@ int main(void)
         OTHER(configured_links_count_and_three_are_chosen_beside),
         MANY(a_dead_link_is_given_up_for_another_and_not_taken_again_soon),
         MANY(a_short_outage_changes_nothing),
+        MANY(who_does_not_link_in_return_is_given_up_for_another),
+        OTHER(in_a_small_coalition_it_stays),
         OTHER(with_nobody_else_to_be_had_a_dead_link_stays),
         MANY(who_links_to_us_is_linked_to_in_return_up_to_a_bound),
         OTHER(who_may_not_or_cannot_be_linked_is_not),

@@ -65,6 +65,26 @@ static void the_third_copy_and_later_ones_are_given_up(void **state)
     assert_int_equal(hear_from_all(ORIGIN, 2), 0);             /* two stay, whatever comes */
 }
 
+/* Always in one order: 1 stays, since it is first, and 2 does not bring all that 1 does not. */
+static void what_the_second_brings_is_shared_among_the_others(void **state)
+{
+    unsigned given_up[NEIGHBOURS + 1] = { 0 };
+    (void)state;
+    for (unsigned author = NEIGHBOURS + 1; author < MEMBERS; author++) {
+        size_t f = sign((struct plan){ .author = author, .seq = 1 });
+        for (unsigned i = 1; i <= NEIGHBOURS; i++) {
+            hear(i, f);
+            for (unsigned who = 1; who <= NEIGHBOURS; who++)
+                given_up[who] += does(MESH_DO_UNSUBSCRIBE, who, author);
+        }
+    }
+    const unsigned all = MEMBERS - NEIGHBOURS - 1;
+    assert_int_equal(given_up[1], 0);
+    assert_int_equal(given_up[2] + given_up[3] + given_up[4], 2 * all);
+    for (unsigned who = 2; who <= NEIGHBOURS; who++)
+        assert_true(given_up[who] < all * 5 / 6);
+}
+
 static void a_small_coalition_gives_up_nobody(void **state)
 {
     (void)state;
@@ -177,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LARGE(the_third_copy_and_later_ones_are_given_up),
+        LARGE(what_the_second_brings_is_shared_among_the_others),
         cmocka_unit_test_setup_teardown(a_small_coalition_gives_up_nobody, begin_small, end),
         LARGE(an_origins_own_link_stays),
         LARGE(a_lost_link_is_made_good_by_another),
