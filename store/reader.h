@@ -143,6 +143,7 @@ struct member_row {
     bool configured, introduced, quarantined;
     uint8_t group[KEY_BYTES];               /* the root of its group; its own when it is trusted directly; zeros without trust */
     uint32_t trust_micro;                   /* its own: given, or by introductions */
+    int64_t last_s;                         /* of its newest batch here, as it dated it; 0: none is here */
     struct reliability reliability;
     int64_t confirmed_milli, refuted_milli, unseen_milli, confirmed_white_milli, refuted_white_milli;
     int64_t breaker_until_s;                /* 0: the circuit breaker is closed; else it weighs nothing until then */
@@ -151,6 +152,16 @@ struct member_row {
 };
 /* All that are known but this one itself, in the order in which they came to be known, one read transaction. The callback returns non-zero to stop, which is then returned. */
 int reader_members(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct member_row *m), void *ctx);
+
+/* What is counted row by row, which takes a while: a second for some hundred thousand listings, or some million opinions. */
+struct member_load {
+    uint8_t root[KEY_BYTES];
+    uint64_t subjects;                      /* that it says something of: not withdrawn, and not older than the time to live */
+    uint64_t leaning;                       /* listings in zones with a name that would end if it said nothing, all else being as it is now: by the rule for what is
+                                             * listed already, half the threshold and one group less */
+};
+/* In the order of reader_members(). `progress` is called now and then with how much of all is done, and may be NULL. *out is the caller's to free(). */
+int reader_member_loads(struct reader *r, int64_t now_s, void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx, struct member_load **out, size_t *n);
 
 /* ---- what if */
 struct supposed {

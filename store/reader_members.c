@@ -42,6 +42,12 @@ static int fill(struct reader *r, const struct known_member *m, int64_t now_s, s
     row->trust_micro = m->trust_micro;
     if (m->group >= 0)
         memcpy(row->group, r->policy->members[m->group].root, KEY_BYTES);
+    struct query q = query(&r->db, SQL_BATCH_NEWEST);
+    query_int(&q, m->id);
+    row->last_s = query_row(&q) ? column_int(&q, 0) : 0;
+    int rc = query_end(&q);
+    if (rc != 0)
+        return rc;
     put_learned(row, m, names_learned(&r->names, m), now_s);
     return name_member(r, m, row->name);
 }

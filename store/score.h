@@ -42,9 +42,10 @@ int64_t opinion_micro(int64_t black_micro, int64_t white_micro);
 struct voice {
     unsigned group;                    /* index of the group, ascending in the array */
     unsigned bit;                      /* of the group in score.said_by */
-    uint32_t trust_micro;              /* of the group's root */
+    uint32_t trust_micro;              /* the most that the group weighs: its root's trust, or its cap (store/rights.h) */
     uint32_t weight_micro;             /* tau * rho of the member */
     struct evidence evidence;
+    int64_t who;                       /* the caller's; not looked at */
 };
 
 struct score {

@@ -80,6 +80,7 @@ const char *const sql_text[SQL_N] = {
                         " AND NOT EXISTS(SELECT 1 FROM batch WHERE batch.member = ?1 AND batch.epoch = ?2 AND batch.seq = proof.seq AND batch.hash = hash_b)"
                         " ORDER BY 1 DESC, 2 DESC",
     [SQL_BATCH_HEAD] = "SELECT epoch, seq, hash FROM batch WHERE member = ?1 ORDER BY epoch DESC, seq DESC, hash DESC LIMIT 1",
+    [SQL_BATCH_NEWEST] = "SELECT time_s FROM batch WHERE member = ?1 ORDER BY epoch DESC, seq DESC, hash DESC LIMIT 1",
     [SQL_BATCH_AGES] = "SELECT epoch, seq, time_s FROM batch WHERE member = ?1 ORDER BY epoch, seq",
     [SQL_BATCH_DEAD] = "SELECT id, member, epoch, seq, hash, frame FROM batch WHERE member = ?1 AND (epoch, seq) < (?2, ?3)"
                        " ORDER BY epoch, seq LIMIT ?4",
@@ -122,6 +123,7 @@ const char *const sql_text[SQL_N] = {
                           " AND (?4, ?5, ?6, ?9, ?7, ?8) > (epoch, seq, hash, time_s, black, white)",
     [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s FROM opinion WHERE subject = ?1"
                                " ORDER BY category, member",
+    [SQL_OPINION_EACH] = "SELECT subject, member, black + white, time_s FROM opinion ORDER BY subject, category, member",
     [SQL_OPINION_DROP] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3"
                          " AND epoch = ?4 AND seq = ?5 AND hash = ?6",
     [SQL_OPINION_JUDGED] = "UPDATE opinion SET judged_s = ?4, judged = ?5 WHERE subject = ?1 AND category = ?2 AND member = ?3",

@@ -55,6 +55,7 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
         .trust_micro = m->group_trust_micro,
         .weight_micro = names_weight(m, evidence_is_white(&e)),
         .evidence = e,
+        .who = m->id,
     };
     return 0;
 }

@@ -43,6 +43,7 @@ int cmd_leave(struct call *call);
 int cmd_peer(struct call *call);
 int cmd_invite(struct call *call);
 int cmd_join(struct call *call);
+int cmd_members(struct call *call);
 int cmd_introduce(struct call *call);
 int cmd_introductions(struct call *call);
 int cmd_report(struct call *call);

@@ -63,6 +63,13 @@ static const struct command commands[] = {
               "    --probation    it is heard, and counts for nothing: for a time from now (10d), until a day (2027-02-23), on, or off\n"
               "  remove NAME      trusts it no more; what it said no longer counts\n"
               "    --purge        deletes all that it said and scores anew what leaned on it\n" },
+    { .name = "members", .run = cmd_members, .usage = "[--all] [--json]",
+      .summary = "Shows each member: trust, reliability, how much it says and how much leans on it",
+      .help = "Works with the node down, too.\n"
+              "GROUP is the peer that introduced it, or its own. BLACK and WHITE are its reliability where it speaks against or for somebody:\n"
+              "1.00 for a newcomer, up to 2.00, 0 when it was refuted too often; trust times that is its weight. CONFIRMED and REFUTED fade with time.\n"
+              "LEANING: listings that would end if it said nothing, all else being as it is. LAST BATCH: as it dated its newest one here.\n\n"
+              "  --all  counts SUBJECTS and LEANING also above 2,000,000 opinions or 200,000 listings, which takes a while\n" },
     { .name = "introduce", .run = cmd_introduce,
       .usage = "NAME|CARD [--share S] [--expires TIME] [--json]\n--withdraw NAME [--json]",
       .summary = "Vouches for a peer before the other members",

@@ -1,5 +1,6 @@
 """What is behind a listing, for people and as a proof: written at one member, checked at another and where no node is."""
 import base64
+import time
 
 import pytest
 
@@ -146,3 +147,22 @@ def test_the_numbers_of_an_answer_add_up(pair):
     assert [g["group"] for g in why["groups"]] == ["mx.b.example"] and why["groups"][0]["in_quorum"]
     text = a.hearsay("why", SUBJECT).stdout
     assert "How it adds up:" in text and "by own evidence" in text
+
+
+def test_members_are_visible_and_what_leans_on_them(pair):
+    a, b = pair
+    members = a.json("members")
+    assert members["counted"]
+    (seen,) = members["members"]
+    assert (seen["member"], seen["group"], seen["peer"], seen["introduced"]) == ("mx.b.example", "mx.b.example", True, False)
+    assert seen["trust"] == seen["reliability_black"] == seen["reliability_white"] == 1.0
+    assert seen["subjects"] == 2 and seen["leaning"] == 1, "our own evidence lists the one, B alone the other"
+    assert abs(seen["last_batch_s"] - time.time()) < 300 and seen["rights"]["categories"] is None
+    lines = a.hearsay("members").stdout.splitlines()
+    assert lines[0].split()[:4] == ["MEMBER", "GROUP", "TRUST", "BLACK"] and lines[1].split()[:5] == ["mx.b.example", "own", "1.00", "1.00", "1.00"]
+    a.hearsay("peer", "rights", "mx.b.example", "--probation", "on", check=True)
+    a.becomes(f"check {OTHER}", "unknown")
+    assert "on probation" in a.hearsay("members").stdout and a.json("members")["members"][0]["leaning"] == 0
+    a.hearsay("peer", "rights", "mx.b.example", "--probation", "off", check=True)
+    a.becomes(f"check {OTHER}", "black")
+    assert [m["member"] for m in b.json("members")["members"]] == ["mx.a.example"]

@@ -1,0 +1,61 @@
+#include "store/lean.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int64_t clamped(int64_t sum_micro, int64_t cap_micro)
+{
+    return sum_micro < -(cap_micro / 2) ? -(cap_micro / 2) : sum_micro > cap_micro ? cap_micro : sum_micro;
+}
+
+static int64_t sum_group(struct lean *l, const struct voice *voices, size_t from, size_t to, int64_t half_life_s, int64_t ttl_s, int64_t now_s)
+{
+    int64_t sum_micro = 0;
+    for (size_t i = from; i < to; i++) {
+        struct evidence now = evidence_at(voices[i].evidence, half_life_s, ttl_s, now_s);
+        l->parts[i].said_micro = (int64_t)voices[i].weight_micro * opinion_micro(now.black_micro, now.white_micro) / MICRO;
+        sum_micro += l->parts[i].said_micro;
+    }
+    for (size_t i = from; i < to; i++)
+        l->parts[i].sum_micro = sum_micro;
+    return clamped(sum_micro, voices[from].trust_micro);
+}
+
+int lean_load(struct lean *l, const struct voice *voices, size_t n, const struct evidence *own, int64_t half_life_s, int64_t ttl_s, int64_t now_s)
+{
+    if (n > l->room) {
+        struct lean_part *grown = realloc(l->parts, n * sizeof *grown);
+        if (grown == NULL)
+            return -ENOMEM;
+        l->parts = grown;
+        l->room = n;
+    }
+    l->whole = score_of(voices, n, own, half_life_s, ttl_s, now_s);
+    l->veto = l->whole.veto;
+    l->sum_micro = l->whole.own_micro;
+    for (size_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && voices[to].group == voices[from].group;)
+            to++;
+        l->sum_micro += sum_group(l, voices, from, to, half_life_s, ttl_s, now_s);
+    }
+    return 0;
+}
+
+struct score lean_without(const struct lean *l, const struct voice *voices, size_t at)
+{
+    struct score s = l->whole;
+    const struct lean_part *p = &l->parts[at];
+    int64_t cap_micro = voices[at].trust_micro, with_micro = clamped(p->sum_micro, cap_micro), without_micro = clamped(p->sum_micro - p->said_micro, cap_micro);
+    s.micro = l->sum_micro - with_micro + without_micro;
+    s.groups = s.groups - (with_micro >= SCORE_G_MIN_MICRO) + (without_micro >= SCORE_G_MIN_MICRO);
+    s.groups_white = s.groups_white - (with_micro <= -SCORE_G_MIN_MICRO) + (without_micro <= -SCORE_G_MIN_MICRO);
+    if (l->veto && s.micro > 0)
+        s.micro = 0;
+    return s;
+}
+
+void lean_clear(struct lean *l)
+{
+    free(l->parts);
+    *l = (struct lean){ .parts = NULL };
+}

@@ -1,0 +1,22 @@
+/* store/lean.h: private. Which voices a listing leans on: without whom it would end. Pure; the arithmetic is that of store/score.h. */
+#ifndef HEARSAY_STORE_LEAN_H
+#define HEARSAY_STORE_LEAN_H
+
+#include "store/score.h"
+
+/* What each voice and its group say, kept from key to key. */
+struct lean {
+    struct lean_part { int64_t said_micro, sum_micro; } *parts;
+    size_t room;
+    struct score whole;                    /* of all voices */
+    int64_t sum_micro;                     /* its S without a veto */
+    bool veto;
+};
+
+/* Looks at the voices of one key, sorted by group. 0, -ENOMEM. */
+int lean_load(struct lean *l, const struct voice *voices, size_t n, const struct evidence *own, int64_t half_life_s, int64_t ttl_s, int64_t now_s);
+/* The score of all but the voice `at`: the same as score_of() without it, but for `may_rise`. */
+struct score lean_without(const struct lean *l, const struct voice *voices, size_t at);
+void lean_clear(struct lean *l);
+
+#endif
