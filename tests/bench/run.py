@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import hearsay_lab                                                      # noqa: E402
+import replay as replay_table                                           # noqa: E402
 import trust as trust_table                                             # noqa: E402
 from dns_lab import Rbldnsd                                             # noqa: E402
 from hearsay_lab import BUILD, Lab, Process, stays, wait_until, zone    # noqa: E402
@@ -466,6 +467,11 @@ def trust(quick):
 
 # ---- all of them
 
+def replay(quick):
+    """What the store foretells of a made-up history of lists, beside the reference model. With --data DIR, a real one: tools/bench replay --help."""
+    yield from replay_table.run(PROGRAMS / "bench_replay", quick)
+
+
 def program(name):
     def run(quick):
         with Lab("bench") as lab:
@@ -479,7 +485,7 @@ def program(name):
 
 BENCHMARKS = {"reports": reports, "merge": program("merge"), "score": program("score"), "growth": program("growth"), "zone": program("zone"),
               "street": street, "check": check, "tools": tools, "catchup": catchup, "maillog": maillog, "flood": flood,
-              "listing": listing, "cost": cost, "trust": trust}
+              "listing": listing, "cost": cost, "trust": trust, "replay": replay}
 
 
 def show(r, quick):
@@ -491,6 +497,8 @@ def show(r, quick):
 
 
 def main():
+    if sys.argv[1:2] == ["replay"] and len(sys.argv) > 2 and sys.argv[2] not in ("--quick", "--json"):
+        return replay_table.main(PROGRAMS / "bench_replay", sys.argv[2:])
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      epilog="\n".join(f"{name:<9}{run.__doc__}" for name, run in BENCHMARKS.items()))
     parser.add_argument("names", metavar="NAME", nargs="*", help="those below that are to run; all by default")
