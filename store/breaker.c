@@ -43,6 +43,7 @@ bool breaker_check(struct breaker *b, int64_t now_s)
     unsigned judged, refuted;
     if (breaker_is_open(b, now_s))
         return false;
+    turn_to(b, now_s / HOUR_S);
     breaker_day(b, now_s, &judged, &refuted);
     if (refuted < BREAKER_REFUTED_MIN || refuted * BREAKER_PARTS <= judged)
         return false;
