@@ -1,6 +1,7 @@
 #include "store/learn.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum { UNSEEN_ROWS = 1024, STEADY_PARTS = 20 };        /* a change of a twentieth is not worth scoring all again */
@@ -31,19 +32,38 @@ static int mark_judged(struct fold *f, const struct topic *t, int64_t member, en
     return query_run(&q);
 }
 
-static int apply(struct fold *f, const struct topic *t, const struct heard *h)
+static void count(struct fold *f, const struct known_member *m, enum finding found, bool white, uint32_t amount_micro)
 {
-    struct known_member *m = names_member(&f->s->names, (int64_t)h->who);
-    bool by_own = h->found != FOUND_REFUTED_BY_PEERS;
-    if (h->found == FOUND_NOTHING || m == NULL)
-        return 0;
     struct learned *l = names_learned(&f->s->names, m);
     counters_at(&l->counters, f->now_s);
-    counters_add(&l->counters, h->found, h->since_s < 0, h->amount_micro);
-    if (by_own && h->since_s > 0)
-        breaker_note(&l->breaker, h->found == FOUND_REFUTED, f->now_s);
+    counters_add(&l->counters, found, white, amount_micro);
+    if (found != FOUND_REFUTED_BY_PEERS && !white)
+        breaker_note(&l->breaker, found == FOUND_REFUTED, f->now_s);
     l->changed = f->learned = true;
-    return mark_judged(f, t, m->id, by_own ? JUDGED_OWN : JUDGED_PEERS);
+}
+
+static int apply(struct fold *f, const struct topic *t, const struct heard *h)
+{
+    const struct known_member *m = names_member(&f->s->names, (int64_t)h->who);
+    if (h->found == FOUND_NOTHING || m == NULL)
+        return 0;
+    count(f, m, h->found, h->since_s < 0, h->amount_micro);
+    return mark_judged(f, t, m->id, h->found != FOUND_REFUTED_BY_PEERS ? JUDGED_OWN : JUDGED_PEERS);
+}
+
+/* One group's reports. */
+static int apply_group(struct fold *f, const struct topic *t, const struct heard *all, size_t n)
+{
+    const struct known_member *root = all->group <= INT_MAX ? names_group(&f->s->names, (int)all->group) : NULL;
+    bool white = false;
+    uint32_t amount_micro = 0;
+    enum finding found = root != NULL ? answers_for(all, n, (size_t)root->id, &white, &amount_micro) : FOUND_NOTHING;
+    if (found != FOUND_NOTHING)
+        count(f, root, found, white, amount_micro);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = apply(f, t, &all[i]);
+    return rc;
 }
 
 /* Spares the sorting where nothing can be found. */
@@ -70,8 +90,11 @@ int learn_topic(struct fold *f, const struct topic *t)
     qsort(v->heard, v->heard_n, sizeof *v->heard, by_group);
     judge_reports(v->heard, v->heard_n, &v->own_word, usual_quorum(f->s), f->now_s);
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < v->heard_n; i++)
-        rc = apply(f, t, &v->heard[i]);
+    for (size_t i = 0, n; rc == 0 && i < v->heard_n; i += n) {
+        for (n = 1; i + n < v->heard_n && v->heard[i + n].group == v->heard[i].group; n++)
+            continue;
+        rc = apply_group(f, t, &v->heard[i], n);
+    }
     return rc;
 }
 
@@ -194,6 +217,7 @@ static bool snapshot_of(struct known_member *m, struct learned *l, int64_t black
 /* Readers learn by META_TRUST that they must read the members again. */
 static int announce(struct store *s)
 {
+    names_settle_reliability(&s->names);
     int rc = meta_add(&s->db, META_TRUST, 1);
     return rc == 0 ? store_compare_digest(s) : rc;
 }

@@ -39,7 +39,29 @@ int names_zone(const struct names *n, const struct policy *p, int64_t zone_id)
 
 uint32_t names_weight(const struct known_member *m, bool white)
 {
-    return (uint32_t)((uint64_t)m->trust_micro * (white ? m->reliability.white_micro : m->reliability.black_micro) / MICRO);
+    return (uint32_t)((uint64_t)m->trust_micro * (white ? m->counted.white_micro : m->counted.black_micro) / MICRO);
+}
+
+struct known_member *names_group(struct names *n, int group)
+{
+    for (size_t i = 0; group >= 0 && i < n->members_n; i++)
+        if (n->members[i].policy == group)
+            return &n->members[i];
+    return NULL;
+}
+
+void names_settle_reliability(struct names *n)
+{
+    int roots[MEMBERS_MAX];            /* by policy index: the place of the member; -1: none */
+    memset(roots, 0xff, sizeof roots);
+    for (size_t i = 0; i < n->members_n; i++)
+        if (n->members[i].policy >= 0 && n->members[i].policy < MEMBERS_MAX)
+            roots[n->members[i].policy] = (int)i;
+    for (size_t i = 0; i < n->members_n; i++) {
+        struct known_member *m = &n->members[i];
+        int root = m->policy < 0 && m->group >= 0 && m->group < MEMBERS_MAX ? roots[m->group] : -1;
+        m->counted = root < 0 ? m->reliability : reliability_least(m->reliability, n->members[root].reliability);
+    }
 }
 
 int names_category(const struct names *n, const char *name)
@@ -68,7 +90,7 @@ static struct known_member *append_member(struct names *n)
     memset(m, 0, sizeof *m);
     memset(names_learned(n, m), 0, sizeof *n->learned);
     m->policy = -1;
-    m->reliability = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
+    m->reliability = m->counted = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
     return m;
 }
 
@@ -175,6 +197,7 @@ void names_set_trusted(struct names *n, const struct policy *p, struct trusted *
     n->trusted_n = table_n;
     for (size_t i = 0; i < n->members_n; i++)
         match_member(&n->members[i], n, p);
+    names_settle_reliability(n);
 }
 
 /* As of a member of the policy, whom the database may not know yet. */
@@ -207,6 +230,7 @@ int names_judge_probation(struct names *n, const struct policy *p)
     }
     for (size_t i = 0; i < n->members_n; i++)
         match_member(&n->members[i], n, p);        /* whom one of them introduced may come before it */
+    names_settle_reliability(n);
     return 0;
 }
 
@@ -397,6 +421,9 @@ int names_add_member(struct names *n, struct db *d, const struct policy *p, cons
     m->id = *id;
     memcpy(m->root, root, KEY_BYTES);
     match_member(m, n, p);
+    const struct known_member *sponsor = m->policy < 0 ? names_group(n, m->group) : NULL;
+    if (sponsor != NULL)
+        m->counted = reliability_least(m->reliability, sponsor->reliability);
     return 0;
 }
 

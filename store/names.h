@@ -32,7 +32,8 @@ struct known_member {
     bool self, forgotten;
     bool quarantined;                  /* it signed two batches with one number, again and again: its word weighs nothing until the operator says otherwise */
     int refold;                        /* as in the table */
-    struct reliability reliability;    /* the snapshot that scores are made with */
+    struct reliability reliability;    /* the snapshot that scores are made with ... */
+    struct reliability counted;        /* ... and what of it counts: of an introduced member no more than of the root of its group */
 };
 
 /* What experience made of a member. */
@@ -78,6 +79,10 @@ struct known_member *names_member(struct names *n, int64_t id);
 struct known_member *names_root(struct names *n, const uint8_t root[KEY_BYTES]);
 int names_zone(const struct names *n, const struct policy *p, int64_t zone_id);       /* policy index or -1 */
 static inline struct learned *names_learned(const struct names *n, const struct known_member *m) { return &n->learned[m - n->members]; }
+/* Sets what counts, after a reliability or a group has changed. */
+void names_settle_reliability(struct names *n);
+/* The root of a group, NULL if it is not known yet. */
+struct known_member *names_group(struct names *n, int group);
 /* What it weighs when it says black, or white: trust times reliability. */
 uint32_t names_weight(const struct known_member *m, bool white);
 int names_category(const struct names *n, const char *name);                          /* id or 0 */

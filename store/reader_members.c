@@ -20,7 +20,7 @@ static void put_learned(struct member_row *row, const struct known_member *m, co
 {
     struct counters c = l->counters;
     counters_at(&c, now_s);
-    row->reliability = m->reliability;
+    row->reliability = m->counted;
     row->confirmed_milli = c.confirmed_micro / 1000;
     row->refuted_milli = c.refuted_micro / 1000;
     row->unseen_milli = c.unseen_micro / 1000;

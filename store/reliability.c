@@ -213,6 +213,30 @@ void judge_reports(struct heard *all, size_t n, const struct own_word *own, unsi
         judge_by_peers(all, n, quorum, now_s);
 }
 
+/* Refuted is worse than refuted by others, that worse than confirmed; agreed is only judged. */
+static int gravity(enum finding found)
+{
+    static const int order[] = { [FOUND_NOTHING] = 0, [FOUND_AGREED] = 1, [FOUND_CONFIRMED] = 2, [FOUND_REFUTED_BY_PEERS] = 3, [FOUND_REFUTED] = 4 };
+    return order[found];
+}
+
+enum finding answers_for(const struct heard *all, size_t n, size_t root, bool *white, uint32_t *amount_micro)
+{
+    const struct heard *worst = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const struct heard *h = &all[i];
+        if (h->who == root && h->found != FOUND_NOTHING)
+            return FOUND_NOTHING;
+        if (h->who != root && (worst == NULL || gravity(h->found) > gravity(worst->found) || (h->found == worst->found && h->amount_micro > worst->amount_micro)))
+            worst = h;
+    }
+    if (worst == NULL)
+        return FOUND_NOTHING;
+    *white = worst->since_s < 0;
+    *amount_micro = worst->amount_micro;
+    return worst->found;
+}
+
 bool is_unseen(const struct heard *h, int64_t now_s)
 {
     int64_t from_s = h->judged_s > h->since_s && h->judged_s <= now_s ? h->judged_s : h->since_s;

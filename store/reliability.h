@@ -49,6 +49,12 @@ struct reliability { uint32_t black_micro, white_micro; };
  * So not having seen what a member reports never makes it mute. */
 struct reliability reliability_of(const struct counters *c, int64_t own_black_n, int64_t own_white_n);
 
+/* Of an introduced member no more counts than of the root of its group: else one that was refuted would go on by ever new puppets. */
+static inline struct reliability reliability_least(struct reliability a, struct reliability b)
+{
+    return (struct reliability){ a.black_micro < b.black_micro ? a.black_micro : b.black_micro, a.white_micro < b.white_micro ? a.white_micro : b.white_micro };
+}
+
 /* ---- what is said, as a side */
 
 /* 1: black, opinion above 0.2; -1: white, below -0.2; 0: neither. Masses in any one unit, W as many of it as 2. */
@@ -91,6 +97,10 @@ void judge_reports(struct heard *all, size_t n, const struct own_word *own, unsi
 
 /* Nothing was seen of a black report in all the time since it came, or since it was last counted. */
 bool is_unseen(const struct heard *h, int64_t now_s);
+
+/* Who introduces answers: what is found of the members that it introduced is found of the root of their group as well, as once: the worst of it. `all`, n: what one
+ * group said, root: its root, if it is among them. FOUND_NOTHING if it was judged itself. */
+enum finding answers_for(const struct heard *all, size_t n, size_t root, bool *white, uint32_t *amount_micro);
 
 /* Adds to counters that are as of now. `white`: the report was. */
 void counters_add(struct counters *c, enum finding found, bool white, uint32_t amount_micro);

@@ -78,8 +78,8 @@ static int add_heard(struct voices *v, const struct known_member *m, bool counti
     v->white_n += since_s < 0;
     v->heard[v->heard_n++] = (struct heard){
         .who = (size_t)m->id, .group = m->group >= 0 ? (unsigned)m->group : UINT32_MAX, .trust_micro = counting ? m->trust_micro : 0,
-        .group_trust_micro = m->group_trust_micro, .white_micro = m->reliability.white_micro,
-        .alive = counting && m->reliability.black_micro > 0, .since_s = since_s, .time_s = column_int(q, 4),
+        .group_trust_micro = m->group_trust_micro, .white_micro = m->counted.white_micro,
+        .alive = counting && m->counted.black_micro > 0, .since_s = since_s, .time_s = column_int(q, 4),
         .judged_s = column_int(q, 6), .judged = (enum judged)column_int(q, 7),
     };
     return 0;

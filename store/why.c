@@ -165,7 +165,7 @@ static int add_told(struct asking *a, const struct query *q)
     o->seq = (uint64_t)column_int(q, 3);
     o->signature = -1;
     bool white = evidence_is_white(&told);
-    o->reliability_micro = white ? m->reliability.white_micro : m->reliability.black_micro;
+    o->reliability_micro = white ? m->counted.white_micro : m->counted.black_micro;
     weigh(a, o, told, names_weight(m, white));
     narrow(a, o, m, &told);
     /* Only the beginning of the hash is in the register: put_signature() finds the rest in the batch. */

@@ -136,6 +136,10 @@ static void put_reliability(struct history *h)
         put(r->black_micro);
         put(r->white_micro);
     }
+    for (int i = 0; i < MEMBERS; i++) {
+        struct known_member *m = &h->members[i];
+        m->counted = m->group >= 0 && m->group != i ? reliability_least(m->reliability, h->members[m->group].reliability) : m->reliability;
+    }
 }
 
 static void add_voice(struct history *h, const struct said *o)
@@ -244,11 +248,20 @@ static void a_case(void)
     }
     struct own_word own = { turned_s, event_s };
     judge_reports(all, n, &own, quorum, now_s);
+    bool white = false;
+    uint32_t amount = 0;
+    size_t first = n;
+    while (first > 0 && all[first - 1].group == all[n - 1].group)
+        first--;
+    size_t root = one_in(2) ? first : n;                   /* of the last group: its first, or none of them */
+    enum finding found = answers_for(all + first, n - first, root, &white, &amount);
+    put((int64_t)root);
     printf(" =");
     for (size_t i = 0; i < n; i++) {
         put(all[i].found);
         put(all[i].amount_micro);
     }
+    put(found); put(white); put(amount);
     putchar('\n');
 }
 

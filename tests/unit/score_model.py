@@ -271,6 +271,17 @@ def judge(heard, turned, event, quorum, now):
     return out
 
 
+def answers_for(members, root):
+    """members: (found, amount, white) of those that a root introduced; root: its own finding or None. -> found, white, amount that the root answers for"""
+    order = (NOTHING, AGREED, CONFIRMED, REFUTED_BY_PEERS, REFUTED)
+    if not members or (root is not None and root[0] != NOTHING):
+        return [NOTHING, 0, 0]
+    gravest = max(order.index(x[0]) for x in members)
+    same = [x for x in members if order.index(x[0]) == gravest]
+    amount = max(x[1] for x in same)
+    return [order[gravest], int(next(x[2] for x in same if x[1] == amount)), amount]
+
+
 # ---- the circuit breaker
 
 class Breaker:

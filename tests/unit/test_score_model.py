@@ -79,7 +79,8 @@ def history(take):
         if who in table:
             root, tau = table[who]
             r, s = MASS[b], MASS[w]
-            voices.append((root, tau * rel[who][r < 2 * s] // m.MICRO, r, s, t))
+            reliable = min(rel[who][r < 2 * s], rel[root][r < 2 * s])
+            voices.append((root, tau * reliable // m.MICRO, r, s, t))
     trusts = {g: direct[g] for g, *_ in voices}
     zone, was = (white, own_lists, threshold, quorum), False
     own = own if events else None
@@ -102,9 +103,13 @@ def history(take):
 def case(take):
     n, turned, event, quorum, now = take(5)
     heard = [m.Heard(*take(9)) for _ in range(n)]
+    (root,) = take(1)
     take.turn()
-    want = [x for pair in m.judge(heard, turned, event, quorum, now) for x in pair]
-    got = take(2 * n)
+    found = m.judge(heard, turned, event, quorum, now)
+    group = [i for i in range(n) if heard[i].group == heard[-1].group]
+    answer = m.answers_for([(*found[i], heard[i].since < 0) for i in group if i != root], found[root] if root < n else None)
+    want = [x for pair in found for x in pair] + answer
+    got = take(2 * n + 3)
     assert got == want, f"found {got}, not {want}"
 
 

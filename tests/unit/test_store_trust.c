@@ -318,6 +318,34 @@ static void a_list_that_does_not_verify_is_refused(void **state)
     assert_int_equal(lists_stored(), 0);
 }
 
+/* Else it would send ever new ones. */
+static void who_introduces_a_slanderer_answers_for_it_and_its_next_one_is_silent(void **state)
+{
+    (void)state;
+    const struct say both[] = { { 3, 1000, T0 + WORLD_DAY }, { 4, 1000, T0 + WORLD_DAY } };
+    char victim[32];
+    assert_int_equal(introduce_code(1, 1, both, 2), 0);
+    fold_at(T0 + 10);
+    for (unsigned i = 1; i <= 6; i++) {
+        snprintf(victim, sizeof victim, "198.51.100.%u", i);
+        says(3, i, victim);
+    }
+    says(4, 1, "192.0.2.9");
+    says(2, 1, "192.0.2.9");
+    fold_at(T0 + 20);
+    assert_int_equal(score("192.0.2.9", T0), 470 / 2 + 941);
+    for (unsigned i = 1; i <= 6; i++) {
+        snprintf(victim, sizeof victim, "198.51.100.%u", i);
+        world_report(&w, REQUEST_WHITE, victim, 0, 1, T0 + 30);
+    }
+    fold_at(T0 + 40);
+    assert_int_equal(score("192.0.2.9", T0), 941);
+    claim_verifies(T0 + 40);
+    world_reopen(&w);
+    assert_int_equal(score("192.0.2.9", T0), 941);
+    claim_verifies(T0 + 40);
+}
+
 static void why_names_the_group_and_who_introduced(void **state)
 {
     (void)state;
@@ -478,6 +506,7 @@ int main(void)
         CLAIM(who_is_trusted_no_more_takes_its_group_and_its_list_along),
         CLAIM(a_purge_forgets_the_list_as_well),
         CLAIM(a_list_that_does_not_verify_is_refused),
+        CLAIM(who_introduces_a_slanderer_answers_for_it_and_its_next_one_is_silent),
         CLAIM(why_names_the_group_and_who_introduced),
         CLAIM(of_too_many_the_least_trusted_are_left_out_and_configured_ones_never),
         CLAIM(another_coalition_is_told_all_anew_and_told_nothing_of_the_last),
