@@ -55,6 +55,7 @@ static const struct config_option options[] = {
     {"peer", "black-only", "true or false", "false", "what it says for somebody counts for nothing", KIND_BOOL, false, 0, 0},
     {"peer", "prefixes", "true or false", "true", "false: what it says of networks, as against addresses and names, counts for nothing", KIND_BOOL, false, 0, 0},
     {"peer", "max-weight", "a number from 0.001 to 1", "1", "the most that its group can add to a score, and twice what it can take off, whatever its trust", KIND_DECIMAL, false, 1000, MICRO},
+    {"peer", "max-subjects", "a number from 0 to 10000000", "0", "opinions of it that are kept, the newest; 0: as `quota subjects` and its trust have it", KIND_NUMBER, false, 0, 10000000},
     {"peer", "probation", "true, false, a duration such as \"10d\", or a time such as \"2027-02-23\" (UTC)", "false",
      "it is heard and counts for nothing: without end, for so long from when it was first a peer, or until then", KIND_PROBATION, false, 0, 0},
 

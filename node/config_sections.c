@@ -186,6 +186,7 @@ static int read_rights(cfg_t *sec, struct config_peer *p)
     int64_t max_micro = option_number(sec, "max-weight");
     p->rights.black_only = option_number(sec, "black-only") != 0;
     p->rights.no_prefixes = option_number(sec, "prefixes") == 0;
+    p->rights.max_subjects = p->subjects_max = (uint32_t)option_number(sec, "max-subjects");
     p->rights.max_weight_micro = max_micro < MICRO ? (uint32_t)max_micro : 0;
     if (text_probation(option_text(sec, "probation"), &p->rights.probation_s, &p->rights.probation_until_s) != 0)
         return -EINVAL;

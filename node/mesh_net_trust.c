@@ -15,6 +15,19 @@ static bool is_configured(const struct net_peers *peers, const uint8_t root[KEY_
     return false;
 }
 
+/* What is kept of the root of its group is bounded by hand: then it gets as small a part of that as of the root's trust. 0: it is not bounded so. */
+static uint32_t subjects_share(const struct net_peers *peers, const struct trusted *t)
+{
+    for (size_t i = 0; i < peers->n; i++) {
+        const struct config_peer *root = &peers->peers[i];
+        if (root->subjects_max == 0 || root->trust_micro == 0 || memcmp(root->record.root, t->group, KEY_BYTES) != 0)
+            continue;
+        uint64_t most = (uint64_t)root->subjects_max * t->tau_micro / root->trust_micro;
+        return most > 0 ? (uint32_t)most : 1;
+    }
+    return 0;
+}
+
 static int add_introduced(void *ctx, const struct trusted *t, const struct record *rec, struct bytes frame)
 {
     struct net_members *m = ctx;
@@ -31,7 +44,7 @@ static int add_introduced(void *ctx, const struct trusted *t, const struct recor
         m->room = room;
     }
     i = &m->introduced[m->introduced_n++];
-    *i = (struct net_introduced){ .trusted = *t, .peer = { .record = *rec, .frame_len = frame.len, .trust_micro = t->tau_micro } };
+    *i = (struct net_introduced){ .trusted = *t, .peer = { .record = *rec, .frame_len = frame.len, .trust_micro = t->tau_micro, .subjects_max = subjects_share(m->configured, t) } };
     memcpy(i->peer.frame, frame.at, frame.len);
     memcpy(i->peer.name, rec->name, sizeof i->peer.name);
     return 0;

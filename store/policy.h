@@ -37,6 +37,7 @@ struct policy_rights {
     bool black_only;              /* what it says for somebody counts for nothing */
     bool no_prefixes;             /* what it says of networks counts for nothing */
     uint32_t max_weight_micro;    /* the most that its group can add to a score, and half of it the most that it can take off; 0: its trust alone bounds it */
+    uint32_t max_subjects;        /* of it so many opinions are kept, the newest; 0: as its trust has it. The mesh's affair: no score depends on it but by what is here */
     int64_t probation_s;          /* so long from when it was first a peer, it is heard and counts for nothing; 0: no such time, RIGHTS_ENDLESS: without end */
     int64_t probation_until_s;    /* the same until this time; 0: none */
 };

@@ -12,7 +12,7 @@
 
 #define RIGHTS_ENDLESS INT64_MAX
 
-/* Whether anything is kept from it. */
+/* Whether anything that it says may count for less. */
 bool rights_narrow(const struct policy_rights *r);
 
 /* Why what such a member told of a key counts for nothing. Its masses decay together, so that it speaks against or for somebody as long as it lives.

@@ -82,7 +82,7 @@ static void put_rights(const struct shower *s, const struct member_row *row, cha
     const struct policy_member *root = root_of(s, row);
     int64_t end_s = 0;
     out[0] = '\0';
-    if (root == NULL || !rights_narrow(&root->rights) || reader_probation(s->reader, root->root, &end_s) != 0)
+    if (root == NULL || (!rights_narrow(&root->rights) && root->rights.max_subjects == 0) || reader_probation(s->reader, root->root, &end_s) != 0)
         return;
     rights_text(s->home->config->policy, &root->rights, end_s > s->now_s ? end_s : 0, out);
     if (strcmp(out, "all") == 0)

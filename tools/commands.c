@@ -47,7 +47,7 @@ static const struct command commands[] = {
               "  --trust W  how much the inviter is believed; 0.5 unless said\n\n"
               "An invite works once. If the answer was lost, the same node can say it again.\n" },
     { .name = "peer", .run = cmd_peer,
-      .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--dry-run] [--json]\nrights NAME [--categories LIST|all] [--black-only] [--no-prefixes] [--max-weight W|off] [--probation TIME|on|off] [--dry-run] [--json]\nremove NAME [--purge] [--json]",
+      .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--dry-run] [--json]\nrights NAME [--categories LIST|all] [--black-only] [--no-prefixes] [--max-weight W|off] [--max-subjects N|off] [--probation TIME|on|off] [--dry-run] [--json]\nremove NAME [--purge] [--json]",
       .summary = "Says whom this node trusts: edits peers.conf and tells the node",
       .help = "  add CARD         trusts the member of this card; 0.5 unless --trust says otherwise\n"
               "    --trust W      from 0 (heard, never believed) to 1 (as good as a person can be)\n"
@@ -60,6 +60,7 @@ static const struct command commands[] = {
               "    --black-only   its good words count for nothing (--no-black-only: they do)\n"
               "    --no-prefixes  its words about networks count for nothing (--prefixes: they do)\n"
               "    --max-weight   the most that its group adds to a score, from 0.001 to 1; off: its trust\n"
+              "    --max-subjects so many opinions of it are kept, the newest; off: as its trust has it. --dry-run says nothing of that\n"
               "    --probation    it is heard, and counts for nothing: for a time from now (10d), until a day (2027-02-23), on, or off\n"
               "  remove NAME      trusts it no more; what it said no longer counts\n"
               "    --purge        deletes all that it said and scores anew what leaned on it\n" },

@@ -11,6 +11,7 @@ void rights_options(struct rights_said *s, struct arg_option out[RIGHTS_OPTIONS]
 {
     const struct arg_option all[RIGHTS_OPTIONS] = {
         { .name = "--categories", .value = &s->categories }, { .name = "--max-weight", .value = &s->max_weight }, { .name = "--probation", .value = &s->probation },
+        { .name = "--max-subjects", .value = &s->max_subjects },
         { .name = "--black-only", .flag = &s->black_only }, { .name = "--no-black-only", .flag = &s->no_black_only },
         { .name = "--no-prefixes", .flag = &s->no_prefixes }, { .name = "--prefixes", .flag = &s->prefixes },
     };
@@ -19,7 +20,7 @@ void rights_options(struct rights_said *s, struct arg_option out[RIGHTS_OPTIONS]
 
 bool rights_any(const struct rights_said *s)
 {
-    return s->categories != NULL || s->max_weight != NULL || s->probation != NULL || s->black_only || s->no_black_only || s->no_prefixes || s->prefixes;
+    return s->categories != NULL || s->max_weight != NULL || s->max_subjects != NULL || s->probation != NULL || s->black_only || s->no_black_only || s->no_prefixes || s->prefixes;
 }
 
 /* ---- from words */
@@ -63,6 +64,20 @@ static int take_weight(const struct call *call, const char *text, uint32_t *micr
     return 0;
 }
 
+static int take_subjects(const struct call *call, const char *text, uint32_t *most)
+{
+    enum { SUBJECTS_MAX = 10000000 };
+    int64_t value;
+    if (strcmp(text, "off") == 0) {
+        *most = 0;
+        return 0;
+    }
+    if (text_number(text, &value) != 0 || value < 1 || value > SUBJECTS_MAX)
+        return args_wrong(call, "--max-subjects %s: a number from 1 to %d, or off", text, SUBJECTS_MAX);
+    *most = (uint32_t)value;
+    return 0;
+}
+
 /* A span counts from now: peers.conf gets the date. */
 static int take_probation(const struct call *call, const char *text, int64_t now_s, struct policy_rights *r)
 {
@@ -91,6 +106,8 @@ int rights_take(const struct call *call, const struct policy *p, const struct ri
         rc = take_categories(call, p, s->categories, &changed.categories);
     if (rc == 0 && s->max_weight != NULL)
         rc = take_weight(call, s->max_weight, &changed.max_weight_micro);
+    if (rc == 0 && s->max_subjects != NULL)
+        rc = take_subjects(call, s->max_subjects, &changed.max_subjects);
     if (rc == 0 && s->probation != NULL)
         rc = take_probation(call, s->probation, now_s, &changed);
     if (rc != 0)
@@ -141,6 +158,8 @@ void rights_lines(const struct policy *p, const struct rights_said *s, const str
         add_line(out, "prefixes", r->no_prefixes, "false");
     if (s->max_weight != NULL)
         add_line(out, "max-weight", r->max_weight_micro != 0, s->max_weight);
+    if (s->max_subjects != NULL)
+        add_line(out, "max-subjects", r->max_subjects != 0, s->max_subjects);
     if (s->probation == NULL)
         return;
     snprintf(text, sizeof text, r->probation_s != 0 ? "true" : "\"%s\"", stamp_text(r->probation_until_s, when));
@@ -181,6 +200,8 @@ char *rights_text(const struct policy *p, const struct policy_rights *r, int64_t
         used = add_part(out, used, "no networks");
     if (r->max_weight_micro != 0)
         used = add_part(out, used, "at most %s", thousandths_text(r->max_weight_micro / 1000, number));
+    if (r->max_subjects != 0)
+        used = add_part(out, used, "%s kept", count_text(r->max_subjects, number));
     if (used == 0)
         strcpy(out, "all");
     return out;
@@ -192,7 +213,7 @@ json_t *rights_json(const struct policy *p, const struct policy_rights *r, int64
     for (size_t i = 0; i < p->categories_n; i++)
         if (r->categories >> i & 1)
             json_array_append_new(categories, json_string(p->categories[i].name));
-    return json_pack("{s:o, s:b, s:b, s:f, s:b, s:o}", "categories", categories, "black_only", r->black_only, "prefixes", !r->no_prefixes, "max_weight",
-                     r->max_weight_micro != 0 ? r->max_weight_micro / (double)MICRO : 1.0, "probation", end_s > 0, "probation_until_s",
+    return json_pack("{s:o, s:b, s:b, s:f, s:o, s:b, s:o}", "categories", categories, "black_only", r->black_only, "prefixes", !r->no_prefixes, "max_weight",
+                     r->max_weight_micro != 0 ? r->max_weight_micro / (double)MICRO : 1.0, "max_subjects", r->max_subjects != 0 ? json_integer(r->max_subjects) : json_null(), "probation", end_s > 0, "probation_until_s",
                      end_s > 0 && end_s != INT64_MAX ? json_integer((json_int_t)end_s) : json_null());
 }

@@ -12,10 +12,11 @@
 struct rights_said {
     const char *categories;        /* "spam,malware" or "all" */
     const char *max_weight;        /* a number, or "off" */
+    const char *max_subjects;      /* a number, or "off" */
     const char *probation;         /* a span from now, "on", "off", or a time */
     bool black_only, no_black_only, no_prefixes, prefixes;
 };
-enum { RIGHTS_OPTIONS = 7 };
+enum { RIGHTS_OPTIONS = 8 };
 void rights_options(struct rights_said *s, struct arg_option out[RIGHTS_OPTIONS]);
 bool rights_any(const struct rights_said *s);
 

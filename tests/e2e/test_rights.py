@@ -16,10 +16,9 @@ def pair(lab):
     a, b = lab.node("mx.a.example", zones=zones), lab.node("mx.b.example")
     a.peer_add(b), b.peer_add(a)
     a.start(), b.start()
-    for line in (f"black {BLACK}", f"black {NET} malware", f"white {GOOD}"):
+    for line, subject, verdict in ((f"black {BLACK}", BLACK, "black"), (f"black {NET} malware", NET, "black"), (f"white {GOOD}", GOOD, "white")):
         assert b.ask(line) == "ok"
-    for subject, verdict in ((BLACK, "black"), (NET, "black"), (GOOD, "white")):
-        a.becomes(f"check {subject}", verdict)
+        a.becomes(f"check {subject}", verdict)      # each in a batch of its own
     return a, b
 
 
@@ -55,7 +54,7 @@ def test_a_right_that_is_taken_and_given_back_counts_at_once(pair, words, back, 
     assert a.hearsay("verify").returncode == DONE
     rights(a, *back)
     a.becomes(f"check {subject}", verdict)
-    assert a.json("peer", "rights", "mx.b.example")["rights"] == {"categories": None, "black_only": False, "prefixes": True, "max_weight": 1.0,
+    assert a.json("peer", "rights", "mx.b.example")["rights"] == {"categories": None, "black_only": False, "prefixes": True, "max_weight": 1.0, "max_subjects": None,
                                                                   "probation": False, "probation_until_s": None}
     assert not {"categories", "probation", "black-only", "prefixes"} & set((a.dir / "peers.conf").read_text().split()), "no trace is left"
 
@@ -86,6 +85,16 @@ def test_a_probation_ends_by_itself(pair):
     assert not a.json("peer", "list")["peers"][0]["rights"]["probation"]
     wait_until(lambda: a.hearsay("verify").returncode == DONE, "all is what the opinions give")
     rights(a, "--probation", "off")
+
+
+def test_the_newest_stay_of_one_of_whom_few_are_kept(pair):
+    """What the store forgets ten seconds later is tested with the mesh."""
+    a, _ = pair
+    assert "1 kept" in rights(a, "--max-subjects", "1")
+    wait_until(lambda: a.json("peer", "list")["peers"][0]["over_subjects"] == 2, "two of three batches are beyond it")
+    assert a.ask(f"check {GOOD}") == "white"
+    rights(a, "--max-subjects", "off")
+    assert "max-subjects" not in (a.dir / "peers.conf").read_text()
 
 
 def test_a_newcomer_on_probation_is_none_for_the_zones_and_goes_without_a_trace(pair):

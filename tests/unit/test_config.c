@@ -307,7 +307,7 @@ static void rights_of_a_peer_are_read_and_given_to_the_policy(void **state)
 {
     char text[2 * CARD_MAX + 512];
     (void)state;
-    snprintf(text, sizeof text, "name = mx.a.example\npeer mx.b.example { card = \"%s\" categories = { malware, bulk } black-only = true prefixes = false max-weight = 0.25\n"
+    snprintf(text, sizeof text, "name = mx.a.example\npeer mx.b.example { card = \"%s\" categories = { malware, bulk } black-only = true prefixes = false max-weight = 0.25 max-subjects = 5000\n"
              "probation = 10d }\npeer mx.c.example { card = \"%s\" probation = \"2027-02-23\" }\ncategory bulk { code = 127.0.0.9 }\n", cards[0], cards[1]);
     struct config *c = load(text);
     const struct policy_rights *b = &c->policy->members[0].rights, *other = &c->policy->members[1].rights;
@@ -315,6 +315,7 @@ static void rights_of_a_peer_are_read_and_given_to_the_policy(void **state)
     assert_true(b->black_only && b->no_prefixes);
     assert_int_equal(b->max_weight_micro, 250000);
     assert_int_equal(b->probation_s, 10 * 86400);
+    assert_int_equal(c->peers[0].subjects_max, 5000);
     assert_int_equal(other->categories, 0);
     assert_int_equal(other->max_weight_micro, 0);
     assert_int_equal(other->probation_until_s, 1803340800);
