@@ -243,17 +243,16 @@ static bool network_key_is_canonical(const uint8_t *key, size_t len)
 {
     bool is_ip4 = key[0] == SUBJECT_IP4;
     unsigned bits_min = is_ip4 ? IP4_BITS_MIN : IP6_BITS_MIN, bits_max = is_ip4 ? 32 : IP6_BITS_MAX;
-    unsigned bits;
-    struct network n = { 0 };
+    unsigned bits, beyond = 0;
 
     if (len != (is_ip4 ? IP4_KEY_LEN : IP6_KEY_LEN))
         return false;
     bits = key[len - 1];
     if (bits < bits_min || bits > bits_max)
         return false;
-    memcpy(n.addr, key + 1, len - 2);
-    network_widen(&n, bits);
-    return memcmp(n.addr, key + 1, len - 2) == 0;
+    for (size_t i = bits / 8; i < len - 2; i++)
+        beyond |= key[1 + i] & (i == bits / 8 ? 0xffu >> bits % 8 : 0xffu);
+    return beyond == 0;
 }
 
 static bool name_key_is_canonical(const uint8_t *key, size_t len)
