@@ -21,12 +21,35 @@ struct known_member *names_member(struct names *n, int64_t id)
     return low < n->members_n && n->members[low].id == id ? &n->members[low] : NULL;
 }
 
+/* Who grinds keys so that they meet here makes the search one over all members, of which there are MEMBERS_MAX at the most. */
+static size_t home_of(const struct names *n, const uint8_t root[KEY_BYTES])
+{
+    uint64_t part;
+    memcpy(&part, root, sizeof part);
+    return (size_t)(part * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (2 * n->members_room - 1);
+}
+
 struct known_member *names_root(struct names *n, const uint8_t root[KEY_BYTES])
 {
-    for (size_t i = 0; i < n->members_n; i++)
-        if (!n->members[i].forgotten && memcmp(n->members[i].root, root, KEY_BYTES) == 0)
-            return &n->members[i];
+    if (n->by_root == NULL)
+        return NULL;                   /* none was ever added */
+    for (size_t i = home_of(n, root); n->by_root[i] != 0; i = (i + 1) & (2 * n->members_room - 1)) {
+        struct known_member *m = &n->members[n->by_root[i] - 1];
+        if (!m->forgotten && memcmp(m->root, root, KEY_BYTES) == 0)
+            return m;
+    }
     return NULL;
+}
+
+/* Its root is known from here on. */
+static void index_member(struct names *n, const struct known_member *m)
+{
+    size_t i = home_of(n, m->root);
+    if (m->forgotten)
+        return;
+    while (n->by_root[i] != 0)
+        i = (i + 1) & (2 * n->members_room - 1);
+    n->by_root[i] = (uint32_t)(m - n->members) + 1;
 }
 
 int names_zone(const struct names *n, const struct policy *p, int64_t zone_id)
@@ -72,20 +95,32 @@ int names_category(const struct names *n, const char *name)
     return 0;
 }
 
+static bool grow_members(struct names *n)
+{
+    size_t room = n->members_room == 0 ? 16 : n->members_room * 2;
+    struct known_member *grown = realloc(n->members, room * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    n->members = grown;
+    struct learned *learned = realloc(n->learned, room * sizeof *learned);
+    if (learned == NULL)
+        return false;
+    n->learned = learned;
+    uint32_t *index = calloc(2 * room, sizeof *index);
+    if (index == NULL)
+        return false;
+    free(n->by_root);
+    n->by_root = index;
+    n->members_room = room;
+    for (size_t i = 0; i < n->members_n; i++)
+        index_member(n, &n->members[i]);
+    return true;
+}
+
 static struct known_member *append_member(struct names *n)
 {
-    if (n->members_n == n->members_room) {
-        size_t room = n->members_room * 2 + 16;
-        struct known_member *grown = realloc(n->members, room * sizeof *grown);
-        if (grown == NULL)
-            return NULL;
-        n->members = grown;
-        struct learned *learned = realloc(n->learned, room * sizeof *learned);
-        if (learned == NULL)
-            return NULL;
-        n->learned = learned;
-        n->members_room = room;
-    }
+    if (n->members_n == n->members_room && !grow_members(n))
+        return NULL;
     struct known_member *m = &n->members[n->members_n++];
     memset(m, 0, sizeof *m);
     memset(names_learned(n, m), 0, sizeof *n->learned);
@@ -318,6 +353,7 @@ static int load_members(struct names *n, struct db *d, const struct policy *p)
         m->peer_s = column_int(&q, 6);
         m->bound_epoch = (uint32_t)column_int(&q, 7);
         m->bound_seq = (uint64_t)column_int(&q, 8);
+        index_member(n, m);
     }
     int rc = query_end(&q);
     if (rc == 0)
@@ -363,13 +399,17 @@ int names_load(struct names *n, struct db *d, const struct policy *p)
 {
     struct known_member *members = n->members;
     struct learned *learned = n->learned;
+    uint32_t *by_root = n->by_root;
     size_t room = n->members_room;
     free(n->trusted);
     free(n->probation);
     memset(n, 0, sizeof *n);
     n->members = members;
     n->learned = learned;
+    n->by_root = by_root;
     n->members_room = room;
+    if (by_root != NULL)
+        memset(by_root, 0, 2 * room * sizeof *by_root);
     for (size_t i = 0; i <= NAMES_CATEGORIES_MAX; i++)
         n->category_policy[i] = -1;
     int rc = meta_number(d, META_RIGHTS_AT, &n->rights_at_s);
@@ -388,6 +428,7 @@ void names_clear(struct names *n)
 {
     free(n->members);
     free(n->learned);
+    free(n->by_root);
     free(n->trusted);
     free(n->probation);
     memset(n, 0, sizeof *n);
@@ -420,6 +461,7 @@ int names_add_member(struct names *n, struct db *d, const struct policy *p, cons
         return -ENOMEM;
     m->id = *id;
     memcpy(m->root, root, KEY_BYTES);
+    index_member(n, m);
     match_member(m, n, p);
     const struct known_member *sponsor = m->policy < 0 ? names_group(n, m->group) : NULL;
     if (sponsor != NULL)

@@ -47,6 +47,7 @@ struct names {
     struct known_member *members;      /* by id */
     struct learned *learned;           /* of the same places */
     size_t members_n, members_room;
+    uint32_t *by_root;                 /* open addressing: place in members + 1; 0: free. Twice members_room places, a power of two */
     char categories[NAMES_CATEGORIES_MAX + 1][CATEGORY_MAX_BYTES + 1];    /* by id, from 1 */
     int category_policy[NAMES_CATEGORIES_MAX + 1];                        /* policy index or -1 */
     int category_last;                                                    /* the highest id in use */

@@ -5,7 +5,7 @@
 
 #include "sim.h"
 
-enum { TROUBLE_MS = 120000, LIES_MS = 140000, QUIET_MS = 10000, CALM_MS = 900000, STEPS_PER_MOMENT_MAX = 1000000 };
+enum { TROUBLE_MS = 120000, LIES_MS = 140000, QUIET_MS = 10000, CALM_MS = 300000, LIES_EACH = 36, STEPS_PER_MOMENT_MAX = 1000000 };
 enum { BIG_EVERY = 200, CLOCK_OFF_S = 11 * 3600 };
 
 /* ---- what happens */
@@ -198,7 +198,7 @@ static void plan_node(struct world *w, unsigned i)
     plan(w, EVENT_START, i, false, 0, chance(w, 200) ? TROUBLE_MS / 2 : 1000);
     for (unsigned j = 0; j < says; j++)
         plan(w, EVENT_SAY, i, false, 4000, TROUBLE_MS);
-    for (unsigned j = 0; w->nodes[i].liar && j < 60; j++)
+    for (unsigned j = 0; w->nodes[i].liar && j < LIES_EACH; j++)
         plan(w, EVENT_LIE, i, false, 4000, LIES_MS - 4000);
     plan(w, EVENT_BACKUP, i, false, 0, TROUBLE_MS);
     if (chance(w, 400)) {
