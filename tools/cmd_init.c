@@ -236,7 +236,6 @@ static void take_back(const struct making *m)
     }
     if (m->dir_made)
         rmdir(m->dir);
-    say_error("nothing was made");
 }
 
 static void note_made(const struct making *m, json_t *result)
@@ -289,17 +288,41 @@ static int make_or_nothing(struct making *m)
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
     int rc = make_all(m);
-    if (rc != 0)
+    if (rc != 0) {
         take_back(m);
+        say_error("nothing was made");
+    }
     sigprocmask(SIG_UNBLOCK, &all, NULL);
     return rc;
 }
 
+static struct making made_last;
+static bool card_was_there;
+
+/* The card that goes with the keys, beside them. */
+static void card_path(const struct making *m, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%.*s/identity.card", PATH_MAX - 32, m->dir);
+}
+
 int init_make(const struct call *call, const struct init_wish *wish)
 {
-    static struct making m;
-    int rc = prepare(call, wish, &m);
-    return rc == 0 ? make_or_nothing(&m) : rc;
+    char card[PATH_MAX];
+    int rc = prepare(call, wish, &made_last);
+    if (rc != 0)
+        return rc;
+    card_path(&made_last, card);
+    card_was_there = access(card, F_OK) == 0;
+    return make_or_nothing(&made_last);
+}
+
+void init_unmake(void)
+{
+    char card[PATH_MAX];
+    card_path(&made_last, card);
+    if (!card_was_there)
+        unlink(card);
+    take_back(&made_last);
 }
 
 int cmd_init(struct call *call)

@@ -113,6 +113,12 @@ static double trust_after(const struct home *h, const struct invite *invite, con
 
 /* ---- asking */
 
+/* The inviter has not heard of this node's key, so that any other may use the invite. */
+static bool is_unheard(int rc)
+{
+    return rc == -EACCES || rc == -ECONNREFUSED || rc == -EPROTO;
+}
+
 static int ask_failed(int rc, const struct record *r)
 {
     switch (rc) {
@@ -134,7 +140,8 @@ static int ask_failed(int rc, const struct record *r)
     }
 }
 
-static int ask(const struct home *h, const struct invite *invite, struct card_now *own, struct joined *answer)
+/* *heard: the inviter may know this node's key from here on, and let no other use the invite. */
+static int ask(const struct home *h, const struct invite *invite, struct card_now *own, struct joined *answer, bool *heard)
 {
     int rc = card_current(h, own);
     if (rc != 0)
@@ -142,6 +149,7 @@ static int ask(const struct home *h, const struct invite *invite, struct card_no
     if (own->record.repair[0] == '\0')
         say_warning("%s has no `mesh` section: others cannot reach this node, and hear it only if it is connected to them", h->config->file);
     rc = join_ask(invite, (struct bytes){ own->frame, own->len }, JOIN_TIMEOUT_MS, answer);
+    *heard = !is_unheard(rc) && answer->refused[0] == '\0';
     if (rc != 0)
         return ask_failed(rc, &invite->record);
     if (answer->refused[0] == '\0')
@@ -206,7 +214,7 @@ static void say_joined(const struct call *call, const struct joined *answer, con
              answer->federation, theirs, answer->record.name, trust, ours, own->name);
 }
 
-static int join(const struct call *call, const struct invite *invite, const char *trust)
+static int join(const struct call *call, const struct invite *invite, const char *trust, bool *heard)
 {
     static struct joined answer;
     static struct card_now own;
@@ -215,7 +223,7 @@ static int join(const struct call *call, const struct invite *invite, const char
     if (rc == 0)
         rc = check_may(&h, invite);
     if (rc == 0)
-        rc = ask(&h, invite, &own, &answer);
+        rc = ask(&h, invite, &own, &answer, heard);
     if (rc == 0)
         rc = take_coalition(&h, &answer);
     if (rc == 0)
@@ -229,6 +237,17 @@ static int join(const struct call *call, const struct invite *invite, const char
     return rc;
 }
 
+/* A node that was made for this alone goes again, unless it is the one that the invite is for now. */
+static void give_up(const char *path, bool heard)
+{
+    if (!heard) {
+        init_unmake();
+        say_error("the node that was made for it was taken away again");
+        return;
+    }
+    say_error("the node stays, since the inviter may have taken it up: the invite is good for it alone. Try again with `hearsay -c %s join INVITE`", path);
+}
+
 int cmd_join(struct call *call)
 {
     const char *trust = peer_trust_default;
@@ -239,6 +258,7 @@ int cmd_join(struct call *call)
     };
     static struct invite invite;
     static char path[PATH_MAX], dir[PATH_MAX];
+    bool made = false, heard = false;
     int rc = args_take(call, options, sizeof options / sizeof *options, 1, 2);
     if (rc == 0)
         rc = peer_check_trust(call, trust, "--trust");
@@ -251,12 +271,15 @@ int cmd_join(struct call *call)
     wish.federation = invite.federation;
     wish.dir = dir;
     call->config_path = path;
-    if (access(path, F_OK) != 0)
+    if (access(path, F_OK) != 0) {
         rc = make_node(call, &wish, path);
-    else if (wish.name != NULL || wish.advertise != NULL || wish.port != NULL)
+        made = rc == 0;
+    } else if (wish.name != NULL || wish.advertise != NULL || wish.port != NULL)
         rc = args_wrong(call, "%s is there already: leave out --name, --advertise and --port, which are for a new node", path);
     if (rc == 0)
-        rc = join(call, &invite, trust);
+        rc = join(call, &invite, trust, &heard);
+    if (rc != 0 && made)
+        give_up(path, heard);
     explicit_bzero(&invite, sizeof invite);
     return rc;
 }

@@ -13,4 +13,7 @@ struct init_wish {
 /* Keys, configuration and an empty database; all or nothing. 0 or an exit status, said. Says nothing of what it made. */
 int init_make(const struct call *call, const struct init_wish *wish);
 
+/* Takes away what the last init_make() made, and what a command has signed since with the keys that it made; nothing that was there before. */
+void init_unmake(void);
+
 #endif

@@ -156,6 +156,21 @@ def test_without_the_inviters_node_the_invite_stays_good(lab):
     assert join(b, text).returncode == 0
 
 
+def test_a_join_that_fails_leaves_nothing_that_it_made(lab):
+    a = member(lab, "a")
+    text = a.hearsay("invite").stdout.splitlines()[0]          # its node does not run
+    fresh, old = lab.dir / "fresh", lab.dir / "old"
+    old.mkdir()
+    (old / "notes.txt").write_text("mine")
+    (old / "identity.card").write_text("mine, too")
+    for where in (fresh, old):
+        argv = [str(HEARSAY), "join", "-", "--name", "mx.n.example", "--advertise", "127.0.0.1", "--port", str(lab.port()), str(where)]
+        done = subprocess.run(argv, input=text + "\n", text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode != 0 and "taken away again" in done.stderr, done
+    assert not fresh.exists()
+    assert sorted(p.name for p in old.iterdir()) == ["identity.card", "notes.txt"]
+
+
 def test_waiting_says_who_joined(lab):
     a, b = member(lab, "a"), member(lab, "b")
     a.start()
