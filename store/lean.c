@@ -24,12 +24,19 @@ static int64_t sum_group(struct lean *l, const struct voice *voices, size_t from
 int lean_load(struct lean *l, const struct voice *voices, size_t n, const struct evidence *own, int64_t half_life_s, int64_t ttl_s, int64_t now_s)
 {
     if (n > l->room) {
-        struct lean_part *grown = realloc(l->parts, n * sizeof *grown);
-        if (grown == NULL)
+        struct lean_part *parts = realloc(l->parts, n * sizeof *parts);
+        struct voice *others = realloc(l->others, n * sizeof *others);
+        l->parts = parts != NULL ? parts : l->parts;
+        l->others = others != NULL ? others : l->others;
+        if (parts == NULL || others == NULL)
             return -ENOMEM;
-        l->parts = grown;
         l->room = n;
     }
+    l->n = n;
+    l->own = own;
+    l->half_life_s = half_life_s;
+    l->ttl_s = ttl_s;
+    l->now_s = now_s;
     l->whole = score_of(voices, n, own, half_life_s, ttl_s, now_s);
     l->veto = l->whole.veto;
     l->sum_micro = l->whole.own_micro;
@@ -41,8 +48,19 @@ int lean_load(struct lean *l, const struct voice *voices, size_t n, const struct
     return 0;
 }
 
-struct score lean_without(const struct lean *l, const struct voice *voices, size_t at)
+static struct score made_anew(struct lean *l, const struct voice *voices, size_t at)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (i != at)
+            l->others[n++] = voices[i];
+    return score_of(l->others, n, l->own, l->half_life_s, l->ttl_s, l->now_s);
+}
+
+struct score lean_without(struct lean *l, const struct voice *voices, size_t at)
+{
+    if (l->whole.contested)
+        return made_anew(l, voices, at);
     struct score s = l->whole;
     const struct lean_part *p = &l->parts[at];
     int64_t cap_micro = voices[at].trust_micro, with_micro = clamped(p->sum_micro, cap_micro), without_micro = clamped(p->sum_micro - p->said_micro, cap_micro);
@@ -57,5 +75,6 @@ struct score lean_without(const struct lean *l, const struct voice *voices, size
 void lean_clear(struct lean *l)
 {
     free(l->parts);
+    free(l->others);
     *l = (struct lean){ .parts = NULL };
 }

@@ -74,6 +74,7 @@ struct why_opinion {
     int64_t counted_micro;                  /* its part of S before the group's clamp; 0 when a right keeps it from counting */
     int64_t would_micro;                    /* what it would be with all rights */
     enum rights_bar bar;                    /* which right keeps it from counting */
+    int64_t stands_s;                       /* a black word about what is contested counts for listing from then on; 0: it does now, INT64_MAX: not as long as it is contested */
     bool probation;                         /* its group is on probation */
     int group_index;                        /* policy index of the root of its group; -1: own, or it has no trust */
     uint32_t epoch;                         /* of the batch that says so. Own: of the one that told it last, which may be behind; 0: the others were told nothing of it */
@@ -101,6 +102,9 @@ struct why_rule {
     unsigned groups, quorum;                /* that say what the zone lists; needed to begin a listing */
     bool own;                               /* own evidence alone is enough, and says so */
     bool veto;                              /* own good mail holds S at 0 or below */
+    bool contested;                         /* good mail of others stands against it: a black zone needs the next two to be enough, too */
+    int64_t stood_micro;                    /* S and ... */
+    unsigned stood_groups;                  /* ... groups of what stands against that */
     int64_t sum_micro;                      /* S without a veto: what the parts add up to */
     int64_t since_s, until_s;               /* 0 when not listed */
 };

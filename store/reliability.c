@@ -170,13 +170,18 @@ static void judge_by_own(struct heard *h, const struct own_word *own, const stru
 
 /* ---- others' good mail */
 
+static bool is_good_word(const struct heard *h)
+{
+    return h->since_s < 0 && h->white_micro >= RELIABILITY_PROVEN_MICRO;
+}
+
 /* Whether enough of the others had good mail since then: how many groups, and how much trust stands behind it. */
 static bool peers_refute(const struct heard *all, size_t n, const struct heard *h, unsigned quorum)
 {
     int64_t sum_micro = 0, group_micro = 0;
     unsigned groups = 0, needed = quorum > 3 ? quorum - 1 : 2;
     for (size_t i = 0; i < n; i++) {
-        bool counts = all[i].since_s < 0 && all[i].group != h->group && all[i].time_s + RELIABILITY_COARSE_S >= h->since_s;
+        bool counts = is_good_word(&all[i]) && all[i].group != h->group && all[i].time_s + RELIABILITY_COARSE_S >= h->since_s;
         if (counts)
             group_micro += (int64_t)all[i].trust_micro * all[i].white_micro / MICRO;
         if (i + 1 < n && all[i + 1].group == all[i].group)
@@ -192,7 +197,7 @@ static void judge_by_peers(struct heard *all, size_t n, unsigned quorum, int64_t
 {
     size_t white_n = 0;
     for (size_t i = 0; i < n; i++)
-        white_n += all[i].since_s < 0 && all[i].white_micro > 0;
+        white_n += is_good_word(&all[i]);
     for (size_t i = 0; white_n >= 2 && i < n; i++) {
         struct heard *h = &all[i];
         bool counted = h->judged >= JUDGED_PEERS && is_recent(h->judged_s, now_s);

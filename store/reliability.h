@@ -18,8 +18,9 @@ enum {
     RELIABILITY_BALANCE_MAX = 20,
     RELIABILITY_UNSEEN_PARTS = 20,             /* what nobody here could judge weighs a twentieth (eta 0.05) */
     RELIABILITY_DEAD_MICRO = 200000,           /* below 0.10 of 1, a fifth of a newcomer's: counts as nothing */
-    RELIABILITY_PEERS_MICRO = 200000,          /* refutation by good mail that others had */
-    RELIABILITY_PEERS_TRUST_MICRO = 1000000,   /* so much of trust times white reliability must stand behind it */
+    RELIABILITY_PEERS_MICRO = 200000,          /* a refutation by good mail that others had */
+    RELIABILITY_PEERS_TRUST_MICRO = 1000000,   /* so much of trust times white reliability must stand behind it, ... */
+    RELIABILITY_PROVEN_MICRO = 1250000,        /* ... of members whose good words own good mail bore out: at least a quarter above a newcomer's */
     RELIABILITY_AGAIN_S = 7 * 86400,           /* one count of a member, subject and category in this time */
     RELIABILITY_UNSEEN_S = 7 * 86400,          /* so old, a report that nothing was seen of counts as unseen */
     RELIABILITY_COARSE_S = 600,                /* times of evidence leave members rounded to this */
@@ -90,7 +91,8 @@ struct own_word {
  * - An own event later than a report judges it. Own white refutes black, own black refutes white, whoever said so too.
  * - Own black confirms black, and own white white, if this member came to that side only after the report; black only if no more than `quorum` groups that have any
  *   reliability had said so by then: who copies earns no credit, and it is FOUND_AGREED.
- * - Where own evidence does not say black: good mail that max(2, quorum - 1) other groups have had since the report, with enough trust behind it, refutes black by a fifth.
+ * - Where own evidence does not say black: good mail that max(2, quorum - 1) other groups have had since the report, with enough trust behind it, refutes black by a fifth;
+ *   only that of members whose own word for good hosts has proven true counts, or who whitewashes would refute who reports.
  * - What was judged by own events is not judged again within seven days, unless it is refuted after a change of side. A refutation by own events completes one by others.
  * Whoever applies a finding sets judged_s to now_s and judged to who judged it. */
 void judge_reports(struct heard *all, size_t n, const struct own_word *own, unsigned quorum, int64_t now_s);

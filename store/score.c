@@ -1,5 +1,8 @@
 #include "store/score.h"
 
+/* The two soonest of some times, in seconds from now. */
+struct soonest { int64_t first_s, second_s; };
+
 /* What one pass over the voices gives. */
 struct tally {
     int64_t half_life_s, ttl_s, now_s;
@@ -7,8 +10,14 @@ struct tally {
     struct score score;
     int64_t black_micro, white_micro;           /* all that speaks for each side, unclamped: neither grows with time */
     int64_t rate_micro;         /* |dS/dt| is at most this, in millionths per half-life, times ln 2 */
-    int64_t groups_black_s, groups_white_s;     /* within this time no group crosses the quorum's bound, but by a jump */
+    struct soonest groups_black, groups_white, groups_stood;       /* within this time no group crosses the quorum's bound, but by a jump */
     int64_t jump_s;             /* when the next voice appears or vanishes at one blow */
+    int64_t contest_micro;      /* how much stands behind good mail, and ... */
+    unsigned contest_groups;    /* ... how many groups have it */
+    int64_t contest_s;          /* within this time none of that changes, but by a jump */
+    int64_t stands_s;           /* when the next word will stand against that */
+    uint64_t stood_by;          /* as score.said_by, of what stands */
+    bool own_black;             /* own evidence takes that side */
     unsigned both_n;            /* voices with masses of both colours */
     bool ahead;                 /* some voice is dated too far ahead to count yet */
 };
@@ -44,6 +53,16 @@ static int64_t crossing_s(int64_t gap_micro, int64_t rate_micro, int64_t half_li
     return gap_micro <= 0 ? 0 : gap_micro * half_life_s / max64(rate_micro, 1) / 6932 * 10000;
 }
 
+static void note_soonest(struct soonest *s, int64_t in_s)
+{
+    if (in_s < s->first_s) {
+        s->second_s = s->first_s;
+        s->first_s = in_s;
+    } else {
+        s->second_s = min64(s->second_s, in_s);
+    }
+}
+
 static void tally_jump(struct tally *t, const struct evidence *e, int64_t v_micro)
 {
     int64_t due_s = minute(e->time_s) - SCORE_SKEW_S;
@@ -55,19 +74,33 @@ static void tally_jump(struct tally *t, const struct evidence *e, int64_t v_micr
     }
 }
 
+/* How long an opinion surely stays beyond SCORE_SIDE_MICRO, a fifth. With a = |r - k s| and b = r + k s its slope until then is at most ln2/h * |v| * (a - b/5) / a, by
+ * where it will be when it comes there; that is ln2/h * (a - b/5) / (b + W). The slack is for truncations. */
+static int64_t side_s(const struct tally *t, const struct evidence *now, int64_t v_micro)
+{
+    int64_t white = SCORE_KAPPA_WHITE * now->white_micro, b = now->black_micro + white;
+    int64_t rate_micro = (absolute(now->black_micro - white) - b / 5) * MICRO / (b + SCORE_W_MICRO) + 2;
+    return crossing_s(absolute(v_micro) - SCORE_SIDE_MICRO - 8, rate_micro, t->half_life_s);
+}
+
+/* What one voice says. */
+struct word { int64_t v_micro, said_micro, rate_micro, side_s; };
+
 /* weight * v of one voice. Its slope: v = a x / (b x + W) with x = 2^-(t/h) gives |dv/dt| = ln2/h * |v| * W / (b x + W),
  * which is at most ln2/h * min(|v|, 1/4), and so it stays since |v| only shrinks. */
-static int64_t tally_voice(struct tally *t, const struct evidence *e, int64_t weight_micro, int64_t *rate_micro)
+static struct word tally_voice(struct tally *t, const struct evidence *e, int64_t weight_micro)
 {
     struct evidence now = evidence_at(*e, t->half_life_s, t->ttl_s, t->now_s);
-    int64_t v = opinion_micro(now.black_micro, now.white_micro);
-    int64_t said = weight_micro * v / MICRO;
-    *rate_micro += min64(MICRO / 4, absolute(v)) * weight_micro / MICRO + 1;
-    *(v > 0 ? &t->black_micro : &t->white_micro) += absolute(said);
+    struct word w = { .v_micro = opinion_micro(now.black_micro, now.white_micro) };
+    w.said_micro = weight_micro * w.v_micro / MICRO;
+    w.rate_micro = min64(MICRO / 4, absolute(w.v_micro)) * weight_micro / MICRO + 1;
+    *(w.v_micro > 0 ? &t->black_micro : &t->white_micro) += absolute(w.said_micro);
     t->both_n += now.black_micro > 0 && now.white_micro > 0;
+    if (absolute(w.v_micro) > SCORE_SIDE_MICRO)
+        w.side_s = side_s(t, &now, w.v_micro);
     if (e->black_micro > 0 || e->white_micro > 0)
-        tally_jump(t, e, v);
-    return said;
+        tally_jump(t, e, w.v_micro);
+    return w;
 }
 
 static void tally_bounds(struct tally *t, int64_t x_micro, int64_t rate_micro, unsigned bit)
@@ -76,45 +109,108 @@ static void tally_bounds(struct tally *t, int64_t x_micro, int64_t rate_micro, u
     t->score.groups += x_micro >= bound;
     t->score.said_by |= (uint64_t)(x_micro >= bound) << bit;
     t->score.groups_white += x_micro <= -bound;
-    t->groups_black_s = min64(t->groups_black_s, crossing_s(absolute(x_micro - bound), rate_micro, t->half_life_s));
-    t->groups_white_s = min64(t->groups_white_s, crossing_s(absolute(x_micro + bound), rate_micro, t->half_life_s));
+    note_soonest(&t->groups_black, crossing_s(absolute(x_micro - bound), rate_micro, t->half_life_s));
+    note_soonest(&t->groups_white, crossing_s(absolute(x_micro + bound), rate_micro, t->half_life_s));
     t->rate_micro += rate_micro;
+}
+
+/* The same of what stands. */
+static void tally_stood(struct tally *t, int64_t x_micro, int64_t rate_micro, unsigned bit)
+{
+    int64_t bound = SCORE_G_MIN_MICRO + t->slack_micro;
+    t->score.stood_micro += x_micro;
+    t->score.stood_groups += x_micro >= bound;
+    t->stood_by |= (uint64_t)(x_micro >= bound) << bit;
+    note_soonest(&t->groups_stood, crossing_s(absolute(x_micro - bound), rate_micro, t->half_life_s));
+}
+
+/* What one group says; `good`: the weight of those who had good mail. */
+struct group_sum { int64_t all_micro, stood_micro, good_micro, rate_micro; };
+
+static void tally_member(struct tally *t, struct group_sum *g, const struct voice *v)
+{
+    struct word w = tally_voice(t, &v->evidence, v->weight_micro);
+    bool stands = w.v_micro <= 0 || v->stands_s <= minute(t->now_s);
+    g->all_micro += w.said_micro;
+    g->stood_micro += stands ? w.said_micro : 0;
+    g->rate_micro += w.rate_micro;
+    if (!stands)
+        t->stands_s = min64(t->stands_s, v->stands_s);
+    if (w.v_micro >= -SCORE_SIDE_MICRO)
+        return;
+    g->good_micro += v->weight_micro;
+    t->contest_s = min64(t->contest_s, w.side_s);
+}
+
+static void tally_group(struct tally *t, const struct group_sum *g, int64_t trust_micro, unsigned bit)
+{
+    int64_t sum_micro = clamp(g->all_micro, -(trust_micro / 2), trust_micro);
+    t->score.micro += sum_micro;
+    tally_bounds(t, sum_micro, g->rate_micro, bit);
+    tally_stood(t, clamp(g->stood_micro, -(trust_micro / 2), trust_micro), g->rate_micro, bit);
+    t->contest_micro += min64(g->good_micro, trust_micro);
+    t->contest_groups += g->good_micro > 0;
 }
 
 static void tally_voices(struct tally *t, const struct voice *voices, size_t n)
 {
-    int64_t sum_micro = 0, rate_micro = 0;
+    struct group_sum g = { 0 };
     for (size_t i = 0; i < n; i++) {
-        sum_micro += tally_voice(t, &voices[i].evidence, voices[i].weight_micro, &rate_micro);
+        tally_member(t, &g, &voices[i]);
         if (i + 1 < n && voices[i + 1].group == voices[i].group)
             continue;
-        int64_t trust_micro = voices[i].trust_micro;
-        sum_micro = clamp(sum_micro, -(trust_micro / 2), trust_micro);
-        t->score.micro += sum_micro;
-        tally_bounds(t, sum_micro, rate_micro, voices[i].bit);
-        sum_micro = rate_micro = 0;
+        tally_group(t, &g, voices[i].trust_micro, voices[i].bit);
+        g = (struct group_sum){ 0 };
     }
 }
 
 static void tally_own(struct tally *t, const struct evidence *own)
 {
-    int64_t rate_micro = 0;
-    t->score.own_micro = tally_voice(t, own, SCORE_SELF_MICRO, &rate_micro);
-    t->score.micro += t->score.own_micro;
-    tally_bounds(t, t->score.own_micro, rate_micro, SCORE_BIT_OWN);
-    t->score.veto = t->score.own_micro < 0 &&
+    struct word w = tally_voice(t, own, SCORE_SELF_MICRO);
+    t->score.own_micro = w.said_micro;
+    t->score.micro += w.said_micro;
+    tally_bounds(t, w.said_micro, w.rate_micro, SCORE_BIT_OWN);
+    tally_stood(t, w.said_micro, w.rate_micro, SCORE_BIT_OWN);
+    t->score.veto = w.said_micro < 0 &&
                     evidence_at(*own, t->half_life_s, t->ttl_s, t->now_s).white_micro >= SCORE_VETO_MICRO;
-    if (t->score.veto)
+    if (t->score.veto) {
         t->score.micro = min64(t->score.micro, 0);
+        t->score.stood_micro = min64(t->score.stood_micro, 0);
+    }
+    t->own_black = w.v_micro > SCORE_SIDE_MICRO;
+    if (t->own_black)
+        t->contest_s = min64(t->contest_s, w.side_s);
+}
+
+/* Good mail only fades: a contest ends by time, and begins by it only when own evidence ceases to be black. */
+static void tally_contest(struct tally *t)
+{
+    if (t->contest_groups < SCORE_CONTEST_GROUPS || t->contest_micro < SCORE_CONTEST_MICRO)
+        return;
+    t->score.contested = !t->own_black;
+    t->jump_s = min64(t->jump_s, minute(t->now_s) + minute(min64(t->contest_s, t->ttl_s)));
+    if (!t->score.contested)
+        return;
+    t->jump_s = min64(t->jump_s, t->stands_s);
+    t->score.said_by = t->stood_by;
 }
 
 static void tally_all(struct tally *t, const struct voice *voices, size_t n, const struct evidence *own)
 {
-    t->jump_s = t->groups_black_s = t->groups_white_s = INT64_MAX;
+    t->jump_s = t->contest_s = t->stands_s = INT64_MAX;
+    t->groups_black = t->groups_white = t->groups_stood = (struct soonest){ INT64_MAX, INT64_MAX };
     tally_voices(t, voices, n);
     if (own != NULL)
         tally_own(t, own);
+    tally_contest(t);
     t->score.may_rise = t->ahead || (t->black_micro > 0 && t->white_micro > 0);
+}
+
+int64_t score_stands_s(int64_t since_s, uint32_t reliability_micro)
+{
+    if (since_s <= 0 || reliability_micro < SCORE_DOUBT_MICRO)
+        return INT64_MAX;
+    return minute(since_s) + SCORE_STAND_S;
 }
 
 struct score score_of(const struct voice *voices, size_t n, const struct evidence *own,
@@ -144,6 +240,8 @@ static struct side side_of(const struct policy_zone *z, const struct score *s)
 {
     if (z->white)
         return (struct side){ -s->micro, -s->own_micro, s->groups_white };
+    if (s->contested)
+        return (struct side){ s->stood_micro, s->own_micro, s->stood_groups };
     return (struct side){ s->micro, s->own_micro, s->groups };
 }
 
@@ -236,8 +334,10 @@ static int64_t mixed_look(const struct policy_zone *z, const struct tally *now, 
     int64_t threshold = threshold_of(z, listed);
     int64_t gap = (listed ? side.score_micro - threshold : threshold - side.score_micro) - slack_of(now);
     int64_t score_s = crossing_s(gap, now->rate_micro, now->half_life_s);
-    int64_t groups_s = z->white ? now->groups_white_s : now->groups_black_s;
-    bool enough = side.groups >= quorum_of(z, &side, groups_n, listed);
+    const struct soonest *soonest = z->white ? &now->groups_white : now->score.contested ? &now->groups_stood : &now->groups_black;
+    unsigned needed = quorum_of(z, &side, groups_n, listed);
+    bool enough = side.groups >= needed, one_decides = z->own || (enough ? side.groups == needed : side.groups + 1 == needed);
+    int64_t groups_s = one_decides ? soonest->first_s : soonest->second_s;
     int64_t wait_s = listed ? min64(score_s, groups_s) : enough ? score_s : max64(score_s, groups_s);
     return min64(minute(now->now_s) + minute(min64(wait_s, now->ttl_s)), now->jump_s);
 }

@@ -18,7 +18,12 @@ enum {
     SCORE_G_MIN_MICRO = 100000,        /* a group that says at least this much counts for the quorum */
     SCORE_VETO_MICRO = 1000000,        /* own white mass that vetoes, if the own opinion is negative */
     SCORE_BITS = 63, SCORE_BIT_OWN = 63,
-    SCORE_SKEW_S = 300                 /* evidence dated further ahead counts as nothing until due */
+    SCORE_SKEW_S = 300,                /* evidence dated further ahead counts as nothing until due */
+    SCORE_SIDE_MICRO = 200000,         /* beyond this an opinion takes a side */
+    SCORE_CONTEST_GROUPS = 2,          /* so many groups' good mail contests what others say against a subject ... */
+    SCORE_CONTEST_MICRO = 1000000,     /* ... with this much trust times white reliability behind it, each group's at most its trust */
+    SCORE_STAND_S = 86400,             /* then a black word counts once it has stood so long, */
+    SCORE_DOUBT_MICRO = 500000         /* and only of a member whose black reliability is at least half a newcomer's */
 };
 
 struct evidence {
@@ -46,6 +51,7 @@ struct voice {
     uint32_t weight_micro;             /* tau * rho of the member */
     struct evidence evidence;
     int64_t who;                       /* the caller's; not looked at */
+    int64_t stands_s;                  /* where it is contested, a black word counts from then on; 0: at once, INT64_MAX: not as long as that is so */
 };
 
 struct score {
@@ -54,16 +60,24 @@ struct score {
     unsigned groups_white;             /* the same for white */
     int64_t own_micro;                 /* SCORE_SELF * v of own evidence; 0 without any */
     bool veto;                         /* own good mail capped S at 0 */
-    uint64_t said_by;                  /* a bit for each group that says black; two groups may share one where there are more than SCORE_BITS. SCORE_BIT_OWN: own evidence */
+    uint64_t said_by;                  /* a bit for each group that says black, where it is contested for each whose word stands; two groups may share one where there are more than SCORE_BITS. SCORE_BIT_OWN: own evidence */
     bool may_rise;                     /* time alone may raise |S|: voices of both signs, or a veto */
+    bool contested;                    /* others' good mail stands against it (score_lists()); */
+    int64_t stood_micro;               /* S, ... */
+    unsigned stood_groups;             /* ... and Q for black, of white words and of those black ones that stand against that */
 };
+/* From when on a contested black word counts: since_s is when it is known here to be black, 0 or less when it is not; reliability_micro its member's for black. */
+int64_t score_stands_s(int64_t since_s, uint32_t reliability_micro);
 
 /* `voices` sorted by group; own NULL or own evidence. Adding is order-free: any order of members within a group gives the same.
  * A group's sum is clamped to [-T/2, T]. */
 struct score score_of(const struct voice *voices, size_t n, const struct evidence *own,
                       int64_t half_life_s, int64_t ttl_s, int64_t now_s);
 
-/* The rule of one zone. `was`: listed until now (hysteresis: half the threshold, quorum less one). groups_n: how many groups this member trusts. */
+/* The rule of one zone. A black zone lists what is contested only if what stands against that is enough, too: a member of good standing must have said it for a day.
+ * Contested is what SCORE_CONTEST_GROUPS groups or more have had good mail of (v < -SCORE_SIDE_MICRO), with SCORE_CONTEST_MICRO behind them, unless own evidence is
+ * black (v > SCORE_SIDE_MICRO). So who turns against hosts that others get good mail from is found out before he is believed; S and Q themselves, and their bounds, are as
+ * ever. `was`: listed until now (hysteresis: half the threshold, quorum less one). groups_n: how many groups this member trusts. */
 bool score_lists(const struct policy_zone *z, const struct score *s, size_t groups_n, bool was);
 unsigned score_quorum(const struct policy_zone *z, size_t groups_n);
 

@@ -121,7 +121,7 @@ const char *const sql_text[SQL_N] = {
                           " since_s = CASE WHEN ?10 > 0 AND since_s > 0 THEN min(since_s, ?10) WHEN ?10 < 0 AND since_s < 0 THEN max(since_s, ?10) ELSE ?10 END"
                           " WHERE subject = ?1 AND category = ?2 AND member = ?3"
                           " AND (?4, ?5, ?6, ?9, ?7, ?8) > (epoch, seq, hash, time_s, black, white)",
-    [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s FROM opinion WHERE subject = ?1"
+    [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s, since_s FROM opinion WHERE subject = ?1"
                                " ORDER BY category, member",
     [SQL_OPINION_EACH] = "SELECT subject, member, black + white, time_s FROM opinion ORDER BY subject, category, member",
     [SQL_OPINION_DROP] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3"

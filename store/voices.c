@@ -56,6 +56,7 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
         .weight_micro = names_weight(m, evidence_is_white(&e)),
         .evidence = e,
         .who = m->id,
+        .stands_s = score_stands_s(column_int(q, 5), m->counted.black_micro),
     };
     return 0;
 }

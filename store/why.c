@@ -57,6 +57,12 @@ static void weigh(struct asking *a, struct why_opinion *o, struct evidence told,
     o->counted_micro = o->would_micro = weight_micro * o->opinion_micro / MICRO;
 }
 
+static void put_stands(struct asking *a, struct why_opinion *o, const struct known_member *m, int64_t since_s)
+{
+    int64_t stands_s = score_stands_s(since_s, m->counted.black_micro);
+    o->stands_s = o->opinion_micro > 0 && stands_s > a->now_s ? stands_s : 0;
+}
+
 /* As voices_load() decides it. */
 static void narrow(struct asking *a, struct why_opinion *o, const struct known_member *m, const struct evidence *told)
 {
@@ -168,6 +174,7 @@ static int add_told(struct asking *a, const struct query *q)
     o->reliability_micro = white ? m->counted.white_micro : m->counted.black_micro;
     weigh(a, o, told, names_weight(m, white));
     narrow(a, o, m, &told);
+    put_stands(a, o, m, column_int(q, 8));
     /* Only the beginning of the hash is in the register: put_signature() finds the rest in the batch. */
     uint64_t prefix = (uint64_t)column_int(q, 4) ^ UINT64_C(1) << 63;
     for (int i = 0; i < 8; i++)
@@ -254,6 +261,7 @@ static void put_rule(struct asking *a, const struct score *score, size_t zone, i
         .zone = (int)zone, .category = category, .score_micro = score->micro, .threshold_micro = z->threshold_micro,
         .groups = z->white ? score->groups_white : score->groups, .quorum = score_quorum(z, r->names.groups_n),
         .own = z->own && own_micro >= SCORE_G_MIN_MICRO, .veto = score->veto && !z->white, .sum_micro = why_sum(a->why, category),
+        .contested = score->contested && !z->white, .stood_micro = score->stood_micro, .stood_groups = score->stood_groups,
     };
 }
 

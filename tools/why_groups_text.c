@@ -30,6 +30,14 @@ const char *why_bar_text(const struct why_opinion *o)
     return o->probation ? "on probation" : texts[o->bar];
 }
 
+bool why_is_contested(const struct why *w, int category)
+{
+    for (size_t i = 0; i < w->rules_n; i++)
+        if (w->rules[i].category == category && w->rules[i].contested)
+            return true;
+    return false;
+}
+
 /* ---- groups */
 
 static void note_cell(const struct why_group *g, struct table *t)
@@ -143,6 +151,8 @@ const char *why_decided(const struct why *w, const struct why_rule *r, int64_t s
         return "vetoed by own good mail";
     if (w->protected_ || w->exception.kind != 0)
         return "protected";
+    if (r->contested && score && groups)
+        return "contested by good mail of others";
     if (r->own && score)
         return "";
     return !score && !groups ? "score and groups too low" : !score ? "score too low" : "too few groups";

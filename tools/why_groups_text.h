@@ -12,6 +12,9 @@ const char *why_category(const struct why_answer *a, int category);
 const char *why_bar_word(const struct why_opinion *o);
 const char *why_bar_text(const struct why_opinion *o);
 
+/* Good mail of others stands against what is said in this category (store/score.h). */
+bool why_is_contested(const struct why *w, int category);
+
 void why_say_groups(const struct why_answer *a);
 json_t *why_groups_json(const struct why_answer *a);
 

@@ -89,6 +89,9 @@ static void say_not_listed(const struct why_answer *a)
         printf(": no zone looks at what was said.\n");
     else if (r->veto)
         printf(": this node itself gets good mail from it, which vetoes all others.\n");
+    else if (r->contested && r->score_micro >= r->threshold_micro && r->groups >= r->quorum)
+        printf(": others get good mail from it. Where that is so, only what has been said for a day by members of good standing lists: score %s of %s, %u %s of %u needed.\n",
+               micro_text(r->stood_micro, score), micro_text(r->threshold_micro, threshold), r->stood_groups, r->stood_groups == 1 ? "group" : "groups", r->quorum);
     else
         printf(". Nearest is %s (%s): score %s of %s, %u %s of %u needed.\n", zone_name(a, r->zone), why_category(a, r->category),
                micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum);
@@ -140,7 +143,7 @@ static const char *member_text(const struct why_answer *a, const struct why_opin
 
 static void opinion_cells(const struct why_answer *a, const struct why_opinion *o, struct table *t)
 {
-    char text[NUMBER_TEXT_MAX], more[NUMBER_TEXT_MAX], age[TIME_TEXT_MAX], fingerprint[FINGERPRINT_MAX];
+    char text[NUMBER_TEXT_MAX], more[NUMBER_TEXT_MAX], age[TIME_TEXT_MAX], until[TIME_TEXT_MAX], fingerprint[FINGERPRINT_MAX];
     if (o->introduced)
         table_cell(t, "%s (by %s%s%s)", member_text(a, o, fingerprint), o->introducer, strcmp(o->introducer, o->group) != 0 ? " of " : "",
                    strcmp(o->introducer, o->group) != 0 ? o->group : "");
@@ -162,6 +165,9 @@ static void opinion_cells(const struct why_answer *a, const struct why_opinion *
     table_cell(t, "%s", withdrawn ? "withdrawn" : why_signed(o->opinion_micro, text));
     if (!withdrawn && why_bar_text(o) != NULL)
         table_cell(t, "0 (%s: %s)", why_bar_text(o), why_signed(o->would_micro, more));
+    else if (why_is_contested(a->why, o->category) && o->stands_s != 0)
+        table_cell(t, "%s (contested%s%s)", why_signed(o->counted_micro, more), o->stands_s != INT64_MAX ? " until " : "",
+                   o->stands_s != INT64_MAX ? time_text(o->stands_s, until) : "");
     else
         table_cell(t, "%s", withdrawn ? "-" : why_signed(o->counted_micro, more));
     if (o->own)
@@ -236,6 +242,7 @@ static json_t *opinion_json(const struct why_answer *a, const struct why_opinion
                             "opinion_micro", (json_int_t)o->opinion_micro, "counted_micro", (json_int_t)o->counted_micro, "signature", signature_text(o));
     json_object_set_new(out, "would_micro", json_integer((json_int_t)o->would_micro));
     json_object_set_new(out, "kept_from_counting", why_bar_word(o) != NULL ? json_string(why_bar_word(o)) : json_null());
+    json_object_set_new(out, "stands_s", o->stands_s != INT64_MAX ? json_integer((json_int_t)o->stands_s) : json_null());
     if (o->introduced)
         json_object_update_new(out, json_pack("{s:o, s:o}", "introducer", say_json_text(o->introducer), "group", say_json_text(o->group)));
     if (o->own)
@@ -251,11 +258,13 @@ static json_t *rule_json(const struct why_answer *a, const struct why_rule *r)
 {
     const struct policy *p = a->home->config->policy;
     bool known = r->zone >= 0 && (size_t)r->zone < p->zones_n;
-    return json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:s}", "zone", known ? p->zones[r->zone].name : "", "category", why_category(a, r->category),
+    json_t *out = json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:s}", "zone", known ? p->zones[r->zone].name : "", "category", why_category(a, r->category),
                      "white", is_white(a, r), "listed", r->listed, "score_micro", (json_int_t)r->score_micro, "threshold_micro",
                      (json_int_t)r->threshold_micro, "groups", (json_int_t)r->groups, "quorum", (json_int_t)r->quorum, "own", r->own, "veto", r->veto,
                      "since_s", (json_int_t)r->since_s, "until_s", (json_int_t)r->until_s, "sum_micro", (json_int_t)r->sum_micro, "decided",
                      why_decided(a->why, r, shown_score(a, r)));
+    json_object_update_new(out, json_pack("{s:b, s:I, s:I}", "contested", r->contested, "stood_micro", (json_int_t)r->stood_micro, "stood_groups", (json_int_t)r->stood_groups));
+    return out;
 }
 
 json_t *why_json(const struct why_answer *a)

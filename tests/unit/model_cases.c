@@ -58,6 +58,7 @@ static void die(const char *what)
 struct history {
     struct policy *policy;
     struct known_member members[MEMBERS];
+    int64_t since_s[MEMBERS];           /* when each came to say black */
     struct trust_link links[LINKS_MAX];
     struct run run;
     struct voice voices[MEMBERS];
@@ -133,8 +134,10 @@ static void put_reliability(struct history *h)
         *r = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
         if (one_in(2))
             *r = (struct reliability){ (uint32_t)edgy(2 * MICRO), (uint32_t)edgy(2 * MICRO) };
+        h->since_s[i] = one_in(4) ? 0 : one_in(4) ? -t0 : t0 - edgy(3 * DAY_S);
         put(r->black_micro);
         put(r->white_micro);
+        put(h->since_s[i]);
     }
     for (int i = 0; i < MEMBERS; i++) {
         struct known_member *m = &h->members[i];
@@ -151,7 +154,8 @@ static void add_voice(struct history *h, const struct said *o)
     size_t at = h->voices_n++;
     for (; at > 0 && h->voices[at - 1].group > (unsigned)m->group; at--)
         h->voices[at] = h->voices[at - 1];
-    h->voices[at] = (struct voice){ .group = (unsigned)m->group, .trust_micro = m->group_trust_micro, .weight_micro = names_weight(m, evidence_is_white(&e)), .evidence = e };
+    h->voices[at] = (struct voice){ .group = (unsigned)m->group, .trust_micro = m->group_trust_micro, .weight_micro = names_weight(m, evidence_is_white(&e)), .evidence = e,
+                                        .stands_s = score_stands_s(h->since_s[o->member], m->counted.black_micro) };
 }
 
 /* What members said, in the order in which it came: (member, epoch, seq, hash, black step, white step, time). */
@@ -218,7 +222,7 @@ static void history(struct history *h)
     for (int i = 0; i < LOOKS; i++) {
         struct score s = score_of(h->voices, h->voices_n, h->has_own ? &h->own : NULL, h->half_life_s, h->ttl_s, now_s);
         was = score_lists(&z, &s, groups_n, was);
-        put(now_s); put(s.micro); put(s.groups); put(s.groups_white); put(s.own_micro); put(s.veto); put(was);
+        put(now_s); put(s.micro); put(s.groups); put(s.groups_white); put(s.own_micro); put(s.veto); put(s.contested); put(s.stood_micro); put(s.stood_groups); put(was);
         now_s += edgy(4 * DAY_S);
     }
     putchar('\n');

@@ -4,7 +4,7 @@ Written from that page, not from the C code. Where C truncates a quotient toward
 """
 MICRO = 1_000_000
 CAP, W, SKEW_S = 32 * MICRO, 2 * MICRO, 300
-SELF, G_MIN, VETO = 1_500_000, 100_000, MICRO
+SELF, G_MIN, VETO, SIDE = 1_500_000, 100_000, MICRO, 200_000
 HOUR_S, DAY_S = 3600, 86400
 
 
@@ -103,36 +103,54 @@ def trust_table(direct, links, now):
 
 # ---- score and rule
 
+def stands(since, black_rel):
+    """From when on a contested black word counts; None: not as long as it is contested."""
+    return None if since <= 0 or black_rel < MICRO // 2 else minute(since) + DAY_S
+
+
+def contested(good, trusts, own_v):
+    """good: {root: weight of its members with good mail}."""
+    return len(good) >= 2 and sum(min(trusts[g], x) for g, x in good.items()) >= MICRO and own_v <= SIDE
+
+
 def score(voices, trusts, own, half_life, ttl, now):
-    """voices: (root, weight, r, s, t). trusts: {root: T}. own: (r, s, t) or None. -> S, Q, Q of white, own part, veto"""
-    said = {}
-    for root, weight, r, s, t in voices:
+    """voices: (root, weight, r, s, t, stands). trusts: {root: T}. own: (r, s, t) or None. -> S, Q, Q of white, own part, veto, contested, S and Q of what stands"""
+    said, stood, good = {}, {}, {}
+    for root, weight, r, s, t, stands_s in voices:
         r, s = decayed(r, s, t, half_life, ttl, now)
-        said[root] = said.get(root, 0) + div(weight * opinion(r, s), MICRO)
-    total = black = white = mine = 0
-    for root, x in said.items():
-        x = max(-(trusts[root] // 2), min(trusts[root], x))
-        total += x
-        black += x >= G_MIN
-        white += x <= -G_MIN
-    veto = False
+        v = opinion(r, s)
+        x = div(weight * v, MICRO)
+        said[root] = said.get(root, 0) + x
+        if v <= 0 or (stands_s is not None and stands_s <= minute(now)):
+            stood[root] = stood.get(root, 0) + x
+        if v < -SIDE and weight > 0:
+            good[root] = good.get(root, 0) + weight
+
+    mine = own_v = own_white = 0
     if own is not None:
-        r, s = decayed(*own, half_life, ttl, now)
-        mine = div(SELF * opinion(r, s), MICRO)
-        total += mine
-        black += mine >= G_MIN
-        white += mine <= -G_MIN
-        veto = mine < 0 and s >= VETO
-    return (min(total, 0) if veto else total), black, white, mine, veto
+        r, own_white = decayed(*own, half_life, ttl, now)
+        own_v = opinion(r, own_white)
+        mine = div(SELF * own_v, MICRO)
+    veto = mine < 0 and own_white >= VETO
+
+    def add(parts):
+        parts = [max(-(trusts[root] // 2), min(trusts[root], x)) for root, x in parts.items()] + [mine]
+        total = sum(parts)
+        return min(total, 0) if veto else total, sum(x >= G_MIN for x in parts), sum(x <= -G_MIN for x in parts)
+    total, black, white = add(said)
+    stood_total, stood_black, _ = add(stood)
+    return total, black, white, mine, veto, contested(good, trusts, own_v), stood_total, stood_black
 
 
 def lists(zone, result, groups_n, was):
     """zone: (white, own, threshold, quorum)"""
     is_white, own_lists, threshold, quorum = zone
-    total, black, white, mine, _ = result
+    total, black, white, mine, _, is_contested, stood, stood_black = result
     quorum = quorum or (3 if groups_n >= 10 else 2)
     if is_white:
         total, mine, black = -total, -mine, white
+    elif is_contested:
+        total, black = stood, stood_black
     if own_lists and mine >= G_MIN:
         quorum = 1
     elif was and quorum > 1:
@@ -252,7 +270,7 @@ def by_peers(h, heard, quorum, now):
         return NOTHING, 0
     good, trust = {}, {}
     for x in heard:
-        if x.since < 0 and x.group != h.group and x.time + 600 >= h.since:
+        if x.since < 0 and x.white_rel >= 1_250_000 and x.group != h.group and x.time + 600 >= h.since:
             good[x.group] = good.get(x.group, 0) + x.tau * x.white_rel // MICRO
         trust[x.group] = x.trust
     good = {g: min(x, trust[g]) for g, x in good.items() if x > 0}

@@ -24,7 +24,8 @@ static size_t random_voices(struct voice *v)
     for (size_t i = 0; i < n; i++) {
         group += i > 0 ? random_to(2) : 0;
         uint32_t trust = i > 0 && v[i - 1].group == group ? v[i - 1].trust_micro : random_to(MICRO + 1);
-        v[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = random_to(2 * MICRO), .evidence = random_evidence() };
+        v[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = random_to(2 * MICRO), .evidence = random_evidence(),
+                               .stands_s = random_to(2) == 0 ? 0 : random_to(2) == 0 ? INT64_MAX : T0 + 60 - (int64_t)random_to(3) * 60 };
     }
     return n;
 }
@@ -48,6 +49,9 @@ static void without_a_voice_is_the_score_of_all_others(void **state)
         assert_int_equal(got.groups_white, want.groups_white);
         assert_int_equal(got.own_micro, want.own_micro);
         assert_int_equal(got.veto, want.veto);
+        assert_int_equal(got.contested, want.contested);
+        if (want.contested)
+            assert_true(got.stood_micro == want.stood_micro && got.stood_groups == want.stood_groups);
     }
     lean_clear(&l);
 }

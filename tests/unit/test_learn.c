@@ -183,31 +183,94 @@ static void who_is_refuted_often_weighs_nothing_and_what_it_upheld_ends(void **s
     claim_verifies(T0 + 2 * WORLD_HOUR);
 }
 
+/* Own good mail bears out what these members said first of five good hosts: from the next snapshot on their good word refutes. */
+static int64_t prove(size_t from, size_t to)
+{
+    for (size_t who = from; who <= to; who++)
+        says_at(who, 500, 5, 0, WHITE, T0 - WORLD_DAY);
+    saw(REQUEST_WHITE, 500, 5, T0 - WORLD_DAY + 60);
+    world_fold(&w, T0 - WORLD_DAY + 2 * WORLD_HOUR);
+    assert_true(member(from, T0).reliability.white_micro >= RELIABILITY_PROVEN_MICRO);
+    return T0;
+}
+
 static void good_mail_of_two_other_groups_refutes_by_a_fifth_where_nothing_was_seen_here(void **state)
 {
     (void)state;
-    says_at(1, 0, 1, BLACK, 0, T0);
-    says_at(2, 0, 1, 0, WHITE, T0 + 100);
+    int64_t from_s = prove(2, 4);
+    says_at(1, 0, 1, BLACK, 0, from_s);
+    says_at(2, 0, 1, 0, WHITE, from_s + 100);
+    assert_int_equal(member(1, from_s + 100).refuted_milli, 0);
+    says_at(3, 0, 1, 0, WHITE, from_s + 200);
+    assert_int_equal(member(1, from_s + 200).refuted_milli, 200);
+    says_at(4, 0, 1, 0, WHITE, from_s + 300);
+    assert_int_equal(member(1, from_s + 300).refuted_milli, 200);
+    saw(REQUEST_WHITE, 0, 1, from_s + 400);             /* own good mail makes it whole */
+    assert_int_equal(member(1, from_s + 400).refuted_milli, 1000);
+}
+
+static void good_words_of_members_not_proven_refute_nobody(void **state)
+{
+    (void)state;
+    says_at(1, 0, 20, BLACK, 0, T0);
+    for (size_t who = 2; who < WORLD_MEMBERS; who++)
+        says_at(who, 0, 20, 0, WHITE, T0 + 100);
     assert_int_equal(member(1, T0 + 100).refuted_milli, 0);
-    says_at(3, 0, 1, 0, WHITE, T0 + 200);
-    assert_int_equal(member(1, T0 + 200).refuted_milli, 200);
-    says_at(4, 0, 1, 0, WHITE, T0 + 300);
-    assert_int_equal(member(1, T0 + 300).refuted_milli, 200);
-    saw(REQUEST_WHITE, 0, 1, T0 + 400);                 /* own good mail makes it whole */
-    assert_int_equal(member(1, T0 + 400).refuted_milli, 1000);
 }
 
 static void good_mail_from_before_the_report_is_no_refutation_by_others(void **state)
 {
     (void)state;
-    says_at(2, 0, 1, 0, WHITE - 1, T0);
-    says_at(3, 0, 1, 0, WHITE - 1, T0);
-    says_at(1, 0, 1, BLACK, 0, T0 + 2 * WORLD_HOUR);
-    assert_int_equal(member(1, T0 + 2 * WORLD_HOUR).refuted_milli, 0);
-    says_at(2, 0, 1, 0, WHITE, T0 + 3 * WORLD_HOUR);
-    assert_int_equal(member(1, T0 + 3 * WORLD_HOUR).refuted_milli, 0);
-    says_at(3, 0, 1, 0, WHITE, T0 + 3 * WORLD_HOUR);
-    assert_int_equal(member(1, T0 + 3 * WORLD_HOUR).refuted_milli, 200);
+    int64_t from_s = prove(2, 3);
+    says_at(2, 0, 1, 0, WHITE - 1, from_s);
+    says_at(3, 0, 1, 0, WHITE - 1, from_s);
+    says_at(1, 0, 1, BLACK, 0, from_s + 2 * WORLD_HOUR);
+    assert_int_equal(member(1, from_s + 2 * WORLD_HOUR).refuted_milli, 0);
+    says_at(2, 0, 1, 0, WHITE, from_s + 3 * WORLD_HOUR);
+    assert_int_equal(member(1, from_s + 3 * WORLD_HOUR).refuted_milli, 0);
+    says_at(3, 0, 1, 0, WHITE, from_s + 3 * WORLD_HOUR);
+    assert_int_equal(member(1, from_s + 3 * WORLD_HOUR).refuted_milli, 200);
+}
+
+/* ---- contested subjects */
+
+static bool is_listed(unsigned i)
+{
+    struct reader *r = world_reader(&w);
+    struct subject s = world_subject(subject(i));
+    enum verdict v = VERDICT_UNKNOWN;
+    assert_int_equal(reader_check(r, &s, 0, &v), 0);
+    reader_close(&r);
+    return v == VERDICT_BLACK;
+}
+
+static void what_others_get_good_mail_from_is_listed_when_it_was_said_for_a_day(void **state)
+{
+    (void)state;
+    says_at(1, 0, 2, 0, 5, T0);
+    says_at(2, 0, 2, 0, 5, T0);
+    for (size_t who = 3; who < WORLD_MEMBERS; who++)
+        says_at(who, 0, 1, BLACK, 0, T0 + WORLD_HOUR);
+    assert_false(is_listed(0));
+    claim_verifies(T0 + WORLD_HOUR);
+    world_fold(&w, T0 + WORLD_HOUR + WORLD_DAY - 60);
+    assert_false(is_listed(0));
+    world_fold(&w, T0 + WORLD_HOUR + WORLD_DAY);        /* by time alone */
+    assert_true(is_listed(0));
+    claim_verifies(T0 + WORLD_HOUR + WORLD_DAY);
+}
+
+static void own_evidence_lists_a_contested_subject_at_once(void **state)
+{
+    (void)state;
+    says_at(1, 0, 1, 0, 5, T0);
+    says_at(2, 0, 1, 0, 5, T0);
+    for (size_t who = 3; who < WORLD_MEMBERS; who++)
+        says_at(who, 0, 1, BLACK, 0, T0 + WORLD_HOUR);
+    assert_false(is_listed(0));
+    saw(REQUEST_BLACK, 0, 1, T0 + 2 * WORLD_HOUR);
+    assert_true(is_listed(0));
+    claim_verifies(T0 + 2 * WORLD_HOUR);
 }
 
 static void white_words_are_judged_by_a_coin_of_their_own(void **state)
@@ -381,7 +444,10 @@ int main(void)
         T(one_subject_counts_once_in_seven_days),
         T(who_is_refuted_often_weighs_nothing_and_what_it_upheld_ends),
         T(good_mail_of_two_other_groups_refutes_by_a_fifth_where_nothing_was_seen_here),
+        T(good_words_of_members_not_proven_refute_nobody),
         T(good_mail_from_before_the_report_is_no_refutation_by_others),
+        T(what_others_get_good_mail_from_is_listed_when_it_was_said_for_a_day),
+        T(own_evidence_lists_a_contested_subject_at_once),
         T(white_words_are_judged_by_a_coin_of_their_own),
         T(what_nobody_here_sees_counts_as_unseen_after_a_week),
         T(what_was_learned_survives_a_restart_and_a_rebuild),

@@ -43,6 +43,12 @@ static struct evidence random_evidence(void)
     };
 }
 
+static int64_t random_stands(void)
+{
+    int kind = (int)random_to(4);
+    return kind == 0 ? 0 : kind == 1 ? INT64_MAX : NOW - NOW % 60 + (random_to(4 * DAY) - 2 * DAY) / 60 * 60;
+}
+
 static size_t random_voices(struct voice *voices)
 {
     size_t n = (size_t)random_to(VOICES_MAX);
@@ -54,7 +60,7 @@ static size_t random_voices(struct voice *voices)
             trust = (uint32_t)random_to(MICRO + 1);
         }
         voices[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = (uint32_t)random_to((int64_t)trust + 1),
-                                    .evidence = random_evidence() };
+                                    .evidence = random_evidence(), .stands_s = random_stands() };
     }
     return n;
 }
@@ -332,6 +338,80 @@ static void a_listing_stays_until_half_the_threshold_and_one_group_less(void **s
     assert_false(score_lists(&z, &s, 3, true));
 }
 
+/* ---- contested subjects */
+
+/* Two groups have good mail of what three others say is bad. */
+static void make_contested(struct voice voices[5], int64_t stands_s)
+{
+    for (unsigned i = 0; i < 5; i++)
+        voices[i] = (struct voice){ .group = i, .trust_micro = MICRO, .weight_micro = MICRO, .stands_s = i < 2 ? 0 : stands_s,
+                                    .evidence = { i < 2 ? 0 : 20 * MICRO, i < 2 ? 8 * MICRO : 0, NOW } };
+}
+
+static bool lists_now(const struct voice *voices, size_t n, const struct evidence *own, bool was)
+{
+    struct policy_zone z = { .threshold_micro = MICRO, .quorum = 2 };
+    struct score s = score_now(voices, n, own);
+    return score_lists(&z, &s, 5, was);
+}
+
+static void a_word_against_good_mail_of_two_groups_lists_once_it_has_stood_for_a_day(void **state)
+{
+    struct voice voices[5];
+    (void)state;
+    make_contested(voices, score_stands_s(NOW - SCORE_STAND_S + 60, MICRO));
+    assert_true(score_now(voices, 5, NULL).contested);
+    assert_true(score_now(voices, 5, NULL).micro >= MICRO);
+    assert_false(lists_now(voices, 5, NULL, false));
+    assert_false(lists_now(voices, 5, NULL, true));
+    make_contested(voices, score_stands_s(NOW - SCORE_STAND_S, MICRO));
+    assert_true(lists_now(voices, 5, NULL, false));
+    make_contested(voices, score_stands_s(NOW - SCORE_STAND_S, SCORE_DOUBT_MICRO - 1));      /* but not of a doubtful member */
+    assert_false(lists_now(voices, 5, NULL, false));
+    make_contested(voices, score_stands_s(0, MICRO));
+    assert_false(lists_now(voices, 5, NULL, false));
+}
+
+static void one_groups_good_mail_contests_nothing(void **state)
+{
+    struct voice voices[5];
+    (void)state;
+    make_contested(voices, INT64_MAX);
+    assert_true(lists_now(voices + 1, 4, NULL, false));
+    voices[0].group = 1;                                /* nor that of two members of one group */
+    assert_true(lists_now(voices, 5, NULL, false));
+    make_contested(voices, INT64_MAX);
+    voices[0].trust_micro = voices[0].weight_micro = voices[1].trust_micro = MICRO / 2 - 1;      /* nor of two who are hardly trusted */
+    voices[1].weight_micro = 2 * MICRO;
+    assert_true(lists_now(voices, 5, NULL, false));
+}
+
+static void own_evidence_ends_a_contest(void **state)
+{
+    struct voice voices[5];
+    struct evidence bad = { MICRO, 0, NOW };
+    (void)state;
+    make_contested(voices, INT64_MAX);
+    assert_false(score_now(voices, 5, &bad).contested);
+    assert_true(lists_now(voices, 5, &bad, false));
+}
+
+static void a_contest_moves_no_score(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        struct voice voices[VOICES_MAX];
+        size_t n = random_voices(voices);
+        struct score fresh = score_now(voices, n, NULL);
+        for (size_t i = 0; i < n; i++)
+            voices[i].stands_s = 0;
+        struct score old = score_now(voices, n, NULL);
+        assert_true(fresh.micro == old.micro && fresh.groups == old.groups && fresh.groups_white == old.groups_white);
+        assert_true(fresh.stood_micro <= fresh.micro && fresh.stood_groups <= fresh.groups);
+        assert_true(old.stood_micro == old.micro && old.stood_groups == old.groups);
+    }
+}
+
 /* ---- looking ahead */
 
 static struct policy_zone random_zone(void)
@@ -369,6 +449,36 @@ static void no_verdict_changes_before_the_next_look(void **state)
             voices[0].evidence.time_s = NOW + random_to(DAY);
         check_look(&z, voices, n, random_to(2) ? &own : NULL, round);
     }
+}
+
+/* Black words of every age, and good mail of two groups and more. */
+static size_t random_contested(struct voice *voices)
+{
+    size_t n = 4 + (size_t)random_to(5);
+    for (size_t i = 0; i < n; i++) {
+        bool good = i < 2 || random_to(4) == 0;
+        int64_t mass = MICRO / 4 + random_to(20 * MICRO);
+        voices[i] = (struct voice){ .group = (unsigned)i, .trust_micro = MICRO, .weight_micro = (uint32_t)(MICRO / 2 + random_to(MICRO)),
+                                    .evidence = { good ? random_to(mass) : mass, good ? mass : random_to(mass / 4), NOW - random_to(10 * DAY) },
+                                    .stands_s = good ? 0 : random_stands() };
+    }
+    return n;
+}
+
+static void no_verdict_on_contested_subjects_changes_before_the_next_look(void **state)
+{
+    int contested = 0;
+    (void)state;
+    for (int round = 0; round < 1500; round++) {
+        struct voice voices[VOICES_MAX];
+        struct evidence own = random_evidence();
+        struct policy_zone z = random_zone();
+        size_t n = random_contested(voices);
+        const struct evidence *has_own = random_to(3) ? NULL : &own;
+        contested += score_now(voices, n, has_own).contested;
+        check_look(&z, voices, n, has_own, round);
+    }
+    assert_true(contested > 500);
 }
 
 static void a_fading_listing_is_looked_at_in_the_very_minute_of_its_end(void **state)
@@ -438,7 +548,12 @@ int main(void)
         cmocka_unit_test(everything_is_gone_after_the_time_to_live),
         cmocka_unit_test(the_quorum_grows_at_ten_groups),
         cmocka_unit_test(a_listing_stays_until_half_the_threshold_and_one_group_less),
+        cmocka_unit_test(a_word_against_good_mail_of_two_groups_lists_once_it_has_stood_for_a_day),
+        cmocka_unit_test(one_groups_good_mail_contests_nothing),
+        cmocka_unit_test(own_evidence_ends_a_contest),
+        cmocka_unit_test(a_contest_moves_no_score),
         cmocka_unit_test(no_verdict_changes_before_the_next_look),
+        cmocka_unit_test(no_verdict_on_contested_subjects_changes_before_the_next_look),
         cmocka_unit_test(a_fading_listing_is_looked_at_in_the_very_minute_of_its_end),
         cmocka_unit_test(what_only_fades_and_is_not_listed_is_never_looked_at),
         cmocka_unit_test(mixed_voices_are_looked_at_less_than_once_an_hour),

@@ -18,7 +18,7 @@ MEMBERS = 7
 
 class Worst:
     score = reliability = 0.0
-    verdicts = histories = 0
+    verdicts = contested = histories = 0
 
 
 def real_decay(r, s, t, half_life, ttl, now):
@@ -36,7 +36,7 @@ def real_opinion(r, s):
 def real_score(voices, trusts, own, half_life, ttl, now):
     """In floating point. The decay's factor is off by at most 2^-23, a mass is cut by a millionth, v and each product by another: a voice of weight 2 by less than 1e-5."""
     said = {}
-    for root, weight, r, s, t in voices:
+    for root, weight, r, s, t, _ in voices:
         said[root] = said.get(root, 0.0) + weight / 1e6 * real_opinion(*real_decay(r, s, t, half_life, ttl, now))
     total = sum(max(-trusts[g] / 2e6, min(trusts[g] / 1e6, x)) for g, x in said.items())
     if own is not None:
@@ -54,7 +54,7 @@ def history(take):
     half_life, ttl, white, own_lists, threshold, quorum, groups_n = take(7)
     direct = {i: t for i, t in enumerate(take(MEMBERS)) if t >= 0}
     links = [tuple(take(4)) for _ in range(take(1)[0])]
-    rel = [tuple(take(2)) for _ in range(MEMBERS)]
+    rel = [tuple(take(3)) for _ in range(MEMBERS)]
     arrived = [tuple(take(7)) for _ in range(take(1)[0])]
     own = (0, 0, 0)
     events = [tuple(take(3)) for _ in range(take(1)[0])]
@@ -80,16 +80,17 @@ def history(take):
             root, tau = table[who]
             r, s = MASS[b], MASS[w]
             reliable = min(rel[who][r < 2 * s], rel[root][r < 2 * s])
-            voices.append((root, tau * reliable // m.MICRO, r, s, t))
+            voices.append((root, tau * reliable // m.MICRO, r, s, t, m.stands(rel[who][2], min(rel[who][0], rel[root][0]))))
     trusts = {g: direct[g] for g, *_ in voices}
     zone, was = (white, own_lists, threshold, quorum), False
     own = own if events else None
     while take.more():
-        now, *got = take(7)
+        now, *got = take(10)
         want = m.score(voices, trusts, own, half_life, ttl, now)
         was = m.lists(zone, want, groups_n, was)
         assert got == [*want, was], f"at {now}: {got}, not {(*want, was)}"
         Worst.verdicts += was
+        Worst.contested += want[5]
     Worst.histories += 1
     if Worst.histories % 4 != 0:            # floating point costs as much again
         return
@@ -184,8 +185,8 @@ def main(program, seed="1", count="150000"):
             done[line[0]] = done.get(line[0], 0) + 1
     if cases.returncode != 0 or sum(done.values()) != int(count):
         sys.exit(f"{program} ended with {cases.returncode} after {done}")
-    if Worst.verdicts == 0:
-        sys.exit("no history listed anything: this test shows nothing")
+    if Worst.verdicts == 0 or Worst.contested == 0:
+        sys.exit("no history listed anything, or none was contested: this test shows nothing")
     print(f"{done['H']} histories, {done['J']} cases, {done['R']} counts, {done['B']} breakers are equal; from real numbers a score is at most "
           f"{Worst.score:.1e} a voice away, reliability {Worst.reliability:.1e}; {time.time() - began:.1f} s")
 
