@@ -46,6 +46,29 @@ static int suppose(const struct call *call, const struct home *h, const struct c
     return rc;
 }
 
+static bool same_rights(const struct policy_rights *a, const struct policy_rights *b)
+{
+    return a->categories == b->categories && a->black_only == b->black_only && a->no_prefixes == b->no_prefixes && a->max_weight_micro == b->max_weight_micro &&
+           a->max_subjects == b->max_subjects && a->probation_s == b->probation_s && a->probation_until_s == b->probation_until_s;
+}
+
+/* What stands in a way that the edit does not know ("+=", the same twice) must not be taken for done. */
+static int check_rights(const struct call *call, const char *file, const char *name, const struct policy_rights *wanted)
+{
+    struct config *c = NULL;
+    char why[CONFIG_WHY_MAX] = "";
+    int rc = 0;
+    if (config_load(call->config_path, &c, why) != 0)
+        return 0;                               /* peer_finish_edit() says so */
+    const struct config_peer *p = home_peer(c, name);
+    if (p != NULL && !same_rights(&p->rights, wanted)) {
+        say_error("%s was edited, but its rights of %s are others than these: something in that block says so in another way; edit it by hand", file, name);
+        rc = STATUS_USAGE;
+    }
+    config_free(&c);
+    return rc;
+}
+
 static int change(const struct call *call, const struct home *h, const struct config_peer *p, const struct rights_said *said, const struct policy_rights *rights)
 {
     struct rights_lines lines;
@@ -55,6 +78,9 @@ static int change(const struct call *call, const struct home *h, const struct co
     int rc = peers_file_set(h->config->peers_file, p->name, lines.values, lines.n);
     if (rc != 0)
         return peer_edit_failed(h, rc, p->name);
+    rc = check_rights(call, h->config->peers_file, p->name, rights);
+    if (rc != 0)
+        return rc;
     if (call->json) {
         json_object_set_new(call->result, "peer", say_json_text(p->name));
         json_object_set_new(call->result, "rights", rights_json(h->config->policy, rights, end_s));

@@ -125,3 +125,6 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(conf, friend):  # no
     assert ask(conf, "what-if", "probation", "mx.z.example", "on").returncode == USAGE
     assert (conf.parent / "peers.conf").read_text() == before
     assert ask(conf, "peer", "rights", "mx.b.example").stdout == "mx.b.example: black only\n"
+    (conf.parent / "peers.conf").write_text(before.replace("black-only = true", 'categories += { "spam" }'))
+    done = ask(conf, "peer", "rights", "mx.b.example", "--categories", "all")
+    assert done.returncode == USAGE and "edit it by hand" in done.stderr, "no false report of what stands there in another way"

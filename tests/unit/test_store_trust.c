@@ -184,6 +184,50 @@ static void while_others_count_for_nothing_yet_introduced_members_are_members(vo
     assert_int_equal(score("192.0.2.9", T0), 470);
 }
 
+/* ---- rights */
+
+static void take_rights(struct policy_rights of_member_1, int64_t now_s)
+{
+    w.policy->members[0].rights = of_member_1;
+    assert_int_equal(store_set_policy(w.store, w.policy, now_s), 0);
+    fold_at(now_s);
+    claim_verifies(now_s);
+}
+
+static void whom_a_peer_introduces_has_its_rights(void **state)
+{
+    (void)state;
+    introduce(1, 1, (struct say){ 3, 1000, T0 + WORLD_DAY });
+    fold_at(T0 + 10);
+    says(3, 1, "192.0.2.9");
+    fold_at(T0 + 10);
+    assert_int_equal(score("192.0.2.9", T0), 470);
+    take_rights((struct policy_rights){ .categories = 1 << 1 }, T0 + 20);
+    assert_int_equal(score("192.0.2.9", T0), 0);
+    take_rights((struct policy_rights){ .max_weight_micro = 200000 }, T0 + 30);
+    assert_int_equal(score("192.0.2.9", T0), 200);
+    take_rights((struct policy_rights){ .probation_s = 600 }, T0 + 40);
+    assert_int_equal(score("192.0.2.9", T0), 0);
+    assert_int_equal(trusted_now().n, 1);                  /* a member nevertheless: heard and stored */
+    fold_at(T0 + 600);
+    assert_int_equal(score("192.0.2.9", T0), 470);
+    claim_verifies(T0 + 600);
+}
+
+/* A newcomer on probation vouches for everybody: else it could silence whom others vouch for. */
+static void one_on_probation_takes_nobody_from_the_group_of_another(void **state)
+{
+    (void)state;
+    introduce(2, 1, (struct say){ 3, 100, T0 + WORLD_DAY });
+    introduce(1, 1, (struct say){ 3, 1000, T0 + WORLD_DAY });
+    says(3, 1, "192.0.2.9");
+    take_rights((struct policy_rights){ .probation_s = RIGHTS_ENDLESS }, T0 + 20);
+    assert_memory_equal(trusted_now().last.group, w.records[2].root, KEY_BYTES);
+    assert_int_equal(score("192.0.2.9", T0), 47);
+    take_rights((struct policy_rights){ .probation_s = 0 }, T0 + 30);
+    assert_memory_equal(trusted_now().last.group, w.records[1].root, KEY_BYTES);
+}
+
 static void a_reader_that_is_open_sees_the_change(void **state)
 {
     (void)state;
@@ -498,6 +542,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(an_introduced_members_word_counts_by_its_part_of_the_trust),
         CLAIM(while_others_count_for_nothing_yet_introduced_members_are_members),
+        CLAIM(whom_a_peer_introduces_has_its_rights),
+        CLAIM(one_on_probation_takes_nobody_from_the_group_of_another),
         CLAIM(a_reader_that_is_open_sees_the_change),
         CLAIM(a_group_says_no_more_than_its_root_and_counts_once),
         CLAIM(an_introduction_ends_by_time_alone),
