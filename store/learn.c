@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "store/usual.h"
+
 enum { UNSEEN_ROWS = 1024, STEADY_PARTS = 20 };        /* a change of a twentieth is not worth scoring all again */
 
 /* ---- what is found of a topic */
@@ -189,6 +191,12 @@ static bool is_steady(uint32_t before, uint32_t now)
     return (before == 0) == (now == 0) && apart <= before / STEADY_PARTS;
 }
 
+/* What a member's counters are held against. */
+struct outlook {
+    int64_t black_n, white_n;                          /* subjects that this member itself found black, and white */
+    uint32_t usual_micro;                              /* usual_share_micro() */
+};
+
 static int load_sides(struct store *s, int64_t *black_n, int64_t *white_n)
 {
     int rc = meta_number(&s->db, meta_counts[COUNT_OWN_BLACK], black_n);
@@ -199,14 +207,36 @@ static int load_sides(struct store *s, int64_t *black_n, int64_t *white_n)
     return rc;
 }
 
+/* Whose words count now: a member without trust is no measure of the others. */
+static int load_usual(struct store *s, int64_t now_s, uint32_t *usual_micro)
+{
+    struct borne_out *all = calloc(s->names.members_n + 1, sizeof *all);
+    size_t n = 0;
+    if (all == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < s->names.members_n; i++) {
+        const struct known_member *m = &s->names.members[i];
+        struct counters c = s->names.learned[i].counters;
+        if (m->forgotten || m->self || c.time_s == 0 || breaker_is_open(&s->names.learned[i].breaker, now_s))
+            continue;
+        counters_at(&c, now_s);
+        n += borne_out_of(&c, m->trust_micro, &all[n]);
+    }
+    *usual_micro = usual_share_micro(all, n);
+    free(all);
+    return 0;
+}
+
 /* True if it is another one than before. */
-static bool snapshot_of(struct known_member *m, struct learned *l, int64_t black_n, int64_t white_n, int64_t now_s)
+static bool snapshot_of(struct known_member *m, struct learned *l, const struct outlook *o, int64_t now_s)
 {
     struct counters c = l->counters;
     struct reliability r = { 0, 0 };
     counters_at(&c, now_s);
-    if (!breaker_is_open(&l->breaker, now_s))
-        r = reliability_of(&c, black_n, white_n);
+    if (!breaker_is_open(&l->breaker, now_s)) {
+        r = reliability_of(&c, o->black_n, o->white_n);
+        r.black_micro = reliability_beside_usual(r.black_micro, &c, o->usual_micro);
+    }
     if (is_steady(m->reliability.black_micro, r.black_micro) && is_steady(m->reliability.white_micro, r.white_micro))
         return false;
     m->reliability = r;
@@ -270,15 +300,17 @@ static bool snapshot_is_due(const struct store *s, int64_t now_s)
 static int take_snapshot(struct fold *f, bool *changed)
 {
     struct store *s = f->s;
-    int64_t black_n = 0, white_n = 0;
-    int rc = load_sides(s, &black_n, &white_n);
+    struct outlook o = { 0 };
+    int rc = load_sides(s, &o.black_n, &o.white_n);
+    if (rc == 0)
+        rc = load_usual(s, f->now_s, &o.usual_micro);
     s->learned_s = f->now_s;
     s->learn_due_s = f->now_s + LEARN_EVERY_S;
     for (size_t i = 0; rc == 0 && i < s->names.members_n; i++) {
         struct learned *l = &s->names.learned[i];
         if (l->counters.time_s == 0)
             continue;
-        *changed |= snapshot_of(&s->names.members[i], l, black_n, white_n, f->now_s);
+        *changed |= snapshot_of(&s->names.members[i], l, &o, f->now_s);
         if (breaker_is_open(&l->breaker, f->now_s) && l->breaker.until_s < s->learn_due_s)
             s->learn_due_s = l->breaker.until_s;
     }

@@ -14,6 +14,7 @@ enum {
     REPORTS = 8192,                    /* that one commit takes */
     NOON_S = 12 * 3600,
     STEP_S = 1200,                     /* between reporting, telling and hearing */
+    LEARN_S = 3700,                    /* until each has learned of what it saw: a node does so each hour */
     LIFE_S = 10 * 366 * 86400
 };
 #define FIRST_S INT64_C(1795176000)    /* when the first day is played: batches have numbers by the clock */
@@ -239,7 +240,9 @@ void replay_store_day(struct replay_store *r, size_t day)
     r->now_s += STEP_S;
     for (size_t i = 0; i < r->h->feeds_n; i++)
         hear(r, i);
+    r->now_s += LEARN_S;
     for (size_t i = 0; i < r->h->feeds_n; i++) {
+        fold(r, &r->peers[i]);
         for (size_t k = 0; k < r->peers[i].told_n; k++)
             free(r->peers[i].told[k].frame);
         r->peers[i].told_n = 0;
