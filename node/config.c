@@ -174,6 +174,10 @@ static int default_zone(struct config_load *l)
         return load_error(l, c->file, 0, "the path of the default zone's file is too long; expected a zone section");
     p->own = fallback("zone", "own") != 0;
     p->threshold_micro = fallback("zone", "threshold");
+    p->networks = fallback("zone", "networks") != 0;
+    p->network_addresses = (unsigned)fallback("zone", "network-addresses");
+    p->network_floor_ip4 = 24;
+    p->network_floor_ip6 = 48;
     z->ttl_s = (unsigned)(fallback("zone", "ttl") / 1000);
     z->expire_s = fallback("zone", "expire") / 1000;
     strcpy(z->text, option_find("zone", "text")->fallback);

@@ -280,6 +280,34 @@ static int check_zone(struct config_load *l, cfg_t *at, cfg_t *sec, size_t own)
     return 0;
 }
 
+static int read_floors(struct config_load *l, cfg_t *at, cfg_t *sec, struct policy_zone *p)
+{
+    p->network_floor_ip4 = 24;
+    p->network_floor_ip6 = 48;
+    for (unsigned i = 0; i < cfg_size(sec, "network-floor"); i++) {
+        const char *text = cfg_getnstr(sec, "network-floor", i);
+        int bits = text[0] == '/' && strspn(text + 1, "0123456789") == 2 && text[3] == '\0' ? (text[1] - '0') * 10 + text[2] - '0' : 0;
+        if (bits >= 24 && bits <= 31)
+            p->network_floor_ip4 = (uint8_t)bits;
+        else if (bits >= 48 && bits <= 63)
+            p->network_floor_ip6 = (uint8_t)bits;
+        else
+            return section_error(l, at, sec, "network-floor \"%s\"; expected \"/24\" to \"/31\" for IPv4, or \"/48\" to \"/63\" for IPv6", text);
+    }
+    return 0;
+}
+
+static int read_networks(struct config_load *l, cfg_t *at, cfg_t *sec, struct policy_zone *p)
+{
+    int64_t groups = option_number(sec, "network-groups");
+    p->networks = option_number(sec, "networks") != 0 && !p->white;
+    p->network_addresses = (unsigned)option_number(sec, "network-addresses");
+    p->network_groups = groups < 0 ? 0 : (unsigned)groups;
+    if (p->network_groups == 1)
+        return section_error(l, at, sec, "%s", "network-groups = 1; expected 0 or at least 2: one group alone never lists a network");
+    return read_floors(l, at, sec, p);
+}
+
 static int read_zone(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
     size_t i = l->c->policy->zones_n;
@@ -304,6 +332,8 @@ static int read_zone(struct config_load *l, cfg_t *at, cfg_t *sec)
     if (rc != 0)
         return section_error(l, at, sec, "%s", "the path of its file is too long");
     rc = read_names(l, at, sec, z);
+    if (rc == 0)
+        rc = read_networks(l, at, sec, p);
     if (rc == 0)
         rc = check_zone(l, at, sec, i);
     l->c->policy->zones_n++;

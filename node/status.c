@@ -76,6 +76,7 @@ static json_t *counts_json(struct daemon *d, json_t *warnings)
     set(o, "batches", c.batches);
     set(o, "batch_bytes", c.batch_bytes);
     set(o, "listings", c.listings);
+    set(o, "networks", c.networks);
     set(o, "journal", c.journal);
     set(o, "file_bytes", c.file_bytes);
     set(o, "wal_bytes", c.wal_bytes);

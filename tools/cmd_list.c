@@ -13,6 +13,7 @@
 enum { SUBJECT_WIDTH = 40, CATEGORY_WIDTH = 18 };     /* any address and prefix fits; a longer name moves its own line */
 
 struct lister {
+    struct reader *reader;
     const struct policy *policy;
     bool json;
     int zone_width;                 /* of the longest name of a zone */
@@ -50,24 +51,41 @@ static int parse_since(const struct call *call, const char *text, int64_t *unix_
     return 0;
 }
 
-static int list_one(void *ctx, const struct listing *l)
+/* A network has no score of its own, and ends with its addresses. */
+static int complete_network(const struct lister *to, struct listing *l, char score[NUMBER_TEXT_MAX], char end[NUMBER_TEXT_MAX])
+{
+    end[0] = '\0';
+    if (!l->network)
+        return 0;
+    strcpy(score, "-");
+    snprintf(end, NUMBER_TEXT_MAX, " of %u", l->addresses);
+    return reader_network_until(to->reader, &l->subject, l->zone, l->category, &l->until_s);
+}
+
+static int list_one(void *ctx, const struct listing *listing)
 {
     struct lister *to = ctx;
-    char subject[SUBJECT_TEXT_MAX], score[NUMBER_TEXT_MAX], since[TIME_TEXT_MAX], until[TIME_TEXT_MAX];
+    struct listing copy = *listing, *l = &copy;
+    char subject[SUBJECT_TEXT_MAX], score[NUMBER_TEXT_MAX], since[TIME_TEXT_MAX], until[TIME_TEXT_MAX], end[NUMBER_TEXT_MAX];
     const char *zone = to->policy->zones[l->zone].name, *category = to->policy->categories[l->category].name;
     subject_text(&l->subject, subject);
     thousandths_text(l->score_milli, score);
     if (zone[0] == '\0')
         return 0;                           /* the default white zone answers `check` and is no zone of its own */
+    int rc = complete_network(to, l, score, end);
+    if (rc != 0)
+        return rc;
     to->n++;
     if (!to->json) {
-        printf("%-*s %-*s %-*s %7s %6u %-20s %s\n", SUBJECT_WIDTH, subject, to->zone_width, zone, CATEGORY_WIDTH, category, score,
-               l->groups, stamp_text(l->since_s, since), stamp_text(l->until_s, until));
+        printf("%-*s %-*s %-*s %7s %6u %-20s %s%s\n", SUBJECT_WIDTH, subject, to->zone_width, zone, CATEGORY_WIDTH, category, score,
+               l->groups, stamp_text(l->since_s, since), stamp_text(l->until_s, until), end);
         return ferror(stdout) ? -EIO : 0;
     }
     json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "subject", subject, "zone", zone, "category", category, "score_milli",
                             (json_int_t)l->score_milli, "groups", (json_int_t)l->groups, "since_s", (json_int_t)l->since_s, "until_s",
                             (json_int_t)l->until_s);
+    if (l->network)
+        json_object_update_new(row, json_pack("{s:b, s:I, s:I}", "network", 1, "addresses", (json_int_t)l->addresses, "innocents", (json_int_t)l->innocents));
     char *text = row != NULL ? json_dumps(row, JSON_COMPACT) : NULL;
     json_decref(row);
     if (text == NULL)
@@ -104,7 +122,7 @@ static int end_json(const struct home *h, int rc)
 
 static int list_all(const struct call *call, const struct home *h, struct reader *r, int zone, int64_t since_s)
 {
-    struct lister to = { .policy = h->config->policy, .json = call->json, .zone_width = zone_width(h->config->policy) };
+    struct lister to = { .reader = r, .policy = h->config->policy, .json = call->json, .zone_width = zone_width(h->config->policy) };
     if (call->json) {
         say_json_begin();
         printf("{\"listings\":[");

@@ -80,8 +80,11 @@ static void say_numbers(const json_t *s)
            time_text(number_at(s, "record_expires_s"), when), json_is_true(json_object_get(s, "root_offline")) ? ", root key offline" : "");
     printf("  reports    %.1f a second in the last minute; %s stored, %s failed, %s bad lines, %s connections now\n", reports,
            count_at(s, "reports.stored", a), count_at(s, "reports.failed", b), count_at(s, "reports.errors", c), count_at(s, "reports.connections_now", d));
-    printf("  knows      %s subjects, %s opinions, %s own; lists %s\n", count_at(s, "counts.subjects", a), count_at(s, "counts.opinions", b),
+    printf("  knows      %s subjects, %s opinions, %s own; lists %s", count_at(s, "counts.subjects", a), count_at(s, "counts.opinions", b),
            count_at(s, "counts.evidence", c), count_at(s, "counts.listings", d));
+    if (number_at(s, "counts.networks") > 0)
+        printf(", and %s networks around them", count_at(s, "counts.networks", a));
+    puts("");
     printf("  database   %s, log %s; %s waiting to be scored\n", bytes_at(s, "counts.file_bytes", a), bytes_at(s, "counts.wal_bytes", b),
            count_at(s, "backlog", c));
     printf("  mesh       told %lld/%lld; %s in, %s out; refused connections %s%s\n", (long long)number_at(s, "epoch"), (long long)number_at(s, "seq"),

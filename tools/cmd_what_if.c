@@ -17,20 +17,30 @@ struct shower {
     uint64_t n[2];
 };
 
+/* " of 5" for a network of so many listed addresses, else nothing. */
+static const char *of_text(unsigned addresses, char out[NUMBER_TEXT_MAX])
+{
+    out[0] = '\0';
+    if (addresses > 0)
+        snprintf(out, NUMBER_TEXT_MAX, " of %u", addresses);
+    return out;
+}
+
 static int show_one(void *ctx, const struct supposed *s)
 {
     struct shower *to = ctx;
-    char subject[SUBJECT_TEXT_MAX], score[NUMBER_TEXT_MAX];
+    char subject[SUBJECT_TEXT_MAX], score[NUMBER_TEXT_MAX], of[NUMBER_TEXT_MAX];
     const char *zone = to->policy->zones[s->zone].name, *category = to->policy->categories[s->category].name;
     if (zone[0] == '\0')
         return 0;                           /* the default white zone answers `check` and is no zone of its own */
     to->n[s->listed]++;
     subject_text(&s->subject, subject);
     if (to->rows[0] == NULL)
-        printf("%c %-40s %s %s %s %u\n", s->listed ? '+' : '-', subject, zone, category, thousandths_text(s->score_milli, score), s->groups);
+        printf("%c %-40s %s %s %s %u%s\n", s->listed ? '+' : '-', subject, zone, category, s->addresses > 0 ? "-" : thousandths_text(s->score_milli, score),
+               s->groups, of_text(s->addresses, of));
     else if (to->n[s->listed] <= JSON_ROWS_MAX)
-        json_array_append_new(to->rows[s->listed], json_pack("{s:s, s:s, s:s, s:I, s:I}", "subject", subject, "zone", zone, "category", category,
-                                                             "score_milli", (json_int_t)s->score_milli, "groups", (json_int_t)s->groups));
+        json_array_append_new(to->rows[s->listed], json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "subject", subject, "zone", zone, "category", category,
+                                                             "score_milli", (json_int_t)s->score_milli, "groups", (json_int_t)s->groups, "addresses", (json_int_t)s->addresses));
     return ferror(stdout) ? -EIO : 0;
 }
 

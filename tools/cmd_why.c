@@ -29,7 +29,7 @@ static bool any_listed(const struct why *w)
     for (size_t i = 0; i < w->rules_n; i++)
         if (w->rules[i].listed)
             return true;
-    return false;
+    return w->networks_n > 0;
 }
 
 /* `check` answers by a listed prefix as well: the narrowest one that is listed itself. `w` is for why_clear() when `out` names one. */

@@ -48,6 +48,7 @@ static const char config_text[] =
     "  # threshold = 1.0                 # score at which a subject is listed; 1.0: one fully trusted member who is quite sure\n"
     "  # quorum = 2                      # so many groups must say so; by default 2, and 3 from ten groups on\n"
     "  # own = true                      # what this node itself saw may list alone\n"
+    "  # networks = true                 # when 5 addresses of a /24 (IPv6: /64s of a /48) are listed by 2 groups, so is the smallest prefix around them\n"
     "  # ttl = 300\n"
     "  # ns = { \"ns.@name@\" }\n"
     "  # contact = \"hostmaster.@name@\"\n"

@@ -4,6 +4,7 @@
 
 #include "tools/except.h"
 #include "tools/say.h"
+#include "tools/why_networks_text.h"
 #include "tools/why_groups_text.h"
 
 static const char *zone_name(const struct why_answer *a, int zone)
@@ -109,6 +110,7 @@ static void say_headline(const struct why_answer *a)
         say_listed(a, &by->rules[i]);
         listed = true;
     }
+    listed = why_say_networks(a) || listed;
     if (!listed)
         say_not_listed(a);
     if (a->holder[0] != '\0')
@@ -278,6 +280,7 @@ json_t *why_json(const struct why_answer *a)
                             a->verdict != VERDICT_UNKNOWN, "protected", a->why->protected_, "held_back", a->why->held_back, "hold_until_s",
                             (json_int_t)a->why->hold_until_s, "now_s", (json_int_t)a->now_s, "opinions", opinions, "rules", rules);
     json_object_set_new(out, "groups", why_groups_json(a));
+    json_object_set_new(out, "networks", why_networks_json(a));
     if (a->why->exception.kind != 0)
         json_object_set_new(out, "exception", exception_json(&a->why->exception));
     if (a->holder[0] != '\0')

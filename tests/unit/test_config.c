@@ -293,6 +293,30 @@ static void durations_and_sizes_are_read_exactly(void **state)
     assert_int_equal(got, -7);
 }
 
+static void black_zones_list_networks_unless_they_say_no_and_white_ones_never(void **state)
+{
+    struct config *c = load("name = a.example\nzone bl.a.example { }\nzone no.a.example { networks = false }\n"
+                            "zone some.a.example { network-addresses = 12 network-groups = 4 network-floor = { \"/56\", \"/27\" } }\n"
+                            "zone wl.a.example { lists = white }\n");
+    const struct policy_zone *z = c->policy->zones;
+    (void)state;
+    assert_true(z[0].networks && !z[1].networks && z[2].networks && !z[3].networks);
+    assert_int_equal(z[0].network_addresses, 5);
+    assert_int_equal(z[0].network_groups, 0);
+    assert_int_equal(z[0].network_floor_ip4, 24);
+    assert_int_equal(z[0].network_floor_ip6, 48);
+    assert_int_equal(z[2].network_addresses, 12);
+    assert_int_equal(z[2].network_groups, 4);
+    assert_int_equal(z[2].network_floor_ip4, 27);
+    assert_int_equal(z[2].network_floor_ip6, 56);
+    config_free(&c);
+    c = load("name = a.example\n");
+    assert_true(c->policy->zones[0].networks);
+    assert_int_equal(c->policy->zones[0].network_addresses, 5);
+    assert_int_equal(c->policy->zones[0].network_floor_ip6, 48);
+    config_free(&c);
+}
+
 static void the_environment_names_the_default_file(void **state)
 {
     (void)state;
@@ -345,6 +369,7 @@ int main(void)
         cmocka_unit_test(paths_start_from_the_file_that_names_them),
         cmocka_unit_test(the_record_names_the_advertised_host),
         cmocka_unit_test(durations_and_sizes_are_read_exactly),
+        cmocka_unit_test(black_zones_list_networks_unless_they_say_no_and_white_ones_never),
         cmocka_unit_test(the_environment_names_the_default_file),
         cmocka_unit_test(rights_of_a_peer_are_read_and_given_to_the_policy),
         cmocka_unit_test(rights_in_a_category_that_is_not_there_are_a_mistake),
