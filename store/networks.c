@@ -43,16 +43,6 @@ static unsigned most(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
-/* Of how many addresses nobody but the one group speaks that is alone with the most of them. */
-static unsigned alone_most(const struct networks_host *hosts, size_t n)
-{
-    unsigned alone[64] = { 0 }, result = 0;
-    for (size_t i = 0; i < n; i++)
-        if (hosts[i].said_by != 0 && (hosts[i].said_by & (hosts[i].said_by - 1)) == 0)
-            result = most(result, ++alone[__builtin_ctzll(hosts[i].said_by)]);
-    return result;
-}
-
 /* The last that begins at or before this address, of prefixes that lie apart; NULL: none does. */
 static const struct networks_prefix *before(const struct networks_prefix *all, size_t n, uint64_t addr)
 {
@@ -81,7 +71,6 @@ static bool may_be_listed(const struct networks_case *c, const struct networks_p
     return (innocent == NULL || !networks_overlap(innocent, p)) && !c->never(c->ctx, p);
 }
 
-/* Whether the evidence is enough. To begin, it must still be half as much without any one of the groups. */
 static bool is_enough(const struct networks_case *c, const struct networks_prefix *p, const struct networks_host *hosts, size_t n, unsigned *groups)
 {
     uint64_t said_by = 0;
@@ -89,7 +78,7 @@ static bool is_enough(const struct networks_case *c, const struct networks_prefi
     for (size_t i = 0; i < n; i++)
         said_by |= hosts[i].said_by;
     *groups = (unsigned)__builtin_popcountll(said_by);
-    if (n >= c->rule.addresses && *groups >= c->rule.groups && n - alone_most(hosts, n) >= half)
+    if (n >= c->rule.addresses && *groups >= c->rule.groups)
         return true;
     return n >= half && *groups >= most(2, c->rule.groups - 1) && was_listed(c, p);
 }

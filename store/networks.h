@@ -21,6 +21,8 @@ enum {
 /* ---- the rule */
 struct networks_prefix { uint64_t addr; unsigned bits; };
 struct networks_host { uint64_t addr, said_by; };          /* said_by: a bit for each group that says so (struct score) */
+/* Whether a listed address counts: at least two groups say so of it. */
+static inline bool networks_counts(uint64_t said_by) { return (said_by & (said_by - 1)) != 0; }
 struct networks_found {
     struct networks_prefix prefix;
     unsigned addresses, groups;        /* that are listed; that say so of any of them */
@@ -31,7 +33,7 @@ struct networks_rule {
 };
 struct networks_case {
     struct networks_rule rule;
-    const struct networks_host *listed;                    /* by address, each once */
+    const struct networks_host *listed;                    /* that count, by address, each once */
     size_t listed_n;
     const struct networks_prefix *innocents, *was;         /* never within a network; what is listed until now: both by address, and apart from each other */
     size_t innocents_n, was_n;

@@ -138,7 +138,7 @@ bool networks_area_may(const struct networks_area *a, const struct policy *p)
 {
     unsigned least = networks_least(p), n = 0;
     for (size_t i = 0; least > 0 && i < a->rows_n && n < least; i++)
-        n += is_host(a, &a->rows[i]) && p->zones[a->rows[i].zone].networks && !p->zones[a->rows[i].zone].white;
+        n += is_host(a, &a->rows[i]) && networks_counts(a->rows[i].said_by) && p->zones[a->rows[i].zone].networks && !p->zones[a->rows[i].zone].white;
     return least > 0 && n >= least;
 }
 
@@ -271,7 +271,7 @@ static size_t hosts_of(struct networks_area *a, int zone, int category)
 {
     size_t n = 0;
     for (size_t i = 0; i < a->rows_n; i++)
-        if (a->rows[i].zone == zone && a->rows[i].category == category && is_host(a, &a->rows[i]))
+        if (a->rows[i].zone == zone && a->rows[i].category == category && is_host(a, &a->rows[i]) && networks_counts(a->rows[i].said_by))
             a->hosts[n++] = (struct networks_host){ a->rows[i].prefix.addr, a->rows[i].said_by };
     return n;
 }

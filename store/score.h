@@ -17,7 +17,7 @@ enum {
     SCORE_SELF_MICRO = 1500000,        /* weight of own evidence */
     SCORE_G_MIN_MICRO = 100000,        /* a group that says at least this much counts for the quorum */
     SCORE_VETO_MICRO = 1000000,        /* own white mass that vetoes, if the own opinion is negative */
-    SCORE_BITS = 63, SCORE_BIT_OWN = 63,
+    SCORE_BITS = 62, SCORE_BIT_OWN = 62,   /* the sign is left out: said_by is an integer of the database's */
     SCORE_SKEW_S = 300,                /* evidence dated further ahead counts as nothing until due */
     SCORE_SIDE_MICRO = 200000,         /* beyond this an opinion takes a side */
     SCORE_CONTEST_GROUPS = 2,          /* so many groups' good mail contests what others say against a subject ... */

@@ -160,11 +160,11 @@ const char *const sql_text[SQL_N] = {
                         " UNION ALL SELECT subject, category, zone, since_s, 0, 0, groups, addresses, innocents FROM network"
                         " WHERE since_s >= ?1 AND (?2 = 0 OR zone = ?2) ORDER BY 1, 2, 3",
     [SQL_LISTING_WITHIN] = "SELECT subject, category, zone, said_by FROM listing WHERE subject BETWEEN ?1 AND ?2 ORDER BY subject, category, zone LIMIT ?3",
-    /* The hosts among them, by their prefix length. */
+    /* The hosts among them, by their prefix length, of which two groups say so. */
     [SQL_LISTING_LASTS] = "SELECT until_s FROM listing WHERE subject BETWEEN ?1 AND ?2 AND category = ?3 AND zone = ?4"
-                          " AND substr(subject, -1) = ?5 ORDER BY until_s DESC LIMIT 1 OFFSET ?6",
+                          " AND substr(subject, -1) = ?5 AND said_by & (said_by - 1) <> 0 ORDER BY until_s DESC LIMIT 1 OFFSET ?6",
     [SQL_LISTING_HOSTS] = "SELECT subject FROM listing WHERE subject BETWEEN ?1 AND ?2 AND category = ?3 AND zone = ?4"
-                          " AND substr(subject, -1) = ?5 ORDER BY subject LIMIT ?6",
+                          " AND substr(subject, -1) = ?5 AND said_by & (said_by - 1) <> 0 ORDER BY subject LIMIT ?6",
     [SQL_LISTING_HAS] = "SELECT 1 FROM listing WHERE subject = ?1 AND category = ?2 AND zone = ?3",
     [SQL_EVIDENCE_WITHIN] = "SELECT subject, black_micro + kept_black_micro, white_micro + kept_white_micro FROM evidence"
                             " WHERE subject BETWEEN ?1 AND ?2 ORDER BY subject LIMIT ?3",
