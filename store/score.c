@@ -3,6 +3,9 @@
 /* The two soonest of some times, in seconds from now. */
 struct soonest { int64_t first_s, second_s; };
 
+/* How fast a sum of groups can move that no clamp holds, and how long those that one holds are surely held. */
+struct slope { int64_t free_rate_micro, held_s; };
+
 /* What one pass over the voices gives. */
 struct tally {
     int64_t half_life_s, ttl_s, now_s;
@@ -10,6 +13,7 @@ struct tally {
     struct score score;
     int64_t black_micro, white_micro;           /* all that speaks for each side, unclamped: neither grows with time */
     int64_t rate_micro;         /* |dS/dt| is at most this, in millionths per half-life, times ln 2 */
+    struct slope all, stood;                    /* of S, and of what stands */
     struct soonest groups_black, groups_white, groups_stood;       /* within this time no group crosses the quorum's bound, but by a jump */
     int64_t jump_s;             /* when the next voice appears or vanishes at one blow */
     int64_t contest_micro;      /* how much stands behind good mail, and ... */
@@ -50,7 +54,16 @@ static int64_t minute(int64_t time_s)
 /* How long what moves by `rate` per half-life (times ln 2, here 0.6932) surely stays within `gap`. */
 static int64_t crossing_s(int64_t gap_micro, int64_t rate_micro, int64_t half_life_s)
 {
-    return gap_micro <= 0 ? 0 : gap_micro * half_life_s / max64(rate_micro, 1) / 6932 * 10000;
+    static const int64_t long_enough = INT64_C(1000000000000);
+    return gap_micro <= 0 ? 0 : min64(gap_micro * half_life_s / max64(rate_micro, 1), long_enough) * 10000 / 6932;
+}
+
+static void note_slope(struct slope *s, int64_t counted_micro, int64_t sum_micro, int64_t rate_micro, int64_t half_life_s)
+{
+    if (counted_micro == sum_micro)
+        s->free_rate_micro += rate_micro;
+    else
+        s->held_s = min64(s->held_s, crossing_s(absolute(sum_micro - counted_micro), rate_micro, half_life_s));
 }
 
 static void note_soonest(struct soonest *s, int64_t in_s)
@@ -103,25 +116,28 @@ static struct word tally_voice(struct tally *t, const struct evidence *e, int64_
     return w;
 }
 
-static void tally_bounds(struct tally *t, int64_t x_micro, int64_t rate_micro, unsigned bit)
+/* What counts crosses the quorum's bound when the sum does, which the clamp may hold far from it. */
+static void tally_bounds(struct tally *t, int64_t x_micro, int64_t sum_micro, int64_t rate_micro, unsigned bit)
 {
     int64_t bound = SCORE_G_MIN_MICRO + t->slack_micro;
     t->score.groups += x_micro >= bound;
     t->score.said_by |= (uint64_t)(x_micro >= bound) << bit;
     t->score.groups_white += x_micro <= -bound;
-    note_soonest(&t->groups_black, crossing_s(absolute(x_micro - bound), rate_micro, t->half_life_s));
-    note_soonest(&t->groups_white, crossing_s(absolute(x_micro + bound), rate_micro, t->half_life_s));
+    note_soonest(&t->groups_black, crossing_s(absolute(sum_micro - bound), rate_micro, t->half_life_s));
+    note_soonest(&t->groups_white, crossing_s(absolute(sum_micro + bound), rate_micro, t->half_life_s));
+    note_slope(&t->all, x_micro, sum_micro, rate_micro, t->half_life_s);
     t->rate_micro += rate_micro;
 }
 
 /* The same of what stands. */
-static void tally_stood(struct tally *t, int64_t x_micro, int64_t rate_micro, unsigned bit)
+static void tally_stood(struct tally *t, int64_t x_micro, int64_t sum_micro, int64_t rate_micro, unsigned bit)
 {
     int64_t bound = SCORE_G_MIN_MICRO + t->slack_micro;
     t->score.stood_micro += x_micro;
     t->score.stood_groups += x_micro >= bound;
     t->stood_by |= (uint64_t)(x_micro >= bound) << bit;
-    note_soonest(&t->groups_stood, crossing_s(absolute(x_micro - bound), rate_micro, t->half_life_s));
+    note_soonest(&t->groups_stood, crossing_s(absolute(sum_micro - bound), rate_micro, t->half_life_s));
+    note_slope(&t->stood, x_micro, sum_micro, rate_micro, t->half_life_s);
 }
 
 /* What one group says; `good`: the weight of those who had good mail. */
@@ -146,8 +162,8 @@ static void tally_group(struct tally *t, const struct group_sum *g, int64_t trus
 {
     int64_t sum_micro = clamp(g->all_micro, -(trust_micro / 2), trust_micro);
     t->score.micro += sum_micro;
-    tally_bounds(t, sum_micro, g->rate_micro, bit);
-    tally_stood(t, clamp(g->stood_micro, -(trust_micro / 2), trust_micro), g->rate_micro, bit);
+    tally_bounds(t, sum_micro, g->all_micro, g->rate_micro, bit);
+    tally_stood(t, clamp(g->stood_micro, -(trust_micro / 2), trust_micro), g->stood_micro, g->rate_micro, bit);
     t->contest_micro += min64(g->good_micro, trust_micro);
     t->contest_groups += g->good_micro > 0;
 }
@@ -169,8 +185,8 @@ static void tally_own(struct tally *t, const struct evidence *own)
     struct word w = tally_voice(t, own, SCORE_SELF_MICRO);
     t->score.own_micro = w.said_micro;
     t->score.micro += w.said_micro;
-    tally_bounds(t, w.said_micro, w.rate_micro, SCORE_BIT_OWN);
-    tally_stood(t, w.said_micro, w.rate_micro, SCORE_BIT_OWN);
+    tally_bounds(t, w.said_micro, w.said_micro, w.rate_micro, SCORE_BIT_OWN);
+    tally_stood(t, w.said_micro, w.said_micro, w.rate_micro, SCORE_BIT_OWN);
     t->score.veto = w.said_micro < 0 &&
                     evidence_at(*own, t->half_life_s, t->ttl_s, t->now_s).white_micro >= SCORE_VETO_MICRO;
     if (t->score.veto) {
@@ -197,7 +213,7 @@ static void tally_contest(struct tally *t)
 
 static void tally_all(struct tally *t, const struct voice *voices, size_t n, const struct evidence *own)
 {
-    t->jump_s = t->contest_s = t->stands_s = INT64_MAX;
+    t->jump_s = t->contest_s = t->stands_s = t->all.held_s = t->stood.held_s = INT64_MAX;
     t->groups_black = t->groups_white = t->groups_stood = (struct soonest){ INT64_MAX, INT64_MAX };
     tally_voices(t, voices, n);
     if (own != NULL)
@@ -324,6 +340,13 @@ static int64_t veto_end(const struct tally *now, const struct evidence *own)
     return start_s + low * 60;
 }
 
+/* How long the sum surely stays within the gap: all may move at once; or only those that no clamp holds, as long as the others are held. */
+static int64_t score_within(const struct tally *now, const struct slope *s, int64_t gap_micro)
+{
+    int64_t all_s = crossing_s(gap_micro, now->rate_micro, now->half_life_s);
+    return max64(all_s, min64(s->held_s, crossing_s(gap_micro, s->free_rate_micro, now->half_life_s)));
+}
+
 /* Voices of both sides: S may go either way, but no faster than its slope. */
 static int64_t mixed_look(const struct policy_zone *z, const struct tally *now, const struct evidence *own,
                           size_t groups_n, bool listed)
@@ -333,7 +356,7 @@ static int64_t mixed_look(const struct policy_zone *z, const struct tally *now, 
         return min64(veto_end(now, own), now->jump_s);
     int64_t threshold = threshold_of(z, listed);
     int64_t gap = (listed ? side.score_micro - threshold : threshold - side.score_micro) - slack_of(now);
-    int64_t score_s = crossing_s(gap, now->rate_micro, now->half_life_s);
+    int64_t score_s = score_within(now, !z->white && now->score.contested ? &now->stood : &now->all, gap);
     const struct soonest *soonest = z->white ? &now->groups_white : now->score.contested ? &now->groups_stood : &now->groups_black;
     unsigned needed = quorum_of(z, &side, groups_n, listed);
     bool enough = side.groups >= needed, one_decides = z->own || (enough ? side.groups == needed : side.groups + 1 == needed);

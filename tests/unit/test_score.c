@@ -59,7 +59,7 @@ static size_t random_voices(struct voice *voices)
             group++;
             trust = (uint32_t)random_to(MICRO + 1);
         }
-        voices[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = (uint32_t)random_to((int64_t)trust + 1),
+        voices[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = (uint32_t)random_to(2 * (int64_t)trust + 1),    /* reliability is 2.00 at the most */
                                     .evidence = random_evidence(), .stands_s = random_stands() };
     }
     return n;
