@@ -41,6 +41,18 @@ static int load(struct fold *f)
     return rc == 0 && run->loaded ? run_sort(run) : rc;
 }
 
+enum { HOLD_TIMES_MAX = 16, HOLD_FORGET_S = 30 * 86400 };
+
+/* What was said anew after a retraction and is withdrawn again held too short a time. What is withdrawn twice was said once. */
+static int64_t next_hold_s(const struct own_row *row, int64_t hold_s, int64_t now_s)
+{
+    bool said = row->evidence.black_micro + row->evidence.white_micro + row->kept.black_micro + row->kept.white_micro > 0;
+    if (row->hold_s == 0 || now_s - row->hold_until_s >= HOLD_FORGET_S)
+        return hold_s;
+    int64_t next_s = said ? 2 * row->hold_s : row->hold_s;
+    return next_s < hold_s ? hold_s : next_s > HOLD_TIMES_MAX * hold_s ? HOLD_TIMES_MAX * hold_s : next_s;
+}
+
 /* What was never said needs no withdrawal. */
 static void apply_retraction(struct own_rows *own, const struct event *e, int64_t hold_s)
 {
@@ -48,9 +60,10 @@ static void apply_retraction(struct own_rows *own, const struct event *e, int64_
         struct own_row *row = &own->rows[i];
         if (e->category != 0 && row->category != e->category)
             continue;
+        row->hold_s = next_hold_s(row, hold_s, e->time_s);
         row->evidence = (struct evidence){ .time_s = e->time_s };
         row->kept = (struct evidence){ .time_s = 0 };
-        row->hold_until_s = e->time_s + hold_s;
+        row->hold_until_s = e->time_s + row->hold_s;
         row->turned_s = 0;
         row->changed = true;
     }

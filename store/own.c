@@ -87,7 +87,7 @@ int own_load(struct own_rows *own, struct db *d, const uint8_t *key, size_t len)
             .told_black = (unsigned)column_int(&q, 4), .told_white = (unsigned)column_int(&q, 5),
             .told_time_s = column_int(&q, 6), .hold_until_s = column_int(&q, 7),
             .urgency = (enum urgency)column_int(&q, 8), .waiting_s = column_int(&q, 9),
-            .kept = { column_int(&q, 10), column_int(&q, 11), column_int(&q, 12) }, .turned_s = column_int(&q, 13),
+            .kept = { column_int(&q, 10), column_int(&q, 11), column_int(&q, 12) }, .turned_s = column_int(&q, 13), .hold_s = column_int(&q, 16),
         };
         own->rows[own->n - 1].side_before = own_side(&own->rows[own->n - 1]);
     }
@@ -129,6 +129,7 @@ int own_put(struct db *d, const uint8_t *key, size_t len, const struct own_row *
     query_int(&q, row->kept.white_micro);
     query_int(&q, row->kept.time_s);
     query_int(&q, row->turned_s);
+    query_int(&q, row->hold_s);
     return query_run(&q);
 }
 

@@ -16,7 +16,7 @@ struct own_row {
     int64_t told_time_s;
     uint32_t told_epoch;                   /* of the own batch that told it last; 0: it is not told */
     uint64_t told_seq;
-    int64_t hold_until_s;                  /* of the last retraction; 0: none */
+    int64_t hold_until_s, hold_s;          /* of the last retraction: until when it holds, and for how long it was to; 0: none */
     enum urgency urgency;
     int64_t waiting_s;                     /* since when it is to be told; 0: it is not */
     int64_t turned_s;                      /* since when all of it says black; negative: white; 0: neither */

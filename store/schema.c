@@ -145,6 +145,9 @@ static const char *const steps[DB_SCHEMA] = {
     ("ALTER TABLE listing ADD COLUMN said_by INTEGER NOT NULL DEFAULT 0;"
      "CREATE TABLE network(subject BLOB NOT NULL, category INTEGER NOT NULL, zone INTEGER NOT NULL, since_s INTEGER NOT NULL,"
      " addresses INTEGER NOT NULL, groups INTEGER NOT NULL, innocents INTEGER NOT NULL, PRIMARY KEY(subject, category, zone)) STRICT, WITHOUT ROWID;"),
+
+    /* How long the last retraction held, so that the next one holds longer. */
+    "ALTER TABLE evidence ADD COLUMN hold_s INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

@@ -92,14 +92,14 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_FRAME] = "SELECT hash, frame FROM batch WHERE member = ?1 AND epoch = ?2 AND seq = ?3",
 
     [SQL_EVIDENCE_OF_SUBJECT] = "SELECT category, black_micro, white_micro, time_s, told_black, told_white, told_time_s,"
-                                " hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s, told_epoch, told_seq"
+                                " hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s, told_epoch, told_seq, hold_s"
                                 " FROM evidence WHERE subject = ?1 ORDER BY category",
     [SQL_EVIDENCE_PUT] = "INSERT INTO evidence(subject, category, black_micro, white_micro, time_s, told_black, told_white,"
-                         " told_time_s, hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s)"
-                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+                         " told_time_s, hold_until_s, urgency, waiting_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s, hold_s)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
                          " ON CONFLICT(subject, category) DO UPDATE SET black_micro = ?3, white_micro = ?4, time_s = ?5,"
                          " hold_until_s = ?9, urgency = ?10, waiting_s = ?11, kept_black_micro = ?12, kept_white_micro = ?13,"
-                         " kept_time_s = ?14, turned_s = ?15",
+                         " kept_time_s = ?14, turned_s = ?15, hold_s = ?16",
     [SQL_EVIDENCE_TOLD] = "UPDATE evidence SET told_black = ?3, told_white = ?4, told_time_s = ?5, told_epoch = ?6, told_seq = ?7,"
                           " urgency = 0, waiting_s = 0 WHERE subject = ?1 AND category = ?2",
     [SQL_EVIDENCE_URGENT] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch FROM evidence"

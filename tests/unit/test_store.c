@@ -73,6 +73,43 @@ static void what_a_dnsbl_caused_is_counted_and_lists_nothing(void **state)
     world_destroy(&w);
 }
 
+static int64_t held_for(struct world *w, const char *subject, int64_t now_s)
+{
+    struct reader *r = world_reader(w);
+    struct subject s = world_subject(subject);
+    struct why why;
+    assert_int_equal(reader_why(r, &s, now_s, &why), 0);
+    reader_close(&r);
+    int64_t hold_s = why.hold_until_s - now_s;
+    why_clear(&why);
+    return hold_s;
+}
+
+static void a_retraction_holds_twice_as_long_each_time_up_to_sixteen_times(void **state)
+{
+    static const int64_t days[] = { 1, 2, 4, 8, 16, 16 };
+    struct world w;
+    int64_t now_s = T0;
+    (void)state;
+    world_create(&w);
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        world_report(&w, REQUEST_BLACK, "192.0.2.7", 0, 1, now_s);
+        world_report(&w, REQUEST_RETRACT, "192.0.2.7", -1, 1, now_s + 60);
+        world_fold(&w, now_s + 60);
+        assert_int_equal(held_for(&w, "192.0.2.7", now_s + 60), days[i] * WORLD_DAY);
+        world_report(&w, REQUEST_RETRACT, "192.0.2.7", -1, 1, now_s + 120);      /* nothing was said in between */
+        world_fold(&w, now_s + 120);
+        assert_int_equal(held_for(&w, "192.0.2.7", now_s + 120), days[i] * WORLD_DAY);
+        now_s += 2 * WORLD_DAY;
+    }
+    now_s += 46 * WORLD_DAY;
+    world_report(&w, REQUEST_BLACK, "192.0.2.7", 0, 1, now_s);
+    world_report(&w, REQUEST_RETRACT, "192.0.2.7", -1, 1, now_s + 60);
+    world_fold(&w, now_s + 60);
+    assert_int_equal(held_for(&w, "192.0.2.7", now_s + 60), WORLD_DAY);
+    world_destroy(&w);
+}
+
 static void a_retraction_ends_the_listing_and_new_events_begin_another(void **state)
 {
     struct world w;
@@ -496,6 +533,7 @@ int main(void)
         cmocka_unit_test(what_a_trusted_member_says_lists_and_is_handed_over_once),
         cmocka_unit_test(a_member_without_trust_lists_nothing),
         cmocka_unit_test(what_a_dnsbl_caused_is_counted_and_lists_nothing),
+        cmocka_unit_test(a_retraction_holds_twice_as_long_each_time_up_to_sixteen_times),
         cmocka_unit_test(a_retraction_ends_the_listing_and_new_events_begin_another),
         cmocka_unit_test(a_protected_subject_is_not_listed_until_the_protection_goes),
         cmocka_unit_test(evidence_dated_ahead_lists_when_it_is_due),
