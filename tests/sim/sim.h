@@ -15,7 +15,7 @@
  *   check.c      what must hold after every step, and at the end
  *   proofs.c    pairs of batches with one number, and what dies by them
  *   registers.c  what the batches on a disk amount to
- *   scale.c      what spreading costs, as a table (a program of its own)
+ *   scale.h      what spreading costs, as a table (a program of its own)
  *   meter.c      bytes on the wire
  *   bounds.c     the core keeps its bounds
  *   plant.c      faults that a run plants on purpose, to prove that the checks see
@@ -183,7 +183,7 @@ struct world {
     struct weather weather;
     struct registry registry;
     struct meter *meter;                       /* NULL: nobody asks */
-    void (*load)(struct world *w, const struct event *ev);       /* EVENT_LOAD: of scale.c */
+    void (*load)(struct world *w, const struct event *ev);       /* EVENT_LOAD: of scale_voice.c */
     void (*held)(struct world *w, size_t batch);                 /* one more node has it on disk */
     bool healed;
     int64_t healed_ms, level_ms;
