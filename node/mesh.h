@@ -126,6 +126,8 @@ int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame
 /* May the node choose this member for a link by itself? Not, unless said; MESH_MAY_FIRST: rather than others. 0, -ENOENT. */
 enum mesh_may { MESH_MAY_NOT, MESH_MAY, MESH_MAY_FIRST };
 int mesh_member_may_link(struct mesh *m, const uint8_t root[KEY_BYTES], enum mesh_may may);
+/* How many links the node is to have from now on; 0: it chooses none. What is too much is given up at once, what is missing chosen in the next step. */
+void mesh_links(struct mesh *m, unsigned links);
 /* How many opinions of this member are kept, about: its newest batches until they have said so many, all below is dead. So it depends on nothing but the set of
  * batches, and neighbours with another bound do not matter. 0: no such bound. 0, -ENOENT. */
 int mesh_member_subjects(struct mesh *m, const uint8_t root[KEY_BYTES], uint32_t most);

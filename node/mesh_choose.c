@@ -196,6 +196,33 @@ void choose_tick(struct mesh *m)
     fill(m);
 }
 
+/* Those that were linked to in return stay, as far as they may. */
+static void give_up_surplus(struct mesh *m)
+{
+    struct tally t = count(m);
+    const unsigned most = m->config.links == 0 ? 0 : t.want + CHOSEN_MORE;
+
+    for (int in_return = 0; in_return <= 1; in_return++) {
+        for (size_t i = 0; i < MESH_LINKS_MAX && t.chosen > (in_return ? most : t.want); i++) {
+            struct member *l = m->links[i];
+            if (l == NULL || !l->choose.is || l->choose.in_return != (in_return == 1))
+                continue;
+            choose_undo(m, l);
+            t.chosen--;
+        }
+    }
+}
+
+void mesh_links(struct mesh *m, unsigned links)
+{
+    update_begin(m);
+    if (links == m->config.links)
+        return;
+    m->config.links = links;
+    m->choose_at_ms = 0;
+    give_up_surplus(m);
+}
+
 /* The operator wants another link, and there is no room. */
 bool choose_yield(struct mesh *m)
 {

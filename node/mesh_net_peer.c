@@ -12,6 +12,7 @@ struct net_peers *net_peers_copy(const struct config *c)
 
     if (copy == NULL)
         return NULL;
+    copy->links = c->mesh.links;
     copy->n = c->peers_n;
     if (c->peers_n > 0)
         memcpy(copy->peers, c->peers, c->peers_n * sizeof copy->peers[0]);
@@ -388,6 +389,8 @@ void net_peers_change(struct mesh_net *n)
         if (find_config(n->configured, root) == NULL && net_trust_find(&m, root) == NULL)
             peer_remove(n, i - 1);
     }
+    n->core.links = n->configured->links;
+    mesh_links(n->mesh, n->core.links);
     for (size_t i = 0; i < n->configured->n; i++)
         change_one(n, &n->configured->peers[i], NULL, &any_fresh);
     for (size_t i = 0; i < m.introduced_n; i++)

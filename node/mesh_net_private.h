@@ -170,6 +170,7 @@ struct net_input {
 
 /* Members as the configuration has them: a copy that travels to the thread. */
 struct net_peers {
+    unsigned links;                    /* that the core is to have */
     size_t n;
     struct config_peer peers[];
 };

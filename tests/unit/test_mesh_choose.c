@@ -309,6 +309,26 @@ static void what_the_operator_says_later_holds(void **state)
     assert_true(count_actions(MESH_DO_UNSUBSCRIBE) > 0);       /* it is no link of the core's own any more */
 }
 
+static void another_number_of_links_holds_at_once(void **state)
+{
+    (void)state;
+    tick_in(LONG_MS);
+    assert_int_equal(count_links(1, MEMBERS), LINKS);
+    mesh_links(mesh, LINKS + 4);
+    tick_in(LONG_MS);
+    assert_int_equal(count_links(1, MEMBERS), LINKS + 4);
+    mesh_links(mesh, OWN + 1);
+    tick_at(now_ms + 1);
+    note_links();
+    assert_int_equal(count_links(1, MEMBERS), OWN + 1);
+    mesh_links(mesh, 0);
+    tick_at(now_ms + 1);
+    note_links();
+    assert_int_equal(count_links(1, MEMBERS), 0);
+    tick_in(LONG_MS);
+    assert_int_equal(count_links(1, MEMBERS), 0);
+}
+
 static void a_forgotten_member_is_unlinked(void **state)
 {
     unsigned who = some_link();
@@ -325,6 +345,7 @@ static void a_forgotten_member_is_unlinked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        MANY(another_number_of_links_holds_at_once),
         MANY(it_has_as_many_links_as_asked_for_and_some_by_chance),
         MANY(one_of_the_links_wanders),
         OTHER(at_first_half_of_the_links_are_left_to_others),
