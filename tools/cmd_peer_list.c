@@ -23,7 +23,27 @@ static const json_t *find_live(const json_t *status, const char *root_hex)
     return NULL;
 }
 
-static json_t *peer_json(const struct home *h, const struct config_peer *p, const json_t *live)
+static int note_quarantined(void *ctx, const struct member_row *m)
+{
+    char root[2 * KEY_BYTES + 1];
+    if (m->quarantined)
+        json_object_set_new(ctx, hex_text(m->root, KEY_BYTES, root), json_true());
+    return 0;
+}
+
+/* Who is in quarantine, by root: the database says so, with the node running or not. Empty when it cannot be read. */
+static json_t *find_quarantined(const struct home *h)
+{
+    json_t *roots = json_object();
+    struct reader *r = NULL;
+    char why[STORE_WHY_MAX];
+    if (reader_open(h->config->database, h->config->policy, &r, why) == 0)
+        reader_members(r, now_unix_s(), note_quarantined, roots);
+    reader_close(&r);
+    return roots;
+}
+
+static json_t *peer_json(const struct home *h, const struct config_peer *p, const json_t *live, const json_t *quarantined)
 {
     char root[2 * KEY_BYTES + 1], fingerprint[FINGERPRINT_MAX];
     json_int_t expires_s = p->record.not_after_s;
@@ -42,6 +62,7 @@ static json_t *peer_json(const struct home *h, const struct config_peer *p, cons
     int64_t end_s = peer_probation_end(h, p);
     json_object_set_new(out, "rights", rights_json(h->config->policy, &p->rights, end_s));
     json_object_set_new(out, "rights_text", json_string(rights_text(h->config->policy, &p->rights, end_s, text)));
+    json_object_set_new(out, "quarantined", json_boolean(json_object_get(quarantined, root) != NULL));
     json_t *chosen = json_object_get(live, "link");
     json_object_set_new(out, "chosen", chosen != NULL ? json_incref(chosen) : json_null());
     return out;
@@ -81,7 +102,7 @@ static void say_peers(const json_t *peers, bool running)
         json_int_t expires_s = json_integer_value(json_object_get(p, "record_expires_s"));
         const char *problem = json_string_value(json_object_get(p, "problem"));
         table_cell(t, "%s", json_string_value(json_object_get(p, "name")));
-        table_cell(t, "%.2f", json_number_value(json_object_get(p, "trust")));
+        table_cell(t, "%.2f%s", json_number_value(json_object_get(p, "trust")), json_is_true(json_object_get(p, "quarantined")) ? ", in quarantine" : "");
         table_cell(t, "%s", json_string_value(json_object_get(p, "rights_text")));
         table_cell(t, "%s", json_string_value(json_object_get(p, "fingerprint")));
         table_cell(t, "%s", json_string_value(json_object_get(p, "publish")));
@@ -95,7 +116,7 @@ static void say_peers(const json_t *peers, bool running)
 int peer_list(struct call *call)
 {
     struct home h = { 0 };
-    json_t *status = NULL, *peers = json_array();
+    json_t *status = NULL, *peers = json_array(), *quarantined;
     int rc = args_take(call, NULL, 0, 0, 0);
     if (rc == 0)
         rc = home_open(call, HOME_CONFIG, &h);
@@ -103,12 +124,14 @@ int peer_list(struct call *call)
         json_decref(peers);
         return rc;
     }
+    quarantined = find_quarantined(&h);
     bool running = home_ask(&h, json_pack("{s:s}", "command", "status"), STATUS_TIMEOUT_MS, &status) == 0;
     for (size_t i = 0; i < h.config->peers_n; i++) {
         char root[2 * KEY_BYTES + 1];
         const struct config_peer *p = &h.config->peers[i];
-        json_array_append_new(peers, peer_json(&h, p, find_live(status, hex_text(p->record.root, KEY_BYTES, root))));
+        json_array_append_new(peers, peer_json(&h, p, find_live(status, hex_text(p->record.root, KEY_BYTES, root)), quarantined));
     }
+    json_decref(quarantined);
     if (call->json)
         say_json(json_pack("{s:b, s:O, s:o}", "running", running, "peers", peers, "introduced",
                            json_object_get(status, "introduced") != NULL ? json_incref(json_object_get(status, "introduced")) : json_array()), STATUS_DONE);

@@ -115,9 +115,13 @@ def test_two_batches_with_one_number_are_proved_and_the_second_time_is_quarantin
             node.becomes(f"check {subject}", "unknown", 30)
     b.restart()
     assert b.ask("check 203.0.113.1") == "unknown", "a restart does not end it"
+    quarantined = {p["name"]: p["quarantined"] for p in b.json("peer", "list")["peers"]}
+    assert quarantined.pop("mx.a.example") and not any(quarantined.values()), quarantined
+    assert ", in quarantine" in b.hearsay("peer", "list").stdout
     b.hearsay("peer", "trust", "mx.a.example", "0.9", check=True)
     b.becomes("check 203.0.113.1", "black", 30)
     assert all(p["forgiven"] and not p["quarantined"] for p in proofs(b))
+    assert not any(p["quarantined"] for p in b.json("peer", "list")["peers"])
     assert c.ask("check 203.0.113.1") == "unknown", "each node decides for itself"
     assert b.hearsay("verify").returncode == 0 and c.hearsay("verify").returncode == 0
 
