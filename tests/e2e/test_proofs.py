@@ -47,11 +47,12 @@ def twin_of(a, twin):
         shutil.copy(path, twin.dir / path.name)
 
 
-def equivocate(a, twin, b, c, subjects):
-    """One number, two batches: B has the one, C the other; all are stopped at the end."""
+def equivocate(a, twin, b, c, subjects, above=()):
+    """One number, two batches: B has the one, C the other, and B has what A says above that number. All are stopped at the end."""
     twin_of(a, twin)
     b.start(), a.start()
-    says(a, subjects[0], b)
+    for subject in (subjects[0], *above):
+        says(a, subject, b)
     stop(a, b)
     c.start(), twin.start()
     says(twin, subjects[1], c)
@@ -67,13 +68,14 @@ def test_two_batches_with_one_number_are_proved_and_the_second_time_is_quarantin
     b.start(), a.start()
     says(a, "203.0.113.1", b)
     stop(a, b)
-    equivocate(a, twin, b, c, ("203.0.113.2", "203.0.113.3"))
+    equivocate(a, twin, b, c, ("203.0.113.2", "203.0.113.3"), above=["203.0.113.7"])
     b.start(), c.start()
     for node in (b, c):
         wait_until(lambda: proofs(node), f"{node.name} has the proof", 60)
         wait_until(lambda: [w for w in node.json("status")["warnings"] if "two different batches" in w], "it is a warning")
         node.becomes("check 203.0.113.2", "black", 30)  # both of the pair count
         node.becomes("check 203.0.113.3", "black", 30)
+        node.becomes("check 203.0.113.7", "unknown", 30)  # above it all is dead
     first = proofs(b)[0]
     keys = ("root", "epoch", "seq", "hash_a", "hash_b")
     assert [first[k] for k in keys] == [proofs(c)[0][k] for k in keys] and first["hash_a"] > first["hash_b"]
@@ -102,6 +104,8 @@ def test_two_batches_with_one_number_are_proved_and_the_second_time_is_quarantin
     a.start()
     says(a, "203.0.113.4", b)
     c.becomes("check 203.0.113.4", "black", 30)
+    for node in (b, c):
+        node.becomes("check 203.0.113.7", "black", 30)  # its author's own node tells it again
     assert b.hearsay("verify").returncode == 0
     stop(a, b, c)
 
