@@ -129,7 +129,7 @@ static int ask_failed(int rc, const struct record *r)
         say_error("nobody answers at %s: is hearsayd running at %s, and does a firewall let this host through? The invite stays good", r->repair, r->name);
         return STATUS_NO;
     case -EPROTO:
-        say_error("who answers at %s is not %s: nothing was told to it", r->repair, r->name);
+        say_error("who answers at %s is not %s, or has new keys since it made this invite: nothing was told to it; ask for another invite", r->repair, r->name);
         return STATUS_NO;
     case -ETIMEDOUT:
         say_error("%s let us in and did not answer: try again; the invite stays good for this node", r->name);
