@@ -204,7 +204,7 @@ static void match_member(struct known_member *m, const struct names *n, const st
     m->policy = configured != NULL ? (int)(configured - p->members) : -1;
     m->group = -1;
     m->trust_micro = m->group_trust_micro = 0;
-    m->probation = false;
+    m->probation = m->narrow = false;
     if (m->quarantined)
         return;
     if (configured != NULL && !m->self && configured->trust_micro > 0) {
@@ -221,6 +221,7 @@ static void match_member(struct known_member *m, const struct names *n, const st
         return;
     const struct policy_member *root = &p->members[m->group];
     m->group_trust_micro = rights_cap(&root->rights, at_most(root->trust_micro, MICRO));
+    m->narrow = rights_narrow(&root->rights);
     m->probation = n->probation[m->group];
     m->bit = bit_of(p, m->group);
 }

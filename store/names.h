@@ -27,6 +27,7 @@ struct known_member {
     uint32_t trust_micro;              /* its own: T, or tau if it is introduced */
     uint32_t group_trust_micro;        /* the most that its group weighs: of the root of its group, or the cap that is set for it */
     int64_t peer_s;                    /* when it was first configured as a peer; 0: never */
+    bool narrow;                       /* its group has less than all rights */
     bool probation;                    /* it and all of its group: heard, and counting for nothing. Trust says what it would have */
     unsigned bit;                      /* of its group (struct voice) */
     bool self, forgotten;

@@ -157,7 +157,7 @@ struct member_row {
 /* All that are known but this one itself, in the order in which they came to be known, one read transaction. The callback returns non-zero to stop, which is then returned. */
 int reader_members(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct member_row *m), void *ctx);
 
-/* What is counted row by row, which takes a while: a second for some hundred thousand listings, or some million opinions. */
+/* What is counted row by row, which takes a while: a second for some 70,000 listings, or two million opinions. */
 struct member_load {
     uint8_t root[KEY_BYTES];
     uint64_t subjects;                      /* that it says something of: not withdrawn, and not older than the time to live */
