@@ -1,5 +1,7 @@
 #include "tests/bench/replay_store.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "proto/batch.h"
@@ -38,6 +40,7 @@ struct replay_store {
     const struct history *h;
     struct peer *peers;
     uint32_t weight_milli;
+    size_t day;
     int64_t now_s;
 };
 
@@ -166,11 +169,13 @@ static void fold(struct replay_store *r, struct peer *p)
     }
 }
 
-static void report(struct replay_store *r, size_t number, size_t day)
+static void report(struct replay_store *r, size_t number)
 {
-    static struct store_report reports[REPORTS];
-    const struct list *l = history_list(r->h, number, day);
+    struct store_report *reports = calloc(REPORTS, sizeof *reports);
+    const struct list *l = history_list(r->h, number, r->day);
     size_t n = 0;
+    if (reports == NULL)
+        bench_die("replay", "out of memory");
     for (size_t i = 0; i < l->n; i++) {
         reports[n++] = (struct store_report){ .verb = REQUEST_BLACK, .count = 1, .weight_milli = r->weight_milli,
                                               .subject = coalition_subject(r->h->addresses[l->ids[i]]) };
@@ -179,6 +184,7 @@ static void report(struct replay_store *r, size_t number, size_t day)
         must(store_add_reports(r->peers[number].store, reports, n, r->now_s), "store_add_reports");
         n = 0;
     }
+    free(reports);
     fold(r, &r->peers[number]);
 }
 
@@ -195,8 +201,9 @@ static void keep(struct peer *p, struct told_batch *b)
     t->name.frame = (struct bytes){ t->frame, t->len };
 }
 
-static void tell(struct replay_store *r, struct peer *p)
+static void tell(struct replay_store *r, size_t number)
 {
+    struct peer *p = &r->peers[number];
     static const struct tell_limits limits = { .growth_min = 1, .growth_wait_s = 0, .batches_max = BATCHES_MAX };
     struct told_batch out[BATCHES_MAX];
     bool more = true;
@@ -229,20 +236,51 @@ static void hear(struct replay_store *r, size_t number)
     must(store_checkpoint(p->path), "store_checkpoint");
 }
 
+static void learn(struct replay_store *r, size_t number)
+{
+    fold(r, &r->peers[number]);
+}
+
+/* The members do the same thing, as many at once as there are processors: each store belongs to one thread meanwhile. */
+struct turn {
+    struct replay_store *r;
+    void (*what)(struct replay_store *r, size_t number);
+    atomic_size_t next;
+};
+
+static void *take_turns(void *arg)
+{
+    struct turn *t = arg;
+    for (size_t i = atomic_fetch_add(&t->next, 1); i < t->r->h->feeds_n; i = atomic_fetch_add(&t->next, 1))
+        t->what(t->r, i);
+    return NULL;
+}
+
+static void all_of_them(struct replay_store *r, void (*what)(struct replay_store *r, size_t number))
+{
+    struct turn t = { .r = r, .what = what };
+    pthread_t threads[REPLAY_FEEDS_MAX];
+    size_t n = 0;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    while ((long)n + 1 < processors && n + 1 < r->h->feeds_n && pthread_create(&threads[n], NULL, take_turns, &t) == 0)
+        n++;
+    take_turns(&t);
+    while (n > 0)
+        pthread_join(threads[--n], NULL);
+}
+
 void replay_store_day(struct replay_store *r, size_t day)
 {
+    r->day = day;
     r->now_s = FIRST_S + (int64_t)(r->h->day[day] - r->h->day[0]) * 86400 + NOON_S;
-    for (size_t i = 0; i < r->h->feeds_n; i++)
-        report(r, i, day);
+    all_of_them(r, report);
     r->now_s += STEP_S;
-    for (size_t i = 0; i < r->h->feeds_n; i++)
-        tell(r, &r->peers[i]);
+    all_of_them(r, tell);
     r->now_s += STEP_S;
-    for (size_t i = 0; i < r->h->feeds_n; i++)
-        hear(r, i);
+    all_of_them(r, hear);
     r->now_s += LEARN_S;
+    all_of_them(r, learn);
     for (size_t i = 0; i < r->h->feeds_n; i++) {
-        fold(r, &r->peers[i]);
         for (size_t k = 0; k < r->peers[i].told_n; k++)
             free(r->peers[i].told[k].frame);
         r->peers[i].told_n = 0;
