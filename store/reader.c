@@ -99,7 +99,9 @@ int reader_keys(struct reader *r, const struct subject *s, struct listed_keys *o
 /* What one key adds to the zones that were found so far. */
 static int check_key(struct reader *r, const struct subject *s, int zone, bool *black, bool *white)
 {
-    struct query q = query(&r->db, SQL_LISTING_CHECK);
+    int kind = subject_kind(s);
+    bool prefix = (kind == SUBJECT_IP4 || kind == SUBJECT_IP6) && s->key[s->len - 1u] < networks_host_bits((uint8_t)kind);
+    struct query q = query(&r->db, prefix ? SQL_PREFIX_CHECK : SQL_LISTING_CHECK);
     query_blob(&q, s->key, s->len);
     while (query_row(&q)) {
         int found = names_zone(&r->names, r->policy, column_int(&q, 0));

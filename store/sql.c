@@ -152,7 +152,9 @@ const char *const sql_text[SQL_N] = {
     [SQL_LISTING_NEXT_DUE] = "SELECT due_s FROM listing ORDER BY due_s LIMIT 1",
     [SQL_LISTING_AFTER] = "SELECT subject, category, zone FROM listing WHERE (subject, category, zone) > (?1, ?2, ?3)"
                           " ORDER BY subject, category, zone LIMIT ?4",
-    [SQL_LISTING_CHECK] = "SELECT zone FROM listing WHERE subject = ?1 AND zone > 0 UNION ALL SELECT zone FROM network WHERE subject = ?1",
+    [SQL_LISTING_CHECK] = "SELECT zone FROM listing WHERE subject = ?1 AND zone > 0",
+    /* The same of a prefix, which may be a network. */
+    [SQL_PREFIX_CHECK] = "SELECT zone FROM listing WHERE subject = ?1 AND zone > 0 UNION ALL SELECT zone FROM network WHERE subject = ?1",
     [SQL_LISTING_OF_SUBJECT] = "SELECT category, zone, since_s, until_s, score_micro, groups FROM listing"
                                " WHERE subject = ?1 AND zone > 0",
     [SQL_LISTING_ALL] = "SELECT subject, category, zone, since_s, until_s, score_micro, groups, 0, 0 FROM listing"

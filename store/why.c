@@ -308,7 +308,7 @@ static int put_wider(struct asking *a)
     struct listed_keys k;
     int rc = reader_keys(a->r, a->subject, &k);
     for (size_t i = 1; rc == 0 && i < k.n && a->why->wider.len == 0; i++) {
-        struct query q = query(&a->r->db, SQL_LISTING_CHECK);
+        struct query q = query(&a->r->db, SQL_PREFIX_CHECK);
         query_blob(&q, k.keys[i].key, k.keys[i].len);
         if (query_row(&q) && names_zone(&a->r->names, a->r->policy, column_int(&q, 0)) >= 0)
             rc = subject_from_key(k.keys[i].key, k.keys[i].len, &a->why->wider) == 0 ? 0 : -EBADMSG;
