@@ -358,6 +358,38 @@ static void what_if_tells_of_networks_that_would_begin_or_end(void **state)
     world_destroy(&w);
 }
 
+/* ---- bounds */
+
+/* One member speaks of so many /64 of 2001:db8:7::/48. */
+static void say_many(struct world *w, size_t member, unsigned n)
+{
+    enum { EACH = 250 };
+    static struct saying says[EACH];
+    static char text[EACH][32];
+    for (unsigned first = 0; first < n; first += EACH) {
+        for (unsigned i = 0; i < EACH; i++) {
+            snprintf(text[i], sizeof text[i], "2001:db8:7:%x::/64", first + i);
+            says[i] = (struct saying){ text[i], WORLD_SAY, 8, 0, T0 };
+        }
+        struct store_batch b = world_batch(w, member, ++seqs[member], T0, says, EACH);
+        assert_int_equal(store_add_batches(w->store, &b, 1, T0), 0);
+        world_free_batch(&b);
+    }
+}
+
+static void of_a_crowded_block_only_what_was_looked_at_is_listed(void **state)
+{
+    struct world w;
+    (void)state;
+    create(&w);
+    say_many(&w, 1, 5000);
+    say_many(&w, 2, 5000);
+    world_fold(&w, T0);
+    assert_networks(&w, "2001:db8:7::/52 4096/2/0;");
+    assert_sound(&w, T0);
+    world_destroy(&w);
+}
+
 /* ---- verify sees what is wrong */
 
 static void change(const struct world *w, const char *sql)
@@ -419,6 +451,7 @@ int main(void)
         claim(purging_one_of_two_groups_ends_it),
         claim(why_says_how_many_of_which_groups),
         claim(what_if_tells_of_networks_that_would_begin_or_end),
+        claim(of_a_crowded_block_only_what_was_looked_at_is_listed),
         claim(verify_finds_a_network_that_is_not_as_its_listings_ask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
