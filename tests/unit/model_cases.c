@@ -11,9 +11,10 @@
 #include "store/run.h"
 #include "store/score.h"
 #include "store/trust.h"
+#include "store/usual.h"
 #include "store/voices.h"
 
-enum { MEMBERS = 7, LINKS_MAX = 5, SAID_MAX = 8, EVENTS_MAX = 3, LOOKS = 3, HEARD_MAX = 7, STEPS_MAX = 10, DAY_S = 86400 };
+enum { LIKE_MAX = 6, MEMBERS = 7, LINKS_MAX = 5, SAID_MAX = 8, EVENTS_MAX = 3, LOOKS = 3, HEARD_MAX = 7, STEPS_MAX = 10, DAY_S = 86400 };
 
 static const int64_t t0 = 1790000000;
 
@@ -291,7 +292,18 @@ static void counts(void)
         }
     }
     struct reliability r = reliability_of(&c, black_n, white_n);
+    struct borne_out all[LIKE_MAX];
+    size_t like = (size_t)below(LIKE_MAX + 1), counted = 0;
+    put((int64_t)like);
+    for (size_t i = 0; i < like; i++) {
+        struct counters other = { .confirmed_micro = edgy(200) * MICRO, .unseen_micro = edgy(500) * MICRO };
+        uint32_t trust = (uint32_t)edgy(MICRO);
+        put(other.confirmed_micro); put(other.unseen_micro); put(trust);
+        counted += borne_out_of(&other, trust, &all[counted]);
+    }
+    uint32_t usual = usual_share_micro(all, counted);
     printf(" =");
+    put(usual); put(reliability_beside_usual(r.black_micro, &c, usual));
     put(c.confirmed_micro); put(c.refuted_micro); put(c.unseen_micro); put(c.confirmed_white_micro); put(c.refuted_white_micro); put(c.time_s);
     put(r.black_micro); put(r.white_micro);
     putchar('\n');

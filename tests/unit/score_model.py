@@ -215,6 +215,25 @@ def reliability(n, black_n, white_n):
     return black, white if white >= DEAD else 0
 
 
+def usual_share(like):
+    """like: (c, u, trust) of all members. The lowest share such that more than three quarters of all trust have it or less; 0: nothing is known."""
+    shares = sorted((c * MICRO // (c + u), trust) for c, u, trust in like if trust > 0 and c + u >= PRIOR)
+    passed, trust = 0, sum(t for _, t in shares)
+    for share, t in shares:
+        passed += t
+        if 4 * passed > 3 * trust:
+            return share
+    return 0
+
+
+def beside_usual(black, n, usual):
+    if black == 0 or usual == 0:
+        return black
+    beside = (n.c + PRIOR // 2) * MICRO // ((n.c + n.u) // 1000 * usual // 1000 + PRIOR // 2)
+    beside = max(DEAD, min(2 * NEWCOMER, beside))
+    return max(DEAD, min(2 * NEWCOMER, beside * black // MICRO))
+
+
 def reliability_real(n, black_n, white_n):
     c, f, u, cw, fw = (x / 1e6 for x in (n.c, n.f, n.u, n.cw, n.fw))
     bal = min(20.0, max(1.0, (black_n + 1) / (white_n + 1)))

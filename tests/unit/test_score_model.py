@@ -127,10 +127,12 @@ def counts(take):
                 c.confirmed(kind == 1)
             else:
                 c.refuted(kind == 3, m.MICRO // 5 if k % 2 else m.MICRO)
+    like = [tuple(take(3)) for _ in range(take(1)[0])]
     take.turn()
-    got = take(8)
+    got = take(10)
     rel = m.reliability(c, black_n, white_n)
-    want = [c.c, c.f, c.u, c.cw, c.fw, c.t, *rel]
+    usual = m.usual_share(like)
+    want = [usual, m.beside_usual(rel[0], c, usual), c.c, c.f, c.u, c.cw, c.fw, c.t, *rel]
     assert got == want, f"{got}, not {want}"
     for whole, real in zip(rel, m.reliability_real(c, black_n, white_n)):
         if abs(real - 0.2) > 1e-5:
