@@ -25,10 +25,12 @@ SCENARIOS = {
     "spies": "5 slanderers and 5 spies, each with 100 true things a day (threat D)",
     "oscillate6": "6 insiders, 7 days good and 7 days bad (TrustGuard)",
     "sleepers10": "10 insiders, good for 14 days and bad from then on",
+    "sleepers10-unknown": "the same, their victims are unknown to us",
     "flood3": "3 insiders list everything",
     "whitewash6": "6 insiders say good of 200 bad hosts",
     "whitewash10-all": "10 insiders say good of all bad hosts",
-    "turned": "no attack, but 60 good hosts send spam, too, from day 10 on",
+    "whitewash6-mask": "6 insiders say good of 200 bad hosts, and they say 100 true good things a day",
+    "turned": "no attack, but 15 good hosts send spam, too, from day 10 on",
 }
 HEAD = """trust: 30 honest members, 1200 bad and 800 good hosts, 30 days; %d seed(s), mean ± standard deviation, in per cent.
 victims: of the time, or of the looks, how much the 60 hosts that are lied about are listed: on the first day (the world begins with an attack that nobody knows), on days

@@ -20,9 +20,11 @@ const struct scenario scenarios[] = {
     { .name = "spies", .attack = ATTACK_SPIES, .insiders = 10 },
     { .name = "oscillate6", .attack = ATTACK_OSCILLATE, .insiders = 6 },
     { .name = "sleepers10", .attack = ATTACK_SLEEPERS, .insiders = 10 },
+    { .name = "sleepers10-unknown", .attack = ATTACK_SLEEPERS, .insiders = 10, .unknown = true },
     { .name = "flood3", .attack = ATTACK_FLOOD, .insiders = 3 },
     { .name = "whitewash6", .attack = ATTACK_WHITEWASH, .insiders = 6 },
     { .name = "whitewash10-all", .attack = ATTACK_WHITEALL, .insiders = 10 },
+    { .name = "whitewash6-mask", .attack = ATTACK_WHITEMASK, .insiders = 6 },
     { .name = "turned", .attack = ATTACK_TURNED },
 };
 const size_t scenarios_n = sizeof scenarios / sizeof scenarios[0];
@@ -73,7 +75,8 @@ static uint8_t draw_reach(struct world *w)
 
 static void choose_victims(struct world *w)
 {
-    for (int host = w->size.bad + WORLD_MIXED; host < w->hosts_n && w->victims_n < WORLD_VICTIMS_MAX; host++)
+    size_t most = w->scenario->attack == ATTACK_TURNED ? WORLD_TURNED : WORLD_VICTIMS_MAX;
+    for (int host = w->size.bad + WORLD_MIXED; host < w->hosts_n && w->victims_n < most; host++)
         if (!w->scenario->unknown || (w->circle[host] & 1) == 0)
             w->victims[w->victims_n++] = (uint32_t)host;
 }
@@ -186,6 +189,15 @@ static void whitewash(struct world *w, int member, uint32_t hour, int n)
         see(w, hour, member, (uint32_t)host, 0, WORLD_LIE, true);
 }
 
+/* An insider praises good hosts, as if he had mail of them. */
+static void praise(struct world *w, int member, int n)
+{
+    int from = w->size.bad + WORLD_MIXED;
+    draw(w, from, w->hosts_n, n);
+    for (int i = 0; i < n && i < w->hosts_n - from; i++)
+        see(w, world_random(w, 24), member, w->order[i], 0, 8, true);
+}
+
 /* All strike within the same hour. */
 static void act(struct world *w, int member, int day, uint32_t hour)
 {
@@ -205,6 +217,10 @@ static void act(struct world *w, int member, int day, uint32_t hour)
         if (member % 2 == 0)
             slander(w, member, hour);
         play_honest(w, member, 100);
+        break;
+    case ATTACK_WHITEMASK:
+        whitewash(w, member, hour, WORLD_WANTED);
+        praise(w, member, 100);
         break;
     case ATTACK_TURNED:
     case ATTACK_NONE: break;

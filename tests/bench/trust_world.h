@@ -12,11 +12,12 @@ enum {
     WORLD_HONEST_MAX = 32,         /* circles are bit sets */
     WORLD_MIXED = 15,              /* of the good hosts: they send to everybody, and one message in twenty is spam */
     WORLD_VICTIMS_MAX = 60,        /* good hosts that are lied about */
+    WORLD_TURNED = 15,             /* of those in ATTACK_TURNED: they do send spam, too, from day 10 on */
     WORLD_WANTED = 200,            /* bad hosts that are lied about */
     WORLD_LIE = 255                /* as a count: as much as can be said */
 };
 
-enum attack { ATTACK_NONE, ATTACK_SLANDER, ATTACK_RANDOM, ATTACK_CAMOUFLAGE, ATTACK_SPIES, ATTACK_OSCILLATE, ATTACK_FLOOD, ATTACK_WHITEWASH, ATTACK_WHITEALL,
+enum attack { ATTACK_NONE, ATTACK_SLANDER, ATTACK_RANDOM, ATTACK_CAMOUFLAGE, ATTACK_SPIES, ATTACK_OSCILLATE, ATTACK_FLOOD, ATTACK_WHITEWASH, ATTACK_WHITEALL, ATTACK_WHITEMASK,
               ATTACK_SLEEPERS, ATTACK_TURNED };
 
 struct scenario {
