@@ -154,6 +154,10 @@ static void tally_member(struct tally *t, struct group_sum *g, const struct voic
         t->stands_s = min64(t->stands_s, v->stands_s);
     if (w.v_micro >= -SCORE_SIDE_MICRO)
         return;
+    if (v->stands_s > minute(t->now_s)) {
+        t->jump_s = min64(t->jump_s, v->stands_s);
+        return;
+    }
     g->good_micro += v->weight_micro;
     t->contest_s = min64(t->contest_s, w.side_s);
 }
@@ -222,8 +226,10 @@ static void tally_all(struct tally *t, const struct voice *voices, size_t n, con
     t->score.may_rise = t->ahead || (t->black_micro > 0 && t->white_micro > 0);
 }
 
-int64_t score_stands_s(int64_t since_s, uint32_t reliability_micro)
+int64_t score_stands_s(bool white, int64_t since_s, uint32_t reliability_micro)
 {
+    if (white)
+        return reliability_micro < SCORE_VOUCH_MICRO ? INT64_MAX : 0;
     if (since_s <= 0 || reliability_micro < SCORE_DOUBT_MICRO)
         return INT64_MAX;
     return minute(since_s) + SCORE_STAND_S;

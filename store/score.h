@@ -23,7 +23,8 @@ enum {
     SCORE_CONTEST_GROUPS = 2,          /* so many groups' good mail contests what others say against a subject ... */
     SCORE_CONTEST_MICRO = 1000000,     /* ... with this much trust times white reliability behind it, each group's at most its trust */
     SCORE_STAND_S = 86400,             /* then a black word counts once it has stood so long, */
-    SCORE_DOUBT_MICRO = 500000         /* and only of a member whose black reliability is at least half a newcomer's */
+    SCORE_DOUBT_MICRO = 500000,        /* and only of a member whose black reliability is at least half a newcomer's */
+    SCORE_VOUCH_MICRO = 1000000        /* and good words of members whose white reliability is below this, a newcomer's, contest nothing */
 };
 
 struct evidence {
@@ -51,7 +52,7 @@ struct voice {
     uint32_t weight_micro;             /* tau * rho of the member */
     struct evidence evidence;
     int64_t who;                       /* the caller's; not looked at */
-    int64_t stands_s;                  /* where it is contested, a black word counts from then on; 0: at once, INT64_MAX: not as long as that is so */
+    int64_t stands_s;                  /* where it is contested, a black word counts from then on; 0: at once, INT64_MAX: not as long as that is so. A white one contests from then on */
 };
 
 struct score {
@@ -66,8 +67,8 @@ struct score {
     int64_t stood_micro;               /* S, ... */
     unsigned stood_groups;             /* ... and Q for black, of white words and of those black ones that stand against that */
 };
-/* From when on a contested black word counts: since_s is when it is known here to be black, 0 or less when it is not; reliability_micro its member's for black. */
-int64_t score_stands_s(int64_t since_s, uint32_t reliability_micro);
+/* stands_s of a word that is black (since_s: when it is known here to be so, 0 or less when it is not), or white; reliability_micro: its member's for that side. */
+int64_t score_stands_s(bool white, int64_t since_s, uint32_t reliability_micro);
 
 /* `voices` sorted by group; own NULL or own evidence. Adding is order-free: any order of members within a group gives the same.
  * A group's sum is clamped to [-T/2, T]. */
@@ -75,7 +76,7 @@ struct score score_of(const struct voice *voices, size_t n, const struct evidenc
                       int64_t half_life_s, int64_t ttl_s, int64_t now_s);
 
 /* The rule of one zone. A black zone lists what is contested only if what stands against that is enough, too: a member of good standing must have said it for a day.
- * Contested is what SCORE_CONTEST_GROUPS groups or more have had good mail of (v < -SCORE_SIDE_MICRO), with SCORE_CONTEST_MICRO behind them, unless own evidence is
+ * Contested is what SCORE_CONTEST_GROUPS groups or more have had good mail of (v < -SCORE_SIDE_MICRO) by members of SCORE_VOUCH_MICRO or more, with SCORE_CONTEST_MICRO behind them, unless own evidence is
  * black (v > SCORE_SIDE_MICRO). So who turns against hosts that others get good mail from is found out before he is believed; S and Q themselves, and their bounds, are as
  * ever. `was`: listed until now (hysteresis: half the threshold, quorum less one). groups_n: how many groups this member trusts. */
 bool score_lists(const struct policy_zone *z, const struct score *s, size_t groups_n, bool was);

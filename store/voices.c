@@ -48,15 +48,16 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
         v->room = room;
     }
     struct evidence e = evidence_of_steps((unsigned)column_int(q, 2), (unsigned)column_int(q, 3), column_int(q, 4));
+    bool white = evidence_is_white(&e);
     v->unsorted |= v->n > 0 && (unsigned)m->group < v->all[v->n - 1].group;
     v->all[v->n++] = (struct voice){
         .group = (unsigned)m->group,
         .bit = m->bit,
         .trust_micro = m->group_trust_micro,
-        .weight_micro = names_weight(m, evidence_is_white(&e)),
+        .weight_micro = names_weight(m, white),
         .evidence = e,
         .who = m->id,
-        .stands_s = score_stands_s(column_int(q, 5), m->counted.black_micro),
+        .stands_s = score_stands_s(white, column_int(q, 5), white ? m->counted.white_micro : m->counted.black_micro),
     };
     return 0;
 }

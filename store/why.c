@@ -59,7 +59,7 @@ static void weigh(struct asking *a, struct why_opinion *o, struct evidence told,
 
 static void put_stands(struct asking *a, struct why_opinion *o, const struct known_member *m, int64_t since_s)
 {
-    int64_t stands_s = score_stands_s(since_s, m->counted.black_micro);
+    int64_t stands_s = score_stands_s(false, since_s, m->counted.black_micro);
     o->stands_s = o->opinion_micro > 0 && stands_s > a->now_s ? stands_s : 0;
 }
 

@@ -156,7 +156,7 @@ static void add_voice(struct history *h, const struct said *o)
     for (; at > 0 && h->voices[at - 1].group > (unsigned)m->group; at--)
         h->voices[at] = h->voices[at - 1];
     h->voices[at] = (struct voice){ .group = (unsigned)m->group, .trust_micro = m->group_trust_micro, .weight_micro = names_weight(m, evidence_is_white(&e)), .evidence = e,
-                                        .stands_s = score_stands_s(h->since_s[o->member], m->counted.black_micro) };
+                                        .stands_s = score_stands_s(evidence_is_white(&e), h->since_s[o->member], evidence_is_white(&e) ? m->counted.white_micro : m->counted.black_micro) };
 }
 
 /* What members said, in the order in which it came: (member, epoch, seq, hash, black step, white step, time). */

@@ -103,9 +103,11 @@ def trust_table(direct, links, now):
 
 # ---- score and rule
 
-def stands(since, black_rel):
-    """From when on a contested black word counts; None: not as long as it is contested."""
-    return None if since <= 0 or black_rel < MICRO // 2 else minute(since) + DAY_S
+def stands(white, since, rel):
+    """From when on a contested black word counts, and a white one contests; None: never."""
+    if white:
+        return 0 if rel >= MICRO else None
+    return None if since <= 0 or rel < MICRO // 2 else minute(since) + DAY_S
 
 
 def contested(good, trusts, own_v):
@@ -123,7 +125,7 @@ def score(voices, trusts, own, half_life, ttl, now):
         said[root] = said.get(root, 0) + x
         if v <= 0 or (stands_s is not None and stands_s <= minute(now)):
             stood[root] = stood.get(root, 0) + x
-        if v < -SIDE and weight > 0:
+        if v < -SIDE and weight > 0 and stands_s is not None:
             good[root] = good.get(root, 0) + weight
 
     mine = own_v = own_white = 0

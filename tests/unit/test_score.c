@@ -359,16 +359,16 @@ static void a_word_against_good_mail_of_two_groups_lists_once_it_has_stood_for_a
 {
     struct voice voices[5];
     (void)state;
-    make_contested(voices, score_stands_s(NOW - SCORE_STAND_S + 60, MICRO));
+    make_contested(voices, score_stands_s(false, NOW - SCORE_STAND_S + 60, MICRO));
     assert_true(score_now(voices, 5, NULL).contested);
     assert_true(score_now(voices, 5, NULL).micro >= MICRO);
     assert_false(lists_now(voices, 5, NULL, false));
     assert_false(lists_now(voices, 5, NULL, true));
-    make_contested(voices, score_stands_s(NOW - SCORE_STAND_S, MICRO));
+    make_contested(voices, score_stands_s(false, NOW - SCORE_STAND_S, MICRO));
     assert_true(lists_now(voices, 5, NULL, false));
-    make_contested(voices, score_stands_s(NOW - SCORE_STAND_S, SCORE_DOUBT_MICRO - 1));      /* but not of a doubtful member */
+    make_contested(voices, score_stands_s(false, NOW - SCORE_STAND_S, SCORE_DOUBT_MICRO - 1));      /* but not of a doubtful member */
     assert_false(lists_now(voices, 5, NULL, false));
-    make_contested(voices, score_stands_s(0, MICRO));
+    make_contested(voices, score_stands_s(false, 0, MICRO));
     assert_false(lists_now(voices, 5, NULL, false));
 }
 
@@ -383,6 +383,17 @@ static void one_groups_good_mail_contests_nothing(void **state)
     make_contested(voices, INT64_MAX);
     voices[0].trust_micro = voices[0].weight_micro = voices[1].trust_micro = MICRO / 2 - 1;      /* nor of two who are hardly trusted */
     voices[1].weight_micro = 2 * MICRO;
+    assert_true(lists_now(voices, 5, NULL, false));
+}
+
+static void good_words_of_members_who_were_refuted_contest_nothing(void **state)
+{
+    struct voice voices[5];
+    (void)state;
+    make_contested(voices, INT64_MAX);
+    voices[0].stands_s = score_stands_s(true, NOW, SCORE_VOUCH_MICRO);
+    assert_false(lists_now(voices, 5, NULL, false));
+    voices[0].stands_s = score_stands_s(true, NOW, SCORE_VOUCH_MICRO - 1);
     assert_true(lists_now(voices, 5, NULL, false));
 }
 
@@ -460,7 +471,7 @@ static size_t random_contested(struct voice *voices)
         int64_t mass = MICRO / 4 + random_to(20 * MICRO);
         voices[i] = (struct voice){ .group = (unsigned)i, .trust_micro = MICRO, .weight_micro = (uint32_t)(MICRO / 2 + random_to(MICRO)),
                                     .evidence = { good ? random_to(mass) : mass, good ? mass : random_to(mass / 4), NOW - random_to(10 * DAY) },
-                                    .stands_s = good ? 0 : random_stands() };
+                                    .stands_s = good && random_to(6) > 0 ? 0 : random_stands() };
     }
     return n;
 }
@@ -550,6 +561,7 @@ int main(void)
         cmocka_unit_test(a_listing_stays_until_half_the_threshold_and_one_group_less),
         cmocka_unit_test(a_word_against_good_mail_of_two_groups_lists_once_it_has_stood_for_a_day),
         cmocka_unit_test(one_groups_good_mail_contests_nothing),
+        cmocka_unit_test(good_words_of_members_who_were_refuted_contest_nothing),
         cmocka_unit_test(own_evidence_ends_a_contest),
         cmocka_unit_test(a_contest_moves_no_score),
         cmocka_unit_test(no_verdict_changes_before_the_next_look),

@@ -80,7 +80,7 @@ def history(take):
             root, tau = table[who]
             r, s = MASS[b], MASS[w]
             reliable = min(rel[who][r < 2 * s], rel[root][r < 2 * s])
-            voices.append((root, tau * reliable // m.MICRO, r, s, t, m.stands(rel[who][2], min(rel[who][0], rel[root][0]))))
+            voices.append((root, tau * reliable // m.MICRO, r, s, t, m.stands(r < 2 * s, rel[who][2], reliable)))
     trusts = {g: direct[g] for g, *_ in voices}
     zone, was = (white, own_lists, threshold, quorum), False
     own = own if events else None
