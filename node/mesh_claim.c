@@ -229,7 +229,7 @@ static bool make_place(struct member *o, const struct member *by, uint32_t epoch
 
 static bool claims_grow(struct mesh *m, struct member *o)
 {
-    size_t room = o->claims_room == 0 ? 8 : o->claims_room * 2;
+    size_t room = o->claims_room == 0 ? 8 : o->claims_room + o->claims_room / 2;
     struct claim *grown;
 
     if (o->claims_n < o->claims_room)

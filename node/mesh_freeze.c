@@ -147,7 +147,7 @@ static void carry_through(struct mesh *m, struct member *o, struct frozen *f)
 {
     struct epoch_log *e = log_epoch(o, f->epoch);
 
-    f->version = ++m->version;
+    f->version = mesh_changed(m, o);
     if (e != NULL) {
         log_cut_above(m, o, e, f->seq);
         drop_others(m, o, e, f);

@@ -110,6 +110,8 @@ static void vector_add_member(struct vector *v, const struct member *o)
     size_t before = v->n;
     struct log_have *first;
 
+    if (o->changed <= told)
+        return;                        /* of hardly any has something changed */
     for (size_t i = 0; i < o->epochs_n; i++) {
         const struct epoch_log *e = o->epochs[i];
         if (e->head != 0 && e->version > told && (is_question || !knows(v, o, o->epochs[i])))

@@ -48,7 +48,7 @@ static int keep(struct mesh *m, struct member *o, const uint8_t stamp[STAMP_BYTE
     o->introduce.frame = copy;
     o->introduce.len = frame.len;
     memcpy(o->introduce.stamp, stamp, STAMP_BYTES);
-    o->introduce.version = ++m->version;
+    o->introduce.version = mesh_changed(m, o);
     have_soon(m);
     return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "node/mesh_private.h"
 
-enum { TABLE_FIRST = 16 };
+enum { TABLE_FIRST = 4 };
 
 /* ---- the table */
 
@@ -130,7 +130,7 @@ struct epoch_log *log_epoch_make(struct mesh *m, struct member *o, uint32_t epoc
     if (e == NULL)
         return NULL;
     e->epoch = epoch;
-    e->version = ++m->version;
+    e->version = mesh_changed(m, o);
     memmove(o->epochs + i + 1, o->epochs + i, (o->epochs_n - i) * sizeof(struct epoch_log *));
     o->epochs[i] = e;
     o->epochs_n++;
@@ -208,11 +208,11 @@ void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct he
 }
 
 /* Any new batch is told, not only a new head: who asked for it in vain asks again then. */
-void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq)
+void log_stored(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq)
 {
     if (seq > e->head)
         e->head = seq;
-    e->version = ++m->version;
+    e->version = mesh_changed(m, o);
 }
 
 void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES])
@@ -293,7 +293,7 @@ void log_forget_below(struct mesh *m, struct member *o, struct mark mark)
     if (e == NULL)
         return;
     cut_epoch(m, o, e, mark.seq);
-    e->version = ++m->version;
+    e->version = mesh_changed(m, o);
 }
 
 void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq)

@@ -183,7 +183,7 @@ int member_add_key(struct mesh *m, struct member *o, const struct record *rec, s
     }
     if (o->keys_n == 1 || rec->serial > o->record.serial) {
         o->record = *rec;
-        o->record_version = ++m->version;
+        o->record_version = mesh_changed(m, o);
     }
     return 1;
 }
@@ -354,7 +354,7 @@ int mesh_held(struct mesh *m, const struct store_batch_ref *ref)
     if (log_add(m, o, e, ref, HELD_STORED) != 0)
         return -ENOMEM;
     quota_held(m, o);
-    log_stored(m, e, ref->name.seq);
+    log_stored(m, o, e, ref->name.seq);
     freeze_stored(m, o, e, ref->name.seq);
     bound_keep(m, o);
     return 0;

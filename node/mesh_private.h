@@ -298,6 +298,7 @@ struct chosen {
 
 struct member {
     uint8_t root[KEY_BYTES];
+    uint64_t changed;                  /* the version of the mesh when anything that is told of it last changed */
     struct record record;              /* the newest */
     struct member_key *keys;           /* by serial, ascending */
     size_t keys_n;
@@ -405,6 +406,11 @@ struct mesh {
     bool starved;                      /* memory ran out in this step */
 };
 
+static inline uint64_t mesh_changed(struct mesh *m, struct member *o)
+{
+    return o->changed = ++m->version;
+}
+
 enum taken { TAKEN_NEW, TAKEN_USELESS, TAKEN_LATER };      /* LATER: good, perhaps, but not to be had now */
 
 /* ---- mesh_member.c */
@@ -447,7 +453,7 @@ size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t se
 struct held *log_find(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t *hash);
 int log_add(struct mesh *m, struct member *o, struct epoch_log *e, const struct store_batch_ref *ref, uint32_t state);
 void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h);
-void log_stored(struct mesh *m, struct epoch_log *e, uint64_t seq);       /* it is here from now on */
+void log_stored(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq);       /* it is here from now on */
 void log_forget_below(struct mesh *m, struct member *o, struct mark mark);
 void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq);
 void log_trim(struct mesh *m, struct member *o);                          /* forgets what is below its marks now */

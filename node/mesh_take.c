@@ -309,7 +309,7 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     take_release(m, slot);
     h->state = HELD_STORED;
     o->opinions_n += h->opinions;
-    log_stored(m, e, name->seq);
+    log_stored(m, o, e, name->seq);
     if (stored)
         mesh_count(m, MESH_COUNT_MERGED);
     if (o != m->self)
@@ -372,7 +372,7 @@ static int hold_own(struct mesh *m, const struct own_lost *own)
         return -ENOMEM;
     if (log_find(m, e, name->seq, name->hash) == NULL && log_add(m, m->self, e, &(struct store_batch_ref){ .name = *name, .time_s = own->time_s }, HELD_STORED) != 0)
         return -ENOMEM;
-    log_stored(m, e, name->seq);
+    log_stored(m, m->self, e, name->seq);
     return 0;
 }
 

@@ -10,7 +10,7 @@
 
 #include "scale.h"
 
-enum { LINKS = 8, WARM_MS = 120000 };
+enum { LINKS = 8, WARM_MS = 90000 };
 
 struct options {
     unsigned members;                          /* 0: all sizes */

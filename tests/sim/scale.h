@@ -12,7 +12,7 @@
 #include "sim.h"
 #include "store/tell_pace.h"
 
-enum { DAY_MS = 86400 * 1000, AFTER_MS = 40000 };
+enum { DAY_MS = 86400 * 1000, AFTER_MS = 15000 };
 
 struct scale {
     struct tell_pace pace;

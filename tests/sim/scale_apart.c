@@ -4,7 +4,7 @@
 
 #include "scale.h"
 
-enum { AWAY_BATCHES_MAX = 20000, AWAY_GIVE_UP_MS = 3600 * 1000 };
+enum { AWAY_HELD_MAX = 20000000, AWAY_GIVE_UP_MS = 3600 * 1000 };
 
 /* While they are away nothing crosses, so what was said is put on the disks of its own side: what the mesh would have done, in less time. */
 static void put_on_side(struct world *w, size_t batch, uint64_t *missed)
@@ -26,7 +26,9 @@ static void say_apart(struct world *w, double batches_per_ms, struct reunion *r)
 {
     double all = batches_per_ms * DAY_MS;
 
-    r->away_ms = all > AWAY_BATCHES_MAX ? (int64_t)(AWAY_BATCHES_MAX / batches_per_ms) : DAY_MS;
+    double most = (double)AWAY_HELD_MAX / w->nodes_n;        /* all nodes together hold so many, of some 80 bytes */
+
+    r->away_ms = all > most ? (int64_t)(most / batches_per_ms) : DAY_MS;
     for (unsigned i = 0; i < w->nodes_n; i++) {
         double share = batches_per_ms * (double)r->away_ms / w->nodes_n;
         for (double said = voice_uniform(w); said < share; said++)
