@@ -14,6 +14,7 @@ enum {
     FOLD_SLICE_MS = 20,              /* and for so long, as far as the last slices tell: what a report may have to wait */
     FOLD_ROWS_MIN = 64,
     FOLD_ROWS_MAX = 8192,            /* about 200 ms: a report that comes meanwhile waits no longer */
+    FOLD_ROWS_LIVE = 2048,           /* once what others say counts: a word that comes amid much waits no longer than this takes */
     LIGHT_REPORTS = 2,
     LIGHT_BACKLOG = 32,
     FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
@@ -95,7 +96,7 @@ static void fold_slice(struct store_thread *t, bool busy)
 {
     size_t backlog = store_backlog(t->store);
     int64_t start_ms = clock_ms(CLOCK_MONOTONIC);
-    int rc = store_fold(t->store, busy ? t->fold_rows : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
+    int rc = store_fold(t->store, busy ? t->fold_rows : t->caught_up ? FOLD_ROWS_LIVE : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
     int64_t done_ms = clock_ms(CLOCK_MONOTONIC);
 
     note_disk(t, rc, STORE_TROUBLE_FOLD);

@@ -31,6 +31,8 @@ void fold_spend(struct fold *f, size_t n);
 /* The steps, in this order. Each 0 or a negative errno. */
 int fold_journal(struct fold *f);          /* fold_own.c: own reports into evidence */
 int fold_batches(struct fold *f);          /* fold_opinions.c: opinions into registers */
+int fold_quick(struct fold *f);            /* fold_quick.c: small batches at once, while much waits; a step of fold_batches() */
+void fold_quick_begin(struct store *s);
 int fold_floors(struct fold *f);           /* fold_floors.c: dead batches out, with what they said */
 int fold_exceptions(struct fold *f);       /* exceptions.c: exceptions that were made or ended */
 int fold_due(struct fold *f);              /* fold_time.c: keys that time may have changed */

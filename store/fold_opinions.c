@@ -88,9 +88,11 @@ static int start(struct store *s)
     if (query_row(&q))
         end = column_int(&q, 0);
     rc = query_end(&q);
-    if (rc == 0)
-        run_start(&s->opinions, mark, end);
-    return rc;
+    if (rc != 0)
+        return rc;
+    run_start(&s->opinions, mark, end);
+    fold_quick_begin(s);
+    return 0;
 }
 
 static int load(struct fold *f)
@@ -211,7 +213,8 @@ int fold_batches(struct fold *f)
     int rc = 0;
     if (!run->active && f->s->batches_n == 0)
         return 0;
-    if (!run->active)
+    rc = fold_quick(f);
+    if (rc == 0 && !run->active)
         rc = start(f->s);
     if (rc == 0 && !run->loaded)
         rc = load(f);

@@ -30,6 +30,7 @@ struct known_member {
     bool narrow;                       /* its group has less than all rights */
     bool probation;                    /* it and all of its group: heard, and counting for nothing. Trust says what it would have */
     unsigned bit;                      /* of its group (struct voice) */
+    uint32_t quick_n;                  /* of what fold_quick() has put of it since the run began */
     bool self, forgotten;
     bool quarantined;                  /* it signed two batches with one number, again and again: its word weighs nothing until the operator says otherwise */
     int refold;                        /* as in the table */

@@ -68,6 +68,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_ADD] = "INSERT OR IGNORE INTO batch(member, epoch, seq, hash, floor_epoch, floor_seq, time_s, frame, opinions)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [SQL_BATCH_UNFOLDED] = "SELECT id, member, frame FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id",
+    [SQL_BATCH_SMALL] = "SELECT id, member, CASE WHEN length(frame) <= ?2 THEN frame END FROM batch WHERE id > ?1 ORDER BY id LIMIT ?3",
     [SQL_BATCH_LAST] = "SELECT max(id) FROM batch",
     [SQL_BATCH_UNFOLDED_COUNT] = "SELECT count(*) FROM batch WHERE id > ?1",
     [SQL_BATCH_NAMES] = "SELECT epoch, seq, hash, floor_epoch, floor_seq, time_s, coalesce(opinions, length(frame) / 20) FROM batch WHERE member = ?1"

@@ -92,6 +92,7 @@ int store_reload(struct store *s)
         rc = tool_load_counts(s);
     s->rescan = rescan != 0;
     s->rebuilding = rebuild != 0;
+    s->quick_at = 0;
     s->floors_raised = true;
     s->trust_stale = true;
     s->trust_next_s = INT64_MAX;

@@ -87,6 +87,81 @@ static void neither_strangers_nor_this_member_have_one(void **state)
     assert_int_equal(counts().batches, 1);
 }
 
+/* ---- much of one, and a word of another */
+
+enum { FLOOD = 20, LARGE = 2000 };
+
+/* Of member 1: batches of many opinions, none folded yet. */
+static void flood_in(uint64_t seq, size_t batches)
+{
+    static char texts[LARGE][24];
+    static struct saying says[LARGE];
+    for (size_t i = 0; i < batches; i++) {
+        for (size_t k = 0; k < LARGE; k++) {
+            snprintf(texts[k], sizeof texts[k], "11.%d.%d.%d", (int)(seq + i), (int)(k / 250), (int)(k % 250) + 1);
+            says[k] = (struct saying){ texts[k], WORLD_SAY, 8, 0, T0 };
+        }
+        struct store_batch b = world_batch(&w, 1, seq + i, T0, says, LARGE);
+        assert_int_equal(store_add_batches(w.store, &b, 1, T0), 0);
+        world_free_batch(&b);
+    }
+}
+
+static void word_in(size_t member, uint64_t seq, const char *subject)
+{
+    struct saying says = { subject, WORLD_SAY, 8, 0, T0 };
+    struct store_batch b = world_batch(&w, member, seq, T0, &says, 1);
+    assert_int_equal(store_add_batches(w.store, &b, 1, T0), 0);
+    world_free_batch(&b);
+}
+
+static bool fold_a_little(void)
+{
+    bool more = false;
+    int64_t wake_s;
+    assert_int_equal(store_fold(w.store, 64, T0, &more, &wake_s), 0);
+    return more;
+}
+
+/* Behind the flood, amid it, and while its run goes on: in the second fold at the latest. */
+static void a_word_of_another_member_does_not_wait_for_a_flood(void **state)
+{
+    (void)state;
+    flood_in(1, FLOOD / 2);
+    word_in(2, 1, "192.0.2.1");
+    flood_in(1 + FLOOD / 2, FLOOD / 2);
+    word_in(3, 1, "192.0.2.2");
+    fold_a_little();
+    assert_int_equal(world_check(&w, "192.0.2.1"), VERDICT_BLACK);
+    assert_int_equal(world_check(&w, "192.0.2.2"), VERDICT_BLACK);
+    for (int i = 0; i < 20; i++)
+        fold_a_little();
+    assert_true(store_backlog(w.store) > FLOOD);
+    word_in(2, 2, "192.0.2.3");
+    fold_a_little();
+    assert_int_equal(world_check(&w, "192.0.2.3"), VERDICT_BLACK);
+    world_fold(&w, T0);
+    assert_int_equal(store_backlog(w.store), 0);
+    assert_int_equal(counts().opinions, FLOOD * LARGE + 3);
+}
+
+static void nor_for_one_of_small_batches(void **state)
+{
+    char text[24];
+    (void)state;
+    for (uint64_t seq = 1; seq <= 2000; seq++) {
+        snprintf(text, sizeof text, "11.0.%d.%d", (int)(seq / 250), (int)(seq % 250) + 1);
+        word_in(1, seq, text);
+    }
+    word_in(2, 1, "192.0.2.1");
+    for (int i = 0; i < 15; i++)
+        fold_a_little();
+    assert_int_equal(world_check(&w, "192.0.2.1"), VERDICT_BLACK);
+    assert_true(store_backlog(w.store) > 0);
+    world_fold(&w, T0);
+    assert_int_equal(counts().opinions, 2001);
+}
+
 /* A member with its peer, and a thousand whom that one introduced. */
 static void puppets_slow_the_telling_no_more_than_a_few_members_would(void **state)
 {
@@ -112,6 +187,8 @@ int main(void)
         CLAIM(it_is_remembered),
         CLAIM(a_lowered_one_lets_them_come_again),
         CLAIM(neither_strangers_nor_this_member_have_one),
+        CLAIM(a_word_of_another_member_does_not_wait_for_a_flood),
+        CLAIM(nor_for_one_of_small_batches),
         CLAIM(puppets_slow_the_telling_no_more_than_a_few_members_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
