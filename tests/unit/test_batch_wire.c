@@ -134,12 +134,48 @@ static void assert_same(const struct batch *a, const struct batch *b)
     }
 }
 
+static uint64_t next_varint(const uint8_t **at, const uint8_t *end)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; *at < end && shift < 64; shift += 7) {
+        uint8_t byte = *(*at)++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            break;
+    }
+    return value;
+}
+
+/* A tag or a length of more than 32 bits: protobuf-c cuts it, we refuse it. `deep`: in opinions as well. */
+static bool has_long_number(const uint8_t *at, const uint8_t *end, bool deep)
+{
+    while (at < end) {
+        uint64_t tag = next_varint(&at, end), len = 0;
+        if (tag > UINT32_MAX)
+            return true;
+        if ((tag & 7) == 0)
+            next_varint(&at, end);
+        else if ((tag & 7) == 2)
+            len = next_varint(&at, end);
+        else
+            len = (tag & 7) == 1 ? 8 : 4;
+        if (len > UINT32_MAX)
+            return true;
+        if (len > (size_t)(end - at))
+            return false;
+        if (deep && tag == (11 << 3 | 2) && has_long_number(at, at + len, false))
+            return true;
+        at += len;
+    }
+    return false;
+}
+
 /* *taken: by both. */
 static void compare(const uint8_t *body, size_t len, unsigned *taken)
 {
     Hearsay__BatchBody *m = hearsay__batch_body__unpack(NULL, len, body);
     struct batch theirs = { 0 }, ours = { 0 };
-    bool good = m != NULL && read_by_library(m, &theirs);
+    bool good = m != NULL && !has_long_number(body, body + len, true) && read_by_library(m, &theirs);
 
     assert_int_equal(batch_decode((struct bytes){ body, len }, NULL, &ours) == 0, good);
     if (good) {
