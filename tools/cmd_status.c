@@ -83,7 +83,7 @@ static void say_numbers(const json_t *s)
     printf("  knows      %s subjects, %s opinions, %s own; lists %s", count_at(s, "counts.subjects", a), count_at(s, "counts.opinions", b),
            count_at(s, "counts.evidence", c), count_at(s, "counts.listings", d));
     if (number_at(s, "counts.networks") > 0)
-        printf(", and %s networks around them", count_at(s, "counts.networks", a));
+        printf(", and %s %s around them", count_at(s, "counts.networks", a), number_at(s, "counts.networks") == 1 ? "network" : "networks");
     puts("");
     printf("  database   %s, log %s; %s waiting to be scored\n", bytes_at(s, "counts.file_bytes", a), bytes_at(s, "counts.wal_bytes", b),
            count_at(s, "backlog", c));

@@ -65,7 +65,7 @@ def test_a_network_grows_shrinks_and_lets_neighbours_out(coalition):
     [row] = c.json("why", "192.0.2.0/29")["networks"]
     assert (row["addresses"], row["groups"], row["innocents"]) == (5, 2, 0)
     assert c.json("status")["counts"]["networks"] == 1
-    assert "1 networks" in c.hearsay("status").stdout
+    assert "1 network around them" in c.hearsay("status").stdout
     line = [text for text in c.hearsay("list").stdout.splitlines() if text.startswith("192.0.2.0/29 ")]
     assert len(line) == 1 and line[0].endswith(" of 5") and " - " in line[0], line
     ended = c.json("what-if", "trust", "mx.b.example", "0")["end"]
