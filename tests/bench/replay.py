@@ -19,6 +19,7 @@ import datetime
 import gzip
 import importlib
 import json
+import operator
 import os
 import random
 import re
@@ -36,8 +37,8 @@ History = collections.namedtuple("History", "name feeds families days lists")   
 
 def number(address):
     """Of an IPv4 address in either form, or None."""
-    if isinstance(address, int):
-        return address if 0 <= address < 1 << 32 else None
+    if hasattr(address, "__index__"):
+        return operator.index(address) if 0 <= operator.index(address) < 1 << 32 else None
     text = address.decode() if isinstance(address, bytes) else str(address)
     text = text[:-3] if text.endswith("/32") else text
     try:
@@ -208,6 +209,10 @@ def main(program, argv):
     args = parser.parse_args(argv)
     if args.sample < 1 or not 0 < args.weight <= 32:
         parser.error("--sample: at least 1; --weight: above 0, at most 32")
+    if args.data is not None:
+        args.data = Path(os.environ.get("OLDPWD", "."), args.data).resolve() if not args.data.exists() else args.data.resolve()
+        if not args.data.is_dir():
+            parser.error(f"--data {args.data}: no such directory")
     if args.data is None:
         history = made_up(False)
     elif (args.data / "load.py").exists():
@@ -222,6 +227,8 @@ def main(program, argv):
         history = history._replace(days=history.days[:args.days], lists=[l[:args.days] for l in history.lists])
     if len(history.days) < 9 or len(history.feeds) < 2:
         raise SystemExit("replay: at least 9 days and 2 feeds are needed")
+    if not any(day for lists in history.lists for day in lists):
+        raise SystemExit("replay: no list has an IPv4 address in it")
     rows = play(program, history, args.weight, not args.no_store)
     if args.json:
         print(json.dumps({"history": history.name, "feeds": history.feeds, "days": [str(d) for d in history.days], "rows": rows, "all": together(rows)}, indent=1))
