@@ -190,10 +190,13 @@ int64_t compare_plan(struct mesh *m, struct member *o)
 void compare_brought(struct member *o, const struct member *by, uint32_t epoch)
 {
     struct claim *c = claim_find(o, by, epoch);
+    struct epoch_log *e = log_epoch(o, epoch);
 
     if (c == NULL)
         return;
     c->compare_wait_ms = 0;
+    if (e != NULL && c->at_odds != 0)
+        e->crafted = true;             /* it had other batches, though the digests agreed */
 }
 
 void compare_serve(struct mesh *m, struct member *from, const struct message *asked)

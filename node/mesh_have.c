@@ -12,7 +12,7 @@ struct vector {
     struct member *to;
     enum mesh_action_kind kind;
     bool full;
-    bool salted;                       /* what it tells of digests it proves by sums */
+    bool salted;                       /* there is a sum in it */
     uint8_t salt[SALT_BYTES];
     struct log_have *logs;             /* HAVE_LOGS_MAX places */
     size_t n;
@@ -30,6 +30,7 @@ static void vector_send(struct vector *v, bool answer_wanted)
     msg.u.have.logs = v->logs;
     update_message(v->mesh, v->kind, v->to, &msg);
     v->n = 0;
+    v->salted = false;
 }
 
 static void tell_record(struct log_have *l, const struct member *o)
@@ -71,7 +72,7 @@ static bool knows(const struct vector *v, const struct member *o, struct epoch_l
     const struct claim *c = claim_find(o, v->to, e->epoch);
     uint8_t hash[HEAD_HASH_BYTES];
 
-    if (c == NULL || (v->full && c->told_in != v->to->link.question) || freeze_of(o, e->epoch) != NULL)
+    if (c == NULL || (v->full && c->told_in != v->to->link.question) || freeze_of(o, e->epoch) != NULL || e->crafted || c->at_odds == e->version)
         return false;
     if (c->told != e->head || c->floor > log_floor(o, e) || memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) != 0)
         return false;
@@ -79,10 +80,20 @@ static bool knows(const struct vector *v, const struct member *o, struct epoch_l
     return memcmp(hash, c->head_hash, HEAD_HASH_BYTES) == 0;
 }
 
+/* It has other batches than are here, though the digests agree. */
+static bool is_at_odds(const struct vector *v, const struct member *o, const struct epoch_log *e)
+{
+    const struct claim *c = claim_find(o, v->to, e->epoch);
+
+    return c != NULL && c->at_odds == e->version;
+}
+
 /* In a large coalition a part of the logs: which, the salt decides. */
 static bool its_turn(const struct vector *v, const struct member *o)
 {
-    return v->mesh->members_n < MESH_LARGE_MIN || (o->root[KEY_BYTES - 1] ^ v->salt[SALT_BYTES - 1]) % SUM_SHARE == 0;
+    size_t share = v->mesh->members_n / SUM_MEMBERS + 1;
+
+    return v->full && v->kind == MESH_DO_ASK && (o->root[KEY_BYTES - 1] ^ v->salt[SALT_BYTES - 1]) % share == 0;
 }
 
 static void vector_add_log(struct vector *v, const struct member *o, struct epoch_log *e)
@@ -95,7 +106,8 @@ static void vector_add_log(struct vector *v, const struct member *o, struct epoc
     log_head_hash(v->mesh, e, e->head, l->head_hash);
     l->has_digest = true;
     memcpy(l->digest, compare_digest(e), HEAD_HASH_BYTES);
-    l->has_sum = v->salted && its_turn(v, o);
+    l->has_sum = e->crafted || is_at_odds(v, o, e) || its_turn(v, o);
+    v->salted |= l->has_sum;
     if (l->has_sum)
         compare_sum(e, v->salt, l->sum);
     tell_frozen(l, freeze_of(o, e->epoch));
@@ -133,10 +145,9 @@ static void vector_add_member(struct vector *v, const struct member *o)
 /* What is here of the neighbour's own log comes first: at its start it waits for that. */
 void have_send(struct mesh *m, struct member *to, enum mesh_action_kind kind, bool full, bool answer_wanted)
 {
-    struct vector v = { .mesh = m, .to = to, .kind = kind, .full = full, .salted = full && kind == MESH_DO_ASK };
+    struct vector v = { .mesh = m, .to = to, .kind = kind, .full = full };
 
-    if (v.salted)
-        compare_salt(m, v.salt);
+    compare_salt(m, v.salt);
     v.logs = calloc(HAVE_LOGS_MAX, sizeof *v.logs);
     if (v.logs == NULL) {
         m->starved = true;

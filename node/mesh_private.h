@@ -69,7 +69,7 @@ enum {
     COMPARE_WAIT_MS = 10000,           /* between two comparisons of one log with one neighbour; doubles while they bring nothing */
     COMPARE_STEPS_MAX = 64,            /* questions of one comparison; then it goes on at the next */
     SUM_MS = MESH_FULL_HAVE_MS * 2 / 3,          /* of one log, one neighbour's sum is looked at no more often: it costs a walk over the log */
-    SUM_SHARE = 4,                     /* in a large coalition so much of the logs are told with a sum in a full question: one in so many, by chance */
+    SUM_MEMBERS = 256,                 /* of the logs of so many members, by chance, a full question tells sums */
     COMPARE_ASKS = 20,                 /* so many messages a question for sums counts for */
     VERSIONS_ROOM = 4,                 /* the two that are kept, one that comes in the place of the lower, and one that is void */
     PROOF_WAIT_MS = 2000,              /* between two questions for proofs about one origin */
@@ -126,6 +126,7 @@ struct epoch_log {
     uint8_t digest[HEAD_HASH_BYTES];   /* as of digest_version */
     uint64_t digest_version;
     uint64_t version;                  /* of the mesh when this last changed */
+    bool crafted;                      /* its author made sets with one digest: it is told with a sum always */
 };
 
 struct member_key {

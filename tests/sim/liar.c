@@ -4,9 +4,11 @@
 
 #include "sim.h"
 
-enum { LIE_TAMPER, LIE_FORGE, LIE_FOREIGN, LIE_STRANGER, LIE_REPLAY, LIE_HAVE, LIE_GARBAGE, LIE_EQUIVOCATE, LIE_UNASKED, LIE_FLOOD, LIE_BATCHES, LIES };
+enum { LIE_TAMPER, LIE_FORGE, LIE_FOREIGN, LIE_STRANGER, LIE_REPLAY, LIE_HAVE, LIE_GARBAGE, LIE_EQUIVOCATE, LIE_UNASKED, LIE_FLOOD, LIE_BATCHES, LIE_TWINS, LIES };
+enum { BASIS = 64, TWINS_PER_MILLE = 250 };      /* they cost the simulation much to sign */
 static const char *const lie_names[LIES] = { "tampers", "forges", "speaks for another federation", "brings a stranger's word", "replays", "claims to have",
-                                             "sends garbage", "equivocates", "answers unasked", "floods with questions", "floods with batches" };
+                                             "sends garbage", "equivocates", "answers unasked", "floods with questions", "floods with batches",
+                                             "tells two sets with one digest" };
 
 static unsigned some_neighbour(struct world *w, const struct node *n)
 {
@@ -19,26 +21,32 @@ static void send_frame(struct world *w, struct node *n, unsigned to, struct byte
     net_send(w, n, to, EVENT_FRAME, frame);
 }
 
-static void send_spoiled(struct world *w, struct node *n, unsigned to, struct bytes frame, enum event_kind kind, uint32_t id)
+/* As the answer to a question of that number. */
+static void send_answer(struct world *w, struct node *n, unsigned to, struct bytes frame, uint32_t id)
 {
-    uint8_t *copy = malloc(frame.len);
     struct message msg = { .kind = MESSAGE_FETCHED };
     uint8_t *wire = NULL;
     size_t len = 0;
+
+    msg.u.fetched.id = id;
+    msg.u.fetched.frame = frame;
+    if (message_encode(&msg, &wire, &len) == 0)
+        net_send(w, n, to, EVENT_ANSWER, (struct bytes){ wire, len });
+    free(wire);
+}
+
+static void send_spoiled(struct world *w, struct node *n, unsigned to, struct bytes frame, enum event_kind kind, uint32_t id)
+{
+    uint8_t *copy = malloc(frame.len);
 
     if (copy == NULL)
         abort();
     memcpy(copy, frame.at, frame.len);
     copy[draw(w, frame.len)] ^= (uint8_t)(1 + draw(w, 255));
-    if (kind == EVENT_FRAME) {
+    if (kind == EVENT_FRAME)
         send_frame(w, n, to, (struct bytes){ copy, frame.len });
-    } else {
-        msg.u.fetched.id = id;
-        msg.u.fetched.frame = (struct bytes){ copy, frame.len };
-        if (message_encode(&msg, &wire, &len) == 0)
-            net_send(w, n, to, EVENT_ANSWER, (struct bytes){ wire, len });
-        free(wire);
-    }
+    else
+        send_answer(w, n, to, (struct bytes){ copy, frame.len }, id);
     free(copy);
 }
 
@@ -121,6 +129,60 @@ static void flood_batches(struct world *w, struct node *n)
     }
 }
 
+/* Of 65 numbers of 64 bits some have an exclusive or of zero: those of which `in` holds the index at the end. */
+static void find_dependent(const uint64_t value[BASIS + 1], bool in[BASIS + 1])
+{
+    static struct { uint64_t value; bool of[BASIS + 1]; } basis[BASIS];
+
+    memset(basis, 0, sizeof basis);
+    for (size_t i = 0; i <= BASIS; i++) {
+        uint64_t rest = value[i];
+        memset(in, 0, BASIS + 1);
+        in[i] = true;
+        for (int bit = BASIS - 1; bit >= 0 && rest != 0; bit--) {
+            if ((rest >> bit & 1) == 0)
+                continue;
+            if (basis[bit].value == 0) {
+                basis[bit].value = rest;
+                memcpy(basis[bit].of, in, BASIS + 1);
+                break;
+            }
+            rest ^= basis[bit].value;
+            for (size_t j = 0; j <= BASIS; j++)
+                in[j] ^= basis[bit].of[j];
+        }
+        if (rest == 0)
+            return;
+    }
+}
+
+/* All hear of the head. One neighbour gets the rest, too, as if it had asked, so that it does not relay it: its log and the others' have one head and one digest. */
+static void tell_twins(struct world *w, struct node *n, unsigned to)
+{
+    struct batch_plan p = { .author = n->index, .signer = n->index, .federation = FEDERATION, .epoch = n->disk.epoch + 3 + (uint32_t)draw(w, 8),
+                            .time_s = START_S + w->now_ms / 1000 };
+    uint64_t value[BASIS + 1];
+    size_t at[BASIS + 2];
+    bool in[BASIS + 1];
+
+    if (n->disk.epoch == 0)
+        return;
+    for (size_t i = 0; i <= BASIS + 1; i++) {
+        p.seq = i + 1;
+        author_draw_said(w, &p);
+        at[i] = author_sign(w, &p);
+        if (i <= BASIS)
+            memcpy(&value[i], w->registry.at[at[i]].ref.name.hash, sizeof value[i]);
+    }
+    find_dependent(value, in);
+    for (size_t i = 0; i < n->ways_n; i++)
+        send_frame(w, n, n->ways[i].to, (struct bytes){ w->registry.at[at[BASIS + 1]].frame, w->registry.at[at[BASIS + 1]].len });
+    for (size_t i = 0; i <= BASIS; i++) {
+        if (in[i])
+            send_answer(w, n, to, (struct bytes){ w->registry.at[at[i]].frame, w->registry.at[at[i]].len }, 1);
+    }
+}
+
 static void flood(struct world *w, struct node *n)
 {
     struct message msg = { .kind = MESSAGE_FETCH };
@@ -169,6 +231,8 @@ void liar_act(struct world *w, struct node *n)
         flood(w, n);
     else if (lie == LIE_BATCHES)
         flood_batches(w, n);
+    else if (lie == LIE_TWINS && chance(w, TWINS_PER_MILLE))
+        tell_twins(w, n, to);
 }
 
 bool liar_spoils_answer(struct world *w, struct node *n, unsigned to, struct bytes frame)

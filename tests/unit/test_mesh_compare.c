@@ -240,6 +240,41 @@ static void a_sum_tells_sets_with_one_digest_apart_and_the_rest_is_fetched(void 
     assert_int_equal(mesh_counted(mesh, MESH_COUNT_MERGED), n + 1);
 }
 
+/* In the next Have on it that is no full one. */
+static bool is_told_with_a_sum(void)
+{
+    for (int64_t end_ms = now_ms + 2 * MESH_HAVE_MS; now_ms < end_ms;) {
+        struct message m = { 0 };
+        bool has_sum = false, has_log = false;
+        tick_at(up.wake_at_ms < end_ms ? up.wake_at_ms : end_ms);
+        if (!sent(MESH_DO_ASK, MESSAGE_HAVE, NULL, &m))
+            continue;
+        for (size_t i = 0; i < m.u.have.logs_n && !m.u.have.full; i++) {
+            const struct log_have *l = &m.u.have.logs[i];
+            bool is_it = l->head > 0 && memcmp(l->origin, people[3].record.root, KEY_BYTES) == 0;
+            has_log |= is_it;
+            has_sum |= is_it && l->has_sum;
+        }
+        message_close(&m);
+        if (has_log)
+            return has_sum;
+    }
+    return false;
+}
+
+static void a_log_that_a_sum_gave_away_is_told_with_sums_from_then_on(void **state)
+{
+    (void)state;
+    hold_a_set_there();
+    hold_here(sign((struct plan){ .author = 3, .seq = BASIS + 3 }));
+    assert_false(is_told_with_a_sum());
+    hold_there(frames_n - 1);
+    tell(EPOCH, true);
+    let_pass(27000);                   /* past a full question */
+    hold_here(sign((struct plan){ .author = 3, .seq = BASIS + 4 }));
+    assert_true(is_told_with_a_sum());
+}
+
 static void equal_sums_of_equal_logs_cost_no_question(void **state)
 {
     (void)state;
@@ -343,6 +378,7 @@ int main(void)
         COMPARING(a_pair_is_found_in_one_epoch_after_the_other),
         COMPARING(digests_alone_do_not_tell_some_sets_apart),
         COMPARING(a_sum_tells_sets_with_one_digest_apart_and_the_rest_is_fetched),
+        COMPARING(a_log_that_a_sum_gave_away_is_told_with_sums_from_then_on),
         COMPARING(equal_sums_of_equal_logs_cost_no_question),
         COMPARING(numbers_among_holes_are_fetched_many_at_once),
         COMPARING(who_delivers_is_asked_before_who_kept_silent),
