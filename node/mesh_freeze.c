@@ -51,6 +51,14 @@ static bool is_better(const struct frozen *f, const uint8_t named[FROZEN_HASH_BY
     return false;
 }
 
+bool freeze_room(struct mesh *m, struct member *o)
+{
+    if (o->frozen == NULL)
+        o->frozen = calloc(MESH_PROOFS_MAX, sizeof *o->frozen);
+    m->starved |= o->frozen == NULL;
+    return o->frozen != NULL;
+}
+
 /* Epochs below the newest MESH_PROOFS_MAX that are frozen are dead as a whole: so that what is kept is bounded, and still the same for all. */
 static struct frozen *insert(struct member *o, uint32_t epoch)
 {
@@ -59,9 +67,7 @@ static struct frozen *insert(struct member *o, uint32_t epoch)
     if (epoch < o->proofs_from)
         return NULL;
     if (o->frozen == NULL)
-        o->frozen = calloc(MESH_PROOFS_MAX, sizeof *o->frozen);
-    if (o->frozen == NULL)
-        return NULL;                   /* no memory: the next batch of this number shows it again */
+        return NULL;                   /* freeze_room() comes first */
     if (o->frozen_n == MESH_PROOFS_MAX) {
         if (i == 0)
             return NULL;
@@ -246,6 +252,8 @@ int mesh_proof(struct mesh *m, const uint8_t origin[KEY_BYTES], uint32_t epoch, 
 
     if (o == NULL)
         return -ENOENT;
+    if (!freeze_room(m, o))
+        return -ENOMEM;
     o->equivocation_alert_s = m->now_s != 0 ? m->now_s : 1;      /* the operator has been told */
     set(m, o, epoch, seq, a, b);
     return 0;
@@ -270,6 +278,8 @@ enum taken freeze_take(struct mesh *m, struct member *o, const struct batch_name
     }
     if (memcmp(w->half_hash, name->hash, HELD_HASH_BYTES) == 0)
         return TAKEN_USELESS;
+    if (!freeze_room(m, o))
+        return TAKEN_LATER;
     both = malloc(w->half_len + frame.len);
     if (both == NULL) {
         m->starved = true;

@@ -351,6 +351,8 @@ int mesh_held(struct mesh *m, const struct store_batch_ref *ref)
         return -ENOMEM;
     if (log_find(m, e, ref->name.seq, ref->name.hash) != NULL)
         return 0;
+    if (log_versions(m, e, ref->name.seq, versions) > 0 && !freeze_room(m, o))
+        return -ENOMEM;
     if (log_add(m, o, e, ref, HELD_STORED) != 0)
         return -ENOMEM;
     quota_held(m, o);

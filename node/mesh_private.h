@@ -490,6 +490,7 @@ void freeze_hear(struct mesh *m, struct member *o, struct member *from, const st
 void freeze_asked(struct mesh *m, struct member *o);
 void freeze_forget_by(struct mesh *m, const struct member *by);
 void freeze_clear(struct member *o);
+bool freeze_room(struct mesh *m, struct member *o);        /* before the second batch of a number is taken; false: out of memory */
 void freeze_tick(struct mesh *m);
 bool freeze_may_replace(struct mesh *m, struct member *o);
 /* How many sound versions of a number are here or on their way, and how many of those on disk have a higher hash. */

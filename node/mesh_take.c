@@ -133,12 +133,14 @@ static void note_date(struct mesh *m, const struct arrival *a)
 }
 
 /* Two batches with one number are kept, so that all nodes agree on the same two; the operator is told once both are on disk. */
-static enum taken note_equivocation(struct mesh *m, const struct arrival *a)
+static enum taken note_equivocation(struct mesh *m, struct arrival *a)
 {
     size_t better, n = freeze_versions(m, log_epoch(a->origin, a->name.epoch), a->name.seq, a->name.hash, &better);
 
     if (n == 0)
         return TAKEN_NEW;
+    if (!freeze_room(m, a->origin))
+        return TAKEN_LATER;
     mesh_count(m, MESH_COUNT_EQUIVOCATION);
     if (n < MESH_VERSIONS_MAX)
         return TAKEN_NEW;
