@@ -19,9 +19,10 @@ def pair(lab):
     b = lab.node("mx.b.example")
     a.peer_add(b), b.peer_add(a)
     a.start(), b.start()
-    for node, line in ((a, f"black {SUBJECT} malware"), (b, f"black {SUBJECT} malware"), (b, f"black {OTHER}")):
-        assert node.ask(line) == "ok"
+    for node in (a, b):
+        assert node.ask(f"black {SUBJECT} malware") == "ok"
     wait_until(lambda: len(a.json("why", SUBJECT)["opinions"]) == 2 and len(b.json("why", SUBJECT)["opinions"]) == 2, "both have heard it")
+    assert b.ask(f"black {OTHER}") == "ok"          # only now: in a batch of its own
     a.becomes(f"check {OTHER}", "black")
     return a, b
 
