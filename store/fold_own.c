@@ -102,6 +102,22 @@ static int apply_event(struct fold *f, struct own_rows *own, const struct event 
     return 0;
 }
 
+/* What is good mail in the default category keeps the subject off the lists of all others (voices_vouched_until()). */
+static int touch_vouched(struct fold *f, const struct event *e, const struct own_row *row)
+{
+    bool good = row->side_before < 0 || row->evidence.white_micro + row->kept.white_micro > 0;
+    int rc = 0;
+    if (!good || row->category != f->s->names.category_ids[0])
+        return 0;
+    struct query q = query(&f->s->db, SQL_OPINION_CATEGORIES);
+    query_blob(&q, e->key, e->len);
+    query_int(&q, row->category);
+    while (rc == 0 && query_row(&q))
+        rc = fold_touch(f, e->key, e->len, (int)column_int(&q, 0));
+    int ended = query_end(&q);
+    return rc != 0 ? rc : ended;
+}
+
 static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
 {
     for (size_t i = 0; i < own->n; i++) {
@@ -114,6 +130,8 @@ static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
         store_count_side(f->s, row->side_before, own_side(row));
         if (rc == 0)
             rc = fold_touch(f, e->key, e->len, row->category);
+        if (rc == 0)
+            rc = touch_vouched(f, e, row);
         if (rc != 0)
             return rc;
     }

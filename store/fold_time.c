@@ -244,6 +244,8 @@ static int sweep_slice(struct fold *f, bool *done)
         rc = drop_evidence(f, &f->touched[i]);
         if (rc == 0)
             rc = fold_touch_network(f, f->touched[i].key, f->touched[i].len, false);
+        if (rc == 0 && f->touched[i].category != s->names.category_ids[0])
+            rc = rescore(f, &f->touched[i]);       /* the harm that this member itself saw is forgotten: its good mail vouches again */
     }
     f->touched_n = from;               /* what is dead says nothing: no score changes */
     return rc != 0 ? rc : ended;

@@ -102,6 +102,7 @@ struct why_rule {
     unsigned groups, quorum;                /* that say what the zone lists; needed to begin a listing */
     bool own;                               /* own evidence alone is enough, and says so */
     bool veto;                              /* own good mail holds S at 0 or below */
+    bool vouched;                           /* own good mail in the default category keeps a black zone from listing by what others say */
     bool contested;                         /* good mail of others stands against it: a black zone needs the next two to be enough, too */
     int64_t stood_micro;                    /* S and ... */
     unsigned stood_groups;                  /* ... groups of what stands against that */

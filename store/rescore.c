@@ -121,6 +121,7 @@ struct trial {
     int category;
     struct score score;
     bool protected_;
+    int64_t vouched_s;             /* until when own good mail keeps it off black zones; 0: it does not */
     int64_t watch_s;               /* the earliest time at which a zone that does not list it may come to */
 };
 
@@ -131,7 +132,7 @@ static int touch_network(struct fold *f, const struct trial *t, const struct pol
     return changed && (z->white || z->networks) ? fold_touch_network(f, t->topic->key, t->topic->len, z->white) : 0;
 }
 
-/* One zone's verdict. A protected subject that would be listed is watched, so that taking away the protection finds it: as one that is not listed,
+/* One zone's verdict. A subject that would be listed, but is protected or vouched for, is watched, so that the end of that finds it: as one that is not listed,
  * which takes the whole threshold. */
 static int judge(struct fold *f, struct trial *t, int zone)
 {
@@ -139,11 +140,13 @@ static int judge(struct fold *f, struct trial *t, int zone)
     const struct policy_zone *z = &s->policy->zones[zone];
     int64_t zone_id = s->names.zone_ids[zone], look_s = INT64_MAX;
     const struct listing_row *row = voices_row(&s->voices, zone_id);
-    bool was = row != NULL;
-    bool lists = score_lists(z, &t->score, s->names.groups_n, was && !t->protected_);
+    bool was = row != NULL, vouched = t->vouched_s != 0 && !z->white, kept_off = t->protected_ || vouched;
+    bool lists = score_lists(z, &t->score, s->names.groups_n, was && !kept_off);
     if (lists || t->score.may_rise)
         look_s = voices_next_look(&s->voices, s->policy, t->category, zone, s->names.groups_n, lists, f->now_s);
-    lists = lists && !t->protected_;
+    if (lists && vouched && t->vouched_s < look_s)
+        look_s = t->vouched_s;
+    lists = lists && !kept_off;
     if (!lists && look_s < t->watch_s)
         t->watch_s = look_s;
     int rc = touch_network(f, t, z, row, lists);
@@ -166,6 +169,7 @@ static int judge_all(struct fold *f, struct trial *t)
     subject_of(t->topic, &subject);
     t->protected_ = store_never_lists(f->s, &subject);
     t->score = voices_score(&f->s->voices, f->s->policy, t->category, f->now_s);
+    t->vouched_s = voices_vouched_until(&f->s->voices, f->s->policy, f->now_s);
     t->watch_s = INT64_MAX;
     for (size_t zone = 0; zone < f->s->policy->zones_n; zone++) {
         int rc = judge(f, t, (int)zone);

@@ -332,18 +332,25 @@ static int64_t fading_look(const struct policy_zone *z, const struct tally *now,
 }
 
 /* When own good mail ceases to veto: its mass alone decides, which only shrinks. */
-static int64_t veto_end(const struct tally *now, const struct evidence *own)
+static int64_t veto_end(const struct evidence *own, int64_t half_life_s, int64_t ttl_s, int64_t now_s)
 {
-    int64_t low = 1, high = now->ttl_s / 60;
-    int64_t start_s = minute(now->now_s);
+    int64_t low = 1, high = ttl_s / 60;
+    int64_t start_s = minute(now_s);
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (evidence_at(*own, now->half_life_s, now->ttl_s, start_s + middle * 60).white_micro >= SCORE_VETO_MICRO)
+        if (evidence_at(*own, half_life_s, ttl_s, start_s + middle * 60).white_micro >= SCORE_VETO_MICRO)
             low = middle + 1;
         else
             high = middle;
     }
     return start_s + low * 60;
+}
+
+int64_t score_vetoes_until(const struct evidence *own, int64_t half_life_s, int64_t ttl_s, int64_t now_s)
+{
+    if (own->black_micro >= SCORE_KAPPA_WHITE * own->white_micro || evidence_at(*own, half_life_s, ttl_s, now_s).white_micro < SCORE_VETO_MICRO)
+        return 0;
+    return veto_end(own, half_life_s, ttl_s, now_s);
 }
 
 /* How long the sum surely stays within the gap: all may move at once; or only those that no clamp holds, as long as the others are held. */
@@ -359,7 +366,7 @@ static int64_t mixed_look(const struct policy_zone *z, const struct tally *now, 
 {
     struct side side = side_of(z, &now->score);
     if (now->score.veto && !z->white)
-        return min64(veto_end(now, own), now->jump_s);
+        return min64(veto_end(own, now->half_life_s, now->ttl_s, now->now_s), now->jump_s);
     int64_t threshold = threshold_of(z, listed);
     int64_t gap = (listed ? side.score_micro - threshold : threshold - side.score_micro) - slack_of(now);
     int64_t score_s = score_within(now, !z->white && now->score.contested ? &now->stood : &now->all, gap);

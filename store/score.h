@@ -70,6 +70,9 @@ struct score {
 /* stands_s of a word that is black (since_s: when it is known here to be so, 0 or less when it is not), or white; reliability_micro: its member's for that side. */
 int64_t score_stands_s(bool white, int64_t since_s, uint32_t reliability_micro);
 
+/* Until when good mail of this mass vetoes: the minute at which less than SCORE_VETO_MICRO is left of it. 0: it does not, there is too little or as much bad. */
+int64_t score_vetoes_until(const struct evidence *own, int64_t half_life_s, int64_t ttl_s, int64_t now_s);
+
 /* `voices` sorted by group; own NULL or own evidence. Adding is order-free: any order of members within a group gives the same.
  * A group's sum is clamped to [-T/2, T]. */
 struct score score_of(const struct voice *voices, size_t n, const struct evidence *own,

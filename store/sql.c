@@ -122,6 +122,7 @@ const char *const sql_text[SQL_N] = {
                           " since_s = CASE WHEN ?10 > 0 AND since_s > 0 THEN min(since_s, ?10) WHEN ?10 < 0 AND since_s < 0 THEN max(since_s, ?10) ELSE ?10 END"
                           " WHERE subject = ?1 AND category = ?2 AND member = ?3"
                           " AND (?4, ?5, ?6, ?9, ?7, ?8) > (epoch, seq, hash, time_s, black, white)",
+    [SQL_OPINION_CATEGORIES] = "SELECT DISTINCT category FROM opinion WHERE subject = ?1 AND category <> ?2",
     [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s, since_s FROM opinion WHERE subject = ?1"
                                " ORDER BY category, member",
     [SQL_OPINION_EACH] = "SELECT subject, member, black + white, time_s FROM opinion ORDER BY subject, category, member",
@@ -141,8 +142,10 @@ const char *const sql_text[SQL_N] = {
     [SQL_TOPIC_ALL] = "SELECT 0, zone, since_s, until_s, due_s, minute_s, score_micro, groups, said_by FROM listing"
                       " WHERE subject = ?1 AND category = ?2"
                       " UNION ALL SELECT 1, member, black, white, time_s, since_s, judged_s, judged, 0 FROM opinion WHERE subject = ?1 AND category = ?2"
-                      " UNION ALL SELECT 2, 0, black_micro, white_micro, time_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s FROM evidence"
-                      " WHERE subject = ?1 AND category = ?2",
+                      " UNION ALL SELECT 2, category, black_micro, white_micro, time_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s FROM evidence"
+                      " WHERE subject = ?1 AND category = ?2"
+                      " UNION ALL SELECT 2, category, black_micro, white_micro, time_s, kept_black_micro, kept_white_micro, kept_time_s, turned_s FROM evidence"
+                      " WHERE subject = ?1 AND category = ?3 AND ?3 <> ?2",
     [SQL_LISTING_PUT] = "INSERT INTO listing(subject, category, zone, since_s, until_s, due_s, minute_s, score_micro, groups, said_by)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(subject, category, zone) DO UPDATE SET"
                         " until_s = ?5, due_s = ?6, minute_s = ?7, score_micro = ?8, groups = ?9, said_by = ?10",

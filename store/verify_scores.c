@@ -61,6 +61,8 @@ static void check_listed(struct verify *v, const struct keyed *k, int zone, cons
     struct score now = voices_score(&v->r->voices, v->r->policy, k->category, row->minute_s);
     if (k->protected_)
         wrong(v, k, "is listed although it is protected");
+    if (!z->white && voices_vouched_until(&v->r->voices, v->r->policy, row->minute_s) != 0)
+        wrong(v, k, "is listed although own good mail vouches for it");
     if (!score_lists(z, &now, groups_n, true)) {
         wrong(v, k, "is listed, but its score does not uphold it");
         return;
@@ -73,12 +75,15 @@ static void check_listed(struct verify *v, const struct keyed *k, int zone, cons
 static int64_t check_unlisted(struct verify *v, const struct keyed *k, int zone, const struct score *now, int64_t at_s)
 {
     size_t groups_n = v->r->names.groups_n;
-    bool lists = score_lists(&v->r->policy->zones[zone], now, groups_n, false);
-    if (lists && !k->protected_)
+    const struct policy_zone *z = &v->r->policy->zones[zone];
+    int64_t vouched_s = z->white ? 0 : voices_vouched_until(&v->r->voices, v->r->policy, at_s);
+    bool lists = score_lists(z, now, groups_n, false);
+    if (lists && !k->protected_ && vouched_s == 0)
         wrong(v, k, "is not listed, but its score asks for it");
     if (!lists && !now->may_rise)
         return INT64_MAX;
-    return voices_next_look(&v->r->voices, v->r->policy, k->category, zone, groups_n, lists, at_s);
+    int64_t look_s = voices_next_look(&v->r->voices, v->r->policy, k->category, zone, groups_n, lists, at_s);
+    return lists && vouched_s != 0 && vouched_s < look_s ? vouched_s : look_s;
 }
 
 static void check_key(struct verify *v, const struct keyed *k)

@@ -128,33 +128,51 @@ static int by_group(const void *a, const void *b)
     return (x->group > y->group) - (x->group < y->group);
 }
 
+static void add_own(struct voices *v, const struct names *n, const struct policy *p, const struct topic *t, const struct query *q)
+{
+    struct evidence told = { column_int(q, 2), column_int(q, 3), column_int(q, 4) };
+    struct evidence kept = { column_int(q, 5), column_int(q, 6), column_int(q, 7) };
+    struct evidence all = own_all(&told, &kept, p, names_category_policy(n, column_int(q, 1)));
+    if (column_int(q, 1) == t->category) {
+        v->has_own = true;
+        v->own = all;
+        v->own_word = (struct own_word){ column_int(q, 8), all.time_s };
+    } else if (!v->has_own || v->own.black_micro == 0) {
+        v->vouch = all;
+        if (v->own_word.turned_s == 0 && column_int(q, 8) < 0)
+            v->own_word = (struct own_word){ column_int(q, 8), all.time_s };
+    }
+}
+
 int voices_load(struct voices *v, struct db *d, struct names *n, const struct policy *p, const struct topic *t)
 {
     int rc = 0;
     v->n = v->rows_n = v->heard_n = v->black_n = v->white_n = 0;
     v->own_word = (struct own_word){ .turned_s = 0 };
+    v->vouch = (struct evidence){ .time_s = 0 };
     v->stranger = v->has_own = v->unsorted = false;
     struct query q = query(d, SQL_TOPIC_ALL);
     query_blob(&q, t->key, t->len);
     query_int(&q, t->category);
+    query_int(&q, n->category_ids[0]);
     while (rc == 0 && query_row(&q)) {
         int64_t kind = column_int(&q, 0);
-        if (kind == KIND_OPINION) {
+        if (kind == KIND_OPINION)
             rc = add_opinion(v, n, p, t, &q);
-        } else if (kind == KIND_LISTING) {
+        else if (kind == KIND_LISTING)
             add_row(v, n, p, &q);
-        } else {
-            v->has_own = true;
-            struct evidence told = { column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
-            struct evidence kept = { column_int(&q, 5), column_int(&q, 6), column_int(&q, 7) };
-            v->own = own_all(&told, &kept, p, names_category_policy(n, t->category));
-            v->own_word = (struct own_word){ column_int(&q, 8), v->own.time_s };
-        }
+        else
+            add_own(v, n, p, t, &q);           /* that of the topic's own category first */
     }
     int ended = query_end(&q);
     if (v->unsorted)
         qsort(v->all, v->n, sizeof *v->all, by_group);
     return rc != 0 ? rc : ended;
+}
+
+int64_t voices_vouched_until(const struct voices *v, const struct policy *p, int64_t now_s)
+{
+    return score_vetoes_until(&v->vouch, p->categories[0].half_life_s, p->ttl_s, now_s);
 }
 
 const struct listing_row *voices_row(const struct voices *v, int64_t zone_id)

@@ -43,6 +43,7 @@ struct voices {
     struct own_word own_word;
     struct evidence own;
     bool has_own;
+    struct evidence vouch;         /* own evidence in the default category, where this member has seen no harm in the topic's; all zero: none */
     struct listing_row rows[VOICES_ROWS_MAX];
     size_t rows_n;
     bool unsorted;                 /* groups did not come in order */
@@ -68,6 +69,10 @@ int voices_load(struct voices *v, struct db *d, struct names *n, const struct po
 void voices_clear(struct voices *v);
 /* The row of a zone by its number in the database, or NULL. */
 const struct listing_row *voices_row(const struct voices *v, int64_t zone_id);
+
+/* Own good mail in the default category, the one of reports that name none, speaks for the sender as such. Where it would veto there, and this member itself has seen no
+ * harm in the topic's category, no black zone lists the topic by what others say. The minute at which that ends; 0: it is not so. */
+int64_t voices_vouched_until(const struct voices *v, const struct policy *p, int64_t now_s);
 
 struct score voices_score(const struct voices *v, const struct policy *p, int category, int64_t now_s);
 int64_t voices_next_look(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n,

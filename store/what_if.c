@@ -68,7 +68,7 @@ static int suppose_zone(struct supposing *a, const struct supposed *key, const s
     struct reader *r = a->r;
     const struct policy_zone *z = &r->policy->zones[zone];
     bool was = voices_row(&r->voices, r->names.zone_ids[zone]) != NULL;
-    bool lists = !never && score_lists(z, score, r->names.groups_n, was);
+    bool lists = !never && (z->white || voices_vouched_until(&r->voices, r->policy, a->now_s) == 0) && score_lists(z, score, r->names.groups_n, was);
     struct networks_block b;
     bool wider;
     if (lists && networks_block_of(key->subject.key, key->subject.len, &b, &wider))

@@ -261,7 +261,7 @@ static void put_rule(struct asking *a, const struct score *score, size_t zone, i
         .zone = (int)zone, .category = category, .score_micro = score->micro, .threshold_micro = z->threshold_micro,
         .groups = z->white ? score->groups_white : score->groups, .quorum = score_quorum(z, r->names.groups_n),
         .own = z->own && own_micro >= SCORE_G_MIN_MICRO, .veto = score->veto && !z->white, .sum_micro = why_sum(a->why, category),
-        .contested = score->contested && !z->white, .stood_micro = score->stood_micro, .stood_groups = score->stood_groups,
+        .vouched = !z->white && voices_vouched_until(&r->voices, r->policy, a->now_s) != 0, .contested = score->contested && !z->white, .stood_micro = score->stood_micro, .stood_groups = score->stood_groups,
     };
 }
 

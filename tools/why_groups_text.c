@@ -151,6 +151,8 @@ const char *why_decided(const struct why *w, const struct why_rule *r, int64_t s
         return "vetoed by own good mail";
     if (w->protected_ || w->exception.kind != 0)
         return "protected";
+    if (r->vouched && score && groups)
+        return "vetoed by own good mail, in the default category";
     if (r->contested && score && groups)
         return "contested by good mail of others";
     if (r->own && score)

@@ -88,7 +88,7 @@ static void say_not_listed(const struct why_answer *a)
         printf(": nobody says anything about it.\n");
     else if (r == NULL)
         printf(": no zone looks at what was said.\n");
-    else if (r->veto)
+    else if (r->veto || r->vouched)
         printf(": this node itself gets good mail from it, which vetoes all others.\n");
     else if (r->contested && r->score_micro >= r->threshold_micro && r->groups >= r->quorum)
         printf(": others get good mail from it. Where that is so, only what has been said for a day by members of good standing lists: score %s of %s, %u %s of %u needed.\n",
@@ -265,7 +265,7 @@ static json_t *rule_json(const struct why_answer *a, const struct why_rule *r)
                      (json_int_t)r->threshold_micro, "groups", (json_int_t)r->groups, "quorum", (json_int_t)r->quorum, "own", r->own, "veto", r->veto,
                      "since_s", (json_int_t)r->since_s, "until_s", (json_int_t)r->until_s, "sum_micro", (json_int_t)r->sum_micro, "decided",
                      why_decided(a->why, r, shown_score(a, r)));
-    json_object_update_new(out, json_pack("{s:b, s:I, s:I}", "contested", r->contested, "stood_micro", (json_int_t)r->stood_micro, "stood_groups", (json_int_t)r->stood_groups));
+    json_object_update_new(out, json_pack("{s:b, s:b, s:I, s:I}", "vouched", r->vouched, "contested", r->contested, "stood_micro", (json_int_t)r->stood_micro, "stood_groups", (json_int_t)r->stood_groups));
     return out;
 }
 

@@ -48,7 +48,7 @@ static void a_member_says(void)
         for (size_t k = 0; k < i; k++)
             if (strcmp(texts[k], texts[i]) == 0)
                 return;
-        says[i] = (struct saying){ texts[i], WORLD_SAY, black ? (unsigned)random_to(9) : 0, black && random_to(4) ? 0 : (unsigned)random_to(9), at_s - at_s % 600 };
+        says[i] = (struct saying){ texts[i], random_to(4) ? WORLD_SAY : "malware", black ? (unsigned)random_to(9) : 0, black && random_to(4) ? 0 : (unsigned)random_to(9), at_s - at_s % 600 };
     }
     struct store_batch b = world_batch(&w, who, ++seqs[who], at_s, says, n);
     assert_int_equal(store_add_batches(w.store, &b, 1, now_s), 0);
@@ -59,7 +59,7 @@ static void this_node_sees(void)
 {
     static const enum request_verb verbs[] = { REQUEST_BLACK, REQUEST_BLACK, REQUEST_WHITE, REQUEST_WHITE, REQUEST_RETRACT };
     for (uint64_t n = 1 + random_to(6); n > 0; n--)
-        world_report(&w, verbs[random_to(5)], subject(random_to(SUBJECTS)), 0, 1 + (uint32_t)random_to(3), now_s);
+        world_report(&w, verbs[random_to(5)], subject(random_to(SUBJECTS)), random_to(5) == 0, 1 + (uint32_t)random_to(3), now_s);
 }
 
 static void the_operator_changes_his_mind(void)
@@ -203,8 +203,8 @@ static void compare_with_now(void)
             int64_t score_micro = rule->contested ? rule->stood_micro : z->white ? -rule->score_micro : rule->score_micro;
             unsigned groups = rule->contested ? rule->stood_groups : rule->groups;
             unsigned quorum = rule->own ? 1 : rule->quorum > 1 ? rule->quorum - 1 : 1;
-            bool upheld = score_micro >= rule->threshold_micro / 2 && groups >= quorum;
-            bool asked = score_micro >= rule->threshold_micro && groups >= (rule->own ? 1 : rule->quorum) && !why.protected_ && why.exception.kind == 0;
+            bool upheld = score_micro >= rule->threshold_micro / 2 && groups >= quorum && !rule->vouched;
+            bool asked = score_micro >= rule->threshold_micro && groups >= (rule->own ? 1 : rule->quorum) && !why.protected_ && !rule->vouched && why.exception.kind == 0;
             if (rule->listed ? !upheld : asked)
                 fail_msg("%s in zone %d at T0 + %lld s: %s, %lld of %u groups", subject(i), rule->zone, (long long)(now_s - T0), rule->listed ? "listed still" : "not listed yet",
                          (long long)score_micro, groups);
