@@ -106,7 +106,7 @@ static bool count_unseen(struct fold *f, const struct query *q)
 {
     struct known_member *m = names_member(&f->s->names, column_int(q, 2));
     struct heard h = { .since_s = column_int(q, 3), .judged_s = column_int(q, 4) };
-    if (m == NULL || m->forgotten || (m->policy < 0 && m->group < 0) || !is_unseen(&h, f->now_s))
+    if (m == NULL || m->forgotten || (m->policy < 0 && m->group < 0) || !is_unseen(&h, column_int(q, 5), f->now_s))
         return false;
     struct learned *l = names_learned(&f->s->names, m);
     counters_at(&l->counters, f->now_s);
@@ -131,6 +131,7 @@ static int read_unseen(struct fold *f, struct unseen *u, size_t *n)
     query_int(&q, s->unseen_category);
     query_int(&q, s->unseen_member);
     query_int(&q, UNSEEN_ROWS);
+    query_int(&q, f->now_s - RELIABILITY_UNSEEN_S);
     for (*n = 0; rc == 0 && query_row(&q); ++*n) {
         struct bytes key = column_bytes(&q, 0);
         bool counts = count_unseen(f, &q);

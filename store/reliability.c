@@ -141,18 +141,24 @@ static void find(struct heard *h, enum finding found, uint32_t amount_micro)
     h->amount_micro = amount_micro;
 }
 
+/* What was known of at the last count has had its effect, by own events or as nothing seen: what is scored again, without any new event, is not judged again. */
+static bool is_known(const struct heard *h, int64_t own_s)
+{
+    return h->judged == JUDGED_OWN ? own_s <= h->judged_s : h->judged == JUDGED_UNSEEN && own_s < h->judged_s;
+}
+
 /* Own events speak against it. What others' mail took away already is not taken twice. */
 static void refute(struct heard *h, const struct own_word *own, int64_t now_s)
 {
     bool counted = is_recent(h->judged_s, now_s) && h->judged_s >= absolute(h->since_s);
-    if (h->judged == JUDGED_OWN && (counted || own->time_s <= h->judged_s))
+    if ((h->judged == JUDGED_OWN && counted) || is_known(h, own->time_s))
         return;
     find(h, FOUND_REFUTED, counted && h->judged == JUDGED_PEERS ? MICRO - RELIABILITY_PEERS_MICRO : MICRO);
 }
 
 static void confirm(struct heard *h, const struct own_word *own, bool news, int64_t now_s)
 {
-    if (h->judged == JUDGED_OWN && (is_recent(h->judged_s, now_s) || absolute(own->turned_s) <= h->judged_s))
+    if ((h->judged == JUDGED_OWN && is_recent(h->judged_s, now_s)) || is_known(h, absolute(own->turned_s)))
         return;
     find(h, news ? FOUND_CONFIRMED : FOUND_AGREED, news ? MICRO : 0);
 }
@@ -242,8 +248,10 @@ enum finding answers_for(const struct heard *all, size_t n, size_t root, bool *w
     return worst->found;
 }
 
-bool is_unseen(const struct heard *h, int64_t now_s)
+bool is_unseen(const struct heard *h, int64_t own_s, int64_t now_s)
 {
     int64_t from_s = h->judged_s > h->since_s && h->judged_s <= now_s ? h->judged_s : h->since_s;
+    if (own_s > from_s && own_s <= now_s)
+        from_s = own_s;
     return h->since_s > 0 && now_s - from_s >= RELIABILITY_UNSEEN_S;
 }

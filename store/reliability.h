@@ -94,11 +94,12 @@ struct own_word {
  * - Where own evidence does not say black: good mail that max(2, quorum - 1) other groups have had since the report, with enough trust behind it, refutes black by a fifth;
  *   only that of members whose own word for good hosts has proven true counts, or who whitewashes would refute who reports.
  * - What was judged by own events is not judged again within seven days, unless it is refuted after a change of side. A refutation by own events completes one by others.
+ * - Nor ever by an own event, or confirmed by a turn of own evidence, from before the last count by own events or as unseen: that has judged it already.
  * Whoever applies a finding sets judged_s to now_s and judged to who judged it. */
 void judge_reports(struct heard *all, size_t n, const struct own_word *own, unsigned quorum, int64_t now_s);
 
-/* Nothing was seen of a black report in all the time since it came, or since it was last counted. */
-bool is_unseen(const struct heard *h, int64_t now_s);
+/* Nothing was seen of a black report for seven days: since it came, since it was last counted, and since own_s, the last own event there (0: none). */
+bool is_unseen(const struct heard *h, int64_t own_s, int64_t now_s);
 
 /* Who introduces answers: what is found of the members that it introduced is found of the root of their group as well, as once: the worst of it. `all`, n: what one
  * group said, root: its root, if it is among them. FOUND_NOTHING if it was judged itself. */

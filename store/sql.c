@@ -134,7 +134,9 @@ const char *const sql_text[SQL_N] = {
                              " since_s = CASE WHEN (opinion.since_s > 0 AND b.since_s > 0) OR (opinion.since_s < 0 AND b.since_s < 0) THEN b.since_s ELSE opinion.since_s END"
                              " FROM opinion_before AS b WHERE opinion.subject = ?1 AND opinion.category = ?2 AND opinion.member = ?3"
                              " AND b.subject = ?1 AND b.category = ?2 AND b.member = ?3",
-    [SQL_OPINION_AGES] = "SELECT subject, category, member, since_s, judged_s FROM opinion WHERE (subject, category, member) > (?1, ?2, ?3)"
+    /* The time of the last own event, too, where the rest is old enough to ask: as of ?5. */
+    [SQL_OPINION_AGES] = "SELECT subject, category, member, since_s, judged_s, CASE WHEN since_s BETWEEN 1 AND ?5 AND judged_s <= ?5 THEN (SELECT max(e.time_s, e.kept_time_s) FROM evidence e"
+                         " WHERE e.subject = opinion.subject AND e.category = opinion.category) ELSE 0 END FROM opinion WHERE (subject, category, member) > (?1, ?2, ?3)"
                          " ORDER BY subject, category, member LIMIT ?4",
     [SQL_OPINION_PURGE] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3",
 

@@ -267,6 +267,11 @@ def recent(t, now):
     return t != 0 and 0 <= now - t < AGAIN_S
 
 
+def known(h, own):
+    """What was known of at the last count has had its effect, by own events or as nothing seen."""
+    return own <= h.judged_s if h.judged == OWN else h.judged == UNSEEN and own < h.judged_s
+
+
 def by_own(h, heard, turned, event, quorum, now):
     side, since = (h.since > 0) - (h.since < 0), abs(h.since)
     own_side, own_since = (turned > 0) - (turned < 0), abs(turned)
@@ -274,10 +279,10 @@ def by_own(h, heard, turned, event, quorum, now):
         return NOTHING, 0
     if own_side != side:
         counted = recent(h.judged_s, now) and h.judged_s >= since
-        if h.judged == OWN and (counted or event <= h.judged_s):
+        if (h.judged == OWN and counted) or known(h, event):
             return NOTHING, 0
         return REFUTED, MICRO - 200_000 if counted and h.judged == PEERS else MICRO
-    if own_since <= since or (h.judged == OWN and (recent(h.judged_s, now) or own_since <= h.judged_s)):
+    if own_since <= since or (h.judged == OWN and recent(h.judged_s, now)) or known(h, own_since):
         return NOTHING, 0
     if side > 0:
         before = {x.group for x in heard if x.alive and 0 < x.since <= since}

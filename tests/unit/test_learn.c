@@ -299,6 +299,42 @@ static void what_nobody_here_sees_counts_as_unseen_after_a_week(void **state)
     claim_verifies(later_s + 2 * WORLD_DAY);
 }
 
+/* Whatever has the subjects scored again: here what others say of them, for three weeks. */
+static void one_own_event_judges_a_report_once_however_often_it_is_scored(void **state)
+{
+    (void)state;
+    says_at(1, 0, 2, BLACK, 0, T0);
+    saw(REQUEST_BLACK, 0, 1, T0 + 100);
+    saw(REQUEST_WHITE, 1, 1, T0 + 100);
+    int64_t now_s = T0;
+    for (int day = 1; day <= 21; day++) {
+        now_s = T0 + day * WORLD_DAY;
+        says_at(2, 0, 2, day % 2 ? BLACK : BLACK - 1, 0, now_s);
+        world_fold(&w, now_s + WORLD_HOUR);
+    }
+    struct member_row m = member(1, now_s);
+    assert_in_range(m.confirmed_milli, 600, 1000);      /* one, and faded */
+    assert_in_range(m.refuted_milli, 800, 1000);
+    assert_in_range(m.unseen_milli, 3000, 6000);        /* two subjects, of which nothing was seen any more */
+}
+
+static void what_this_node_sees_itself_again_and_again_is_not_unseen(void **state)
+{
+    (void)state;
+    says_at(1, 0, 1, BLACK, 0, T0);
+    int64_t now_s = T0;
+    for (int day = 0; day <= 20; day++) {
+        now_s = T0 + day * WORLD_DAY + 100;
+        saw(REQUEST_BLACK, 0, 1, now_s);
+        world_fold(&w, now_s + WORLD_HOUR);
+    }
+    assert_int_equal(member(1, now_s).unseen_milli, 0);
+    assert_in_range(member(1, now_s).confirmed_milli, 600, 1000);
+    for (int day = 0; day <= 8; day++)
+        world_fold(&w, now_s + day * WORLD_DAY);
+    assert_in_range(member(1, now_s + 8 * WORLD_DAY).unseen_milli, 900, 1000);
+}
+
 static void what_was_learned_survives_a_restart_and_a_rebuild(void **state)
 {
     (void)state;
@@ -450,6 +486,8 @@ int main(void)
         T(own_evidence_lists_a_contested_subject_at_once),
         T(white_words_are_judged_by_a_coin_of_their_own),
         T(what_nobody_here_sees_counts_as_unseen_after_a_week),
+        T(one_own_event_judges_a_report_once_however_often_it_is_scored),
+        T(what_this_node_sees_itself_again_and_again_is_not_unseen),
         T(what_was_learned_survives_a_restart_and_a_rebuild),
         T(a_purge_forgets_what_was_learned),
         T(why_shows_numbers_that_add_up),

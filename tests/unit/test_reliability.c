@@ -361,6 +361,35 @@ static void saying_something_harmless_first_buys_nobody_a_week(void **state)
     assert_int_equal(h.found, FOUND_NOTHING);
 }
 
+/* Nothing was seen for a week: that must not have the old event judge anew. */
+static void what_counted_as_unseen_is_judged_by_newer_events_only(void **state)
+{
+    struct heard h = { .group = 1, .trust_micro = MICRO, .group_trust_micro = MICRO, .alive = true, .since_s = NOW - 20 * DAY, .time_s = NOW, .judged_s = NOW - 5 * DAY, .judged = JUDGED_UNSEEN };
+    (void)state;
+    for (int side = -1; side <= 1; side += 2) {
+        struct own_word own = { side * (NOW - 12 * DAY), NOW - 12 * DAY };
+        judge_reports(&h, 1, &own, QUORUM, NOW);
+        assert_int_equal(h.found, FOUND_NOTHING);
+        own = (struct own_word){ side * (NOW - DAY), NOW - DAY };
+        judge_reports(&h, 1, &own, QUORUM, NOW);
+        assert_int_equal(h.found, side > 0 ? FOUND_CONFIRMED : FOUND_REFUTED);
+    }
+}
+
+static void a_report_is_unseen_a_week_after_the_last_that_was_known_of_it(void **state)
+{
+    struct heard h = { .since_s = NOW - 10 * DAY };
+    (void)state;
+    assert_true(is_unseen(&h, 0, NOW));
+    assert_true(is_unseen(&h, NOW - 7 * DAY, NOW));
+    assert_false(is_unseen(&h, NOW - 7 * DAY + 1, NOW));
+    assert_true(is_unseen(&h, NOW + 1, NOW));           /* by a clock that has been set right since */
+    h.judged_s = NOW - 6 * DAY;
+    assert_false(is_unseen(&h, NOW - 8 * DAY, NOW));
+    h.since_s = -h.since_s;
+    assert_false(is_unseen(&h, 0, NOW));
+}
+
 /* ---- the circuit breaker */
 
 static void the_breaker_opens_at_six_refuted_and_a_twentieth_of_the_judged(void **state)
@@ -450,6 +479,8 @@ int main(void)
         cmocka_unit_test(others_good_mail_refutes_nothing_that_own_evidence_calls_bad),
         cmocka_unit_test(one_group_alone_refutes_nobody),
         cmocka_unit_test(saying_something_harmless_first_buys_nobody_a_week),
+        cmocka_unit_test(what_counted_as_unseen_is_judged_by_newer_events_only),
+        cmocka_unit_test(a_report_is_unseen_a_week_after_the_last_that_was_known_of_it),
         cmocka_unit_test(the_breaker_opens_at_six_refuted_and_a_twentieth_of_the_judged),
         cmocka_unit_test(what_is_a_day_old_opens_no_breaker),
         cmocka_unit_test(it_stays_open_for_twice_as_long_each_time_but_four_weeks_at_the_most),
