@@ -65,10 +65,14 @@ int durable_create(const char *path, const void *at, size_t len, mode_t mode)
 int durable_replace(const char *path, const void *at, size_t len, mode_t mode)
 {
     char beside[PATH_MAX];
+    struct stat st;
     int n = snprintf(beside, sizeof beside, "%s.new", path), rc;
 
     if (n < 0 || (size_t)n >= sizeof beside)
         return -ENAMETOOLONG;
+    /* As root, a rename over /dev/null would take it from the whole host. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTSUP;
     if (unlink(beside) != 0 && errno != ENOENT)
         return -errno;
     rc = create_synced(beside, at, len, mode);

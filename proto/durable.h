@@ -10,7 +10,7 @@
 int durable_create(const char *path, const void *at, size_t len, mode_t mode);
 
 /* The same, in place of what is there: written beside as PATH.new, synced, renamed over. Readers see the old file or the new
- * one. One writer per path; a PATH.new that a crash left is replaced. */
+ * one. One writer per path; a PATH.new that a crash left is replaced. -EISDIR, -ENOTSUP: a device or pipe is there. */
 int durable_replace(const char *path, const void *at, size_t len, mode_t mode);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "proto/bundle.h"
 #include "proto/durable.h"
@@ -152,6 +153,21 @@ static int gather(struct gathering *g)
     return g->rc;
 }
 
+/* A device or a pipe, such as /dev/stdout, is written to; only a file is replaced. */
+static int write_to(const char *path, const char *text)
+{
+    struct stat st;
+    if (strcmp(path, "-") == 0)
+        return fputs(text, stdout) == EOF || fflush(stdout) != 0 ? -EIO : 0;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return durable_replace(path, text, strlen(text), 0644);
+    FILE *f = fopen(path, "we");
+    if (f == NULL)
+        return -errno;
+    int rc = fputs(text, f) == EOF ? -errno : 0;
+    return fclose(f) != 0 && rc == 0 ? -errno : rc;
+}
+
 /* With a few lines before the block that say what it is; readers skip them. */
 static int write_text(const struct gathering *g, const char *path, const char *block)
 {
@@ -164,13 +180,22 @@ static int write_text(const struct gathering *g, const char *path, const char *b
     snprintf(text, room, "# What members of the federation %s signed about %s, gathered by %s at %s: batches: %zu.\n"
              "# Anybody can check it, without a database: hearsay verify --proof FILE\n%s", c->federation, g->answer->subject, c->name,
              stamp_text(g->answer->now_s, when), g->batches.n, block);
-    int rc = 0;
-    if (strcmp(path, "-") != 0)
-        rc = durable_replace(path, text, strlen(text), 0644);
-    else if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
-        rc = -EIO;
+    int rc = write_to(path, text);
     free(text);
     return rc;
+}
+
+static void say_nothing(const struct why_answer *a)
+{
+    const struct why *by = a->holder[0] != '\0' ? a->holder_why : a->why;
+    char first[SUBJECT_TEXT_MAX];
+    if (by->networks_n > 0 && by->networks[0].first_n > 0)
+        say_error("there is nothing to prove of %s itself: it is listed for addresses of its network, each with a proof of its own: hearsay why %s --proof FILE", a->subject,
+                  subject_text(&by->networks[0].first[0], first));
+    else if (a->holder[0] != '\0')
+        say_error("there is nothing to prove of %s itself: it is listed by what is said of %s: hearsay why %s --proof FILE", a->subject, a->holder, a->holder);
+    else
+        say_error("no signed batch that says anything of %s is here: there is nothing to prove", a->subject);
 }
 
 static int write_all(struct gathering *g, const struct subject *s, const char *path)
@@ -178,7 +203,7 @@ static int write_all(struct gathering *g, const struct subject *s, const char *p
     char *block = NULL;
     int rc = gather(g);
     if (rc == 0 && g->batches.n == 0) {
-        say_error("no signed batch that says anything of %s is here: there is nothing to prove", g->answer->subject);
+        say_nothing(g->answer);
         return STATUS_NO;
     }
     if (rc == 0)

@@ -358,6 +358,7 @@ static void a_full_disk_leaves_the_old_zone(void **state)
 
 static void a_path_that_cannot_be_is_said_with_its_cause(void **state)
 {
+    struct stat st;
     (void)state;
     wrote();
     strcat(zone.file, "/below-a-file");
@@ -365,6 +366,13 @@ static void a_path_that_cannot_be_is_said_with_its_cause(void **state)
     assert_non_null(strstr(why, "Not a directory"));
     strcpy(zone.file, dir);
     assert_int_equal(write_at(NOW, NULL), -EISDIR);
+    snprintf(zone.file, sizeof zone.file, "%s/pipe", dir);
+    assert_int_equal(mkfifo(zone.file, 0644), 0);
+    assert_int_equal(write_at(NOW, NULL), -ENOTSUP);
+    assert_non_null(strstr(why, "only a file can be replaced"));
+    assert_int_equal(stat(zone.file, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(unlink(zone.file), 0);
     assert_int_equal(zone_file_write(NULL, policy, 1, &zone, "mx.a.example", image, NOW, NULL, why), -EINVAL);
 }
 
