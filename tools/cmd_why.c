@@ -49,10 +49,12 @@ static void find_holder(struct reader *r, const struct subject *s, int64_t now_s
     }
 }
 
-static void say_proof(const struct why_proof *p, const char *path)
+static void say_proof(const struct why_proof *p, const char *path, const struct why_answer *a)
 {
     printf("\nProof of it: %s, with %zu %s of %zu %s. Check it anywhere: hearsay verify --proof %s\n", path, p->batches_n, p->batches_n == 1 ? "batch" : "batches",
            p->records_n, p->records_n == 1 ? "record" : "records", path);
+    if (a->holder[0] != '\0')
+        printf("Not in it: what lists %s. For that: hearsay why %s\n", a->holder, a->holder);
     if (p->unsigned_n > 0)
         printf("Not in it: what this node saw itself and has not told the others.\n");
     if (p->gone_n > 0)
@@ -83,7 +85,7 @@ static int say_all(const struct call *call, struct reader *r, const struct subje
     }
     why_say(a);
     if (proof != NULL && rc == 0)
-        say_proof(&p, proof);
+        say_proof(&p, proof, a);
     return rc;
 }
 

@@ -84,13 +84,14 @@ static void say_pair(const struct bundle *b, size_t i)
 
 static json_t *opinion_json(const struct bundle_batch *b, const struct opinion *o)
 {
-    char text[SUBJECT_TEXT_MAX] = "?";
+    char text[SUBJECT_TEXT_MAX] = "?", root[2 * KEY_BYTES + 1], fingerprint[FINGERPRINT_MAX], hash[2 * HASH_BYTES + 1];
     struct subject s;
     if (subject_from_key(o->key, o->key_len, &s) == 0)
         subject_text(&s, text);
-    return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I}", "member", say_json_text(b->record->name), "subject", say_json_text(text), "category",
+    return json_pack("{s:o, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "member", say_json_text(b->record->name), "root",
+                     hex_text(b->batch.origin, KEY_BYTES, root), "fingerprint", record_fingerprint(b->batch.origin, fingerprint), "subject", say_json_text(text), "category",
                      b->batch.categories[o->category], "black_milli", (json_int_t)mass_of_step(o->black), "white_milli", (json_int_t)mass_of_step(o->white),
-                     "time_s", (json_int_t)o->time_s, "epoch", (json_int_t)b->batch.epoch, "seq", (json_int_t)b->batch.seq);
+                     "time_s", (json_int_t)o->time_s, "epoch", (json_int_t)b->batch.epoch, "seq", (json_int_t)b->batch.seq, "hash", hash_text(b->batch.hash, hash));
 }
 
 static void say_opinions(const struct bundle_batch *b)

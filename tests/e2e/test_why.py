@@ -1,5 +1,6 @@
 """What is behind a listing, for people and as a proof: written at one member, checked at another and where no node is."""
 import base64
+import json
 import time
 
 import pytest
@@ -96,6 +97,7 @@ def test_a_proof_written_at_one_member_verifies_at_another_and_where_no_node_is(
     assert alone.returncode == DONE and "PROVED" in alone.stdout and "This node" not in alone.stdout
     told = run("verify", "--proof", proof, "--json")
     assert told.returncode == DONE and f'"subject":"{SUBJECT}"' in told.stdout.replace(" ", "")
+    assert {o["fingerprint"] for o in json.loads(told.stdout)["opinions"]} == {n.json("card")["fingerprint"] for n in pair}
 
 
 def test_a_proof_goes_to_standard_output_and_json_says_what_is_in_it(pair, proof, lab):
@@ -108,6 +110,9 @@ def test_a_proof_goes_to_standard_output_and_json_says_what_is_in_it(pair, proof
     nothing = a.hearsay("why", UNHEARD, "--proof", lab.dir / "no.proof")
     assert nothing.returncode == NO and "nothing to prove" in nothing.stderr and not (lab.dir / "no.proof").exists()
     assert a.hearsay("why", SUBJECT, "--proof", "/nonexistent/x").returncode == USAGE
+    (lab.dir / "out").symlink_to("/dev/stdout")
+    shown = a.hearsay("why", SUBJECT, "--proof", lab.dir / "out")
+    assert shown.returncode == DONE and "-----END HEARSAY PROOF-----" in shown.stdout and (lab.dir / "out").is_symlink()
 
 
 def test_a_proof_that_was_touched_is_refused(pair, proof, lab):
