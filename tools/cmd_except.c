@@ -102,6 +102,36 @@ static void say_decided(const struct call *call, const struct exception *e)
         printf("%s is listed again when the others' words ask for it.\n", subject);
 }
 
+struct search {
+    const struct subject *wanted;
+    bool found;
+};
+
+static int find_one(void *ctx, const struct exception *e)
+{
+    struct search *to = ctx;
+    to->found = to->found || (e->subject.len == to->wanted->len && memcmp(e->subject.key, to->wanted->key, e->subject.len) == 0);
+    return 0;
+}
+
+/* A mistyped subject is not to look lifted. What a wider decision or the configuration covers has none of its own. */
+static int must_hold(const struct home *h, const struct exception *e)
+{
+    struct search search = { .wanted = &e->subject };
+    struct reader *r = NULL;
+    char subject[SUBJECT_TEXT_MAX];
+    int rc = home_reader(h, &r);
+    if (rc != 0)
+        return rc;
+    int done = reader_each_exception(r, true, e->time_s, find_one, &search);
+    reader_close(&r);
+    if (done != 0)
+        say_error("%s: %s", h->config->database, home_database_text(done));
+    else if (!search.found)
+        say_error("%s is neither delisted nor protected by hand, so there is nothing to lift: see `hearsay delist --list`", subject_text(&e->subject, subject));
+    return done != 0 || !search.found ? STATUS_NO : 0;
+}
+
 static int change(struct call *call, const struct home *h, const struct wish *w, struct exception *e)
 {
     int rc = home_subject(h, call->argv[0], &e->subject);
@@ -111,6 +141,8 @@ static int change(struct call *call, const struct home *h, const struct wish *w,
         rc = read_until(call, w, e->time_s, &e->until_s);
     if (rc == 0)
         rc = read_why(call, w, e->why);
+    if (rc == 0 && w->lift)
+        rc = must_hold(h, e);
     if (rc == 0)
         rc = decide(h, e);
     if (rc == 0)

@@ -354,6 +354,12 @@ def test_lifting_lists_again_and_stays_on_record(node):
     assert all(e["subject"] != "192.0.2.61" for e in node.json("protect", "--list")["exceptions"])
 
 
+def test_lifting_what_nobody_delisted_says_so_and_leaves_no_record(node):
+    done = node.hearsay("delist", "--lift", "192.0.2.62")
+    assert done.returncode == NO and "nothing to lift" in done.stderr and done.stdout == ""
+    assert all(e["subject"] != "192.0.2.62" for e in node.json("delist", "--list", "--all")["exceptions"])
+
+
 @pytest.mark.parametrize("args", [[], ["--list", "192.0.2.7"], ["192.0.2.7", "--for", "soon"], ["--all", "192.0.2.7"], ["not-an-address"]])
 def test_delist_used_wrongly_says_so(node, args):
     done = node.hearsay("delist", *args)
