@@ -11,6 +11,7 @@
 
 #include "node/zone_out.h"
 #include "node/zone_text.h"
+#include "proto/durable.h"
 
 int zone_file_stat(const char *path, struct zone_file_stat *out)
 {
@@ -148,13 +149,6 @@ static int fill_and_check(const struct zone_text *t, struct zone_file_stat *stat
     return move_mtime(fd, path, t->now_s);
 }
 
-/* As root, a rename over /dev/null would take it from the whole host. */
-static bool is_device(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-}
-
 static int write_over(const struct zone_text *t, struct zone_file_stat *stat, const char *path, char *why)
 {
     char beside[CONFIG_PATH_MAX + 8];
@@ -223,7 +217,7 @@ int zone_file_write(const char *path, const struct policy *p, int zone, const st
     struct zone_file_stat stat = { .written_s = now_s, .expires_s = now_s + z->expire_s };
     if (path == NULL)
         path = z->file;
-    if (strcmp(path, "-") != 0 && is_device(path))
+    if (strcmp(path, "-") != 0 && durable_is_device(path))
         return fail(why, -ENOTSUP, path, "only a file can be replaced");
     stat.serial = next_serial(path, z->file, now_s);
     int rc = strcmp(path, "-") == 0 ? write_out(&t, &stat, why) : write_over(&t, &stat, path, why);

@@ -62,17 +62,27 @@ int durable_create(const char *path, const void *at, size_t len, mode_t mode)
     return rc == 0 ? sync_directory_of(path) : rc;
 }
 
+bool durable_is_device(const char *path)
+{
+    static const char process[] = "/proc/";
+    char target[PATH_MAX];
+    struct stat st;
+    ssize_t n = readlink(path, target, sizeof target);
+
+    if (n >= (ssize_t)sizeof process - 1 && memcmp(target, process, sizeof process - 1) == 0)
+        return true;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 int durable_replace(const char *path, const void *at, size_t len, mode_t mode)
 {
     char beside[PATH_MAX];
-    struct stat st;
     int n = snprintf(beside, sizeof beside, "%s.new", path), rc;
 
     if (n < 0 || (size_t)n >= sizeof beside)
         return -ENAMETOOLONG;
-    /* As root, a rename over /dev/null would take it from the whole host. */
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTSUP;
+    if (durable_is_device(path))
+        return -ENOTSUP;
     if (unlink(beside) != 0 && errno != ENOENT)
         return -errno;
     rc = create_synced(beside, at, len, mode);

@@ -2,6 +2,7 @@
 #ifndef HEARSAY_PROTO_DURABLE_H
 #define HEARSAY_PROTO_DURABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -9,8 +10,12 @@
  * 0, -EEXIST (never overwrites), -ENOENT (no such directory), -ENOSPC, -EIO and the like. */
 int durable_create(const char *path, const void *at, size_t len, mode_t mode);
 
+/* What is there is a device, a pipe, or a link into /proc, as /dev/stdout is, wherever that leads: a file renamed over it, by root,
+ * would take it from the whole host. */
+bool durable_is_device(const char *path);
+
 /* The same, in place of what is there: written beside as PATH.new, synced, renamed over. Readers see the old file or the new
- * one. One writer per path; a PATH.new that a crash left is replaced. -EISDIR, -ENOTSUP: a device or pipe is there. */
+ * one. One writer per path; a PATH.new that a crash left is replaced. -EISDIR, -ENOTSUP: durable_is_device(). */
 int durable_replace(const char *path, const void *at, size_t len, mode_t mode);
 
 #endif

@@ -153,7 +153,7 @@ static int gather(struct gathering *g)
     return g->rc;
 }
 
-/* A device or a pipe, such as /dev/stdout, is written to; only a file is replaced. */
+/* Into a device or a pipe it is written; only a file is replaced. Not into /dev/stdout where that is a file: the answer would go over it. */
 static int write_to(const char *path, const char *text)
 {
     struct stat st;

@@ -61,6 +61,23 @@ static void a_device_or_pipe_is_never_replaced(void **state)
     assert_int_equal(access(beside, F_OK), -1);
 }
 
+static void a_link_to_an_open_file_is_never_replaced(void **state)
+{
+    struct stat st;
+    char target[32], other[96];
+    (void)state;
+    snprintf(other, sizeof other, "%s/other", dir);
+    FILE *f = fopen(other, "we");
+    assert_non_null(f);
+    snprintf(target, sizeof target, "/proc/self/fd/%d", fileno(f));
+    assert_int_equal(symlink(target, path), 0);
+    assert_int_equal(durable_replace(path, "text", 4, 0644), -ENOTSUP);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    fclose(f);
+    assert_int_equal(unlink(other), 0);
+}
+
 static void a_directory_is_never_replaced(void **state)
 {
     (void)state;
@@ -74,6 +91,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_is_replaced_with_the_mode_that_was_asked_for, begin, end),
         cmocka_unit_test_setup_teardown(a_device_or_pipe_is_never_replaced, begin, end),
+        cmocka_unit_test_setup_teardown(a_link_to_an_open_file_is_never_replaced, begin, end),
         cmocka_unit_test_setup_teardown(a_directory_is_never_replaced, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
