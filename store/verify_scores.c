@@ -31,7 +31,7 @@ static int scores_settled(struct verify *v, bool *settled)
     *settled = rc == 0 && rescan == 0 && rebuild == 0 && len == HASH_BYTES;
     if (*settled && memcmp(want, got, HASH_BYTES) != 0) {
         *settled = false;
-        verify_problem(v, "scores were computed with another configuration than this one: reload hearsayd and verify again");
+        verify_problem(v, "scores were computed with another configuration, or by another version, than this one: restart hearsayd, and verify again");
     }
     return rc;
 }
