@@ -29,8 +29,8 @@ static int help_all(FILE *to)
     fputs("Usage: hearsay [-c FILE] COMMAND ...\n"
           "The operator's side of a hearsay node.\n\n", to);
     for (size_t i = 0; i < n; i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "  %-8s %s\n\n", "help", "this text, or with a COMMAND more about it");
+        fprintf(to, "  %-13s %s\n", commands[i].name, commands[i].summary);
+    fprintf(to, "  %-13s %s\n\n", "help", "this text, or with a COMMAND more about it");
     fprintf(to, "  -c FILE  the node's configuration; $HEARSAY_CONF or %s if not given\n", "/etc/hearsay/hearsay.conf");
     fputs("  --json   one JSON value instead of text, also for an error\n"
           "  --version, --help\n\n"
