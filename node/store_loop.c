@@ -14,7 +14,8 @@ enum {
     FOLD_SLICE_MS = 20,              /* and for so long, as far as the last slices tell: what a report may have to wait */
     FOLD_ROWS_MIN = 64,
     FOLD_ROWS_MAX = 8192,            /* about 200 ms: a report that comes meanwhile waits no longer */
-    FOLD_ROWS_LIVE = 2048,           /* once what others say counts: a word that comes amid much waits no longer than this takes */
+    FOLD_ROWS_LIVE = 2048,           /* while others say little amid the much of one: their next word waits no longer than this takes */
+    FOLD_LIVE_MS = 5000,             /* and for so long after the last such word */
     LIGHT_REPORTS = 2,
     LIGHT_BACKLOG = 32,
     FOLD_BACKLOG_MAX = 1000000,      /* beyond it folding goes before speed of answers, so that the journal stays bounded */
@@ -96,9 +97,12 @@ static void fold_slice(struct store_thread *t, bool busy)
 {
     size_t backlog = store_backlog(t->store);
     int64_t start_ms = clock_ms(CLOCK_MONOTONIC);
-    int rc = store_fold(t->store, busy ? t->fold_rows : t->caught_up ? FOLD_ROWS_LIVE : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
+    bool live = t->caught_up && start_ms < t->live_until_ms;
+    int rc = store_fold(t->store, busy ? t->fold_rows : live ? FOLD_ROWS_LIVE : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
     int64_t done_ms = clock_ms(CLOCK_MONOTONIC);
 
+    if (store_overtook(t->store))
+        t->live_until_ms = done_ms + FOLD_LIVE_MS;
     note_disk(t, rc, STORE_TROUBLE_FOLD);
     if (busy && (backlog >= t->fold_rows || done_ms - start_ms > FOLD_SLICE_MS))
         note_slice(t, done_ms - start_ms);

@@ -42,6 +42,7 @@ struct store_thread {
     struct policy *trusting;         /* to be taken when what waits is folded; NULL: none */
     int64_t trusting_by_ms;          /* but no later */
     bool caught_up;
+    int64_t live_until_ms;           /* slices are small: small batches of others came amid much */
     int64_t noted_s;                 /* when that was last noted on disk */
     size_t fold_rows;                /* of a slice while reports keep coming */
     int64_t fold_at_ms, tell_at_ms;  /* not before */

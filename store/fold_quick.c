@@ -57,6 +57,7 @@ int fold_quick(struct fold *f)
     struct store *s = f->s;
     int64_t mark = 0;
     size_t n = 0;
+    s->overtook = false;
     if (!s->opinions.active && s->batches_n <= QUICK_WAITING)
         return 0;
     int rc = meta_number(&s->db, META_FOLDED, &mark);
@@ -64,6 +65,7 @@ int fold_quick(struct fold *f)
         return rc;
     s->quick_at = s->quick_at > mark ? s->quick_at : mark;
     rc = put_some(f, &n);
+    s->overtook = n > 0;
     fold_spend(f, n);
     return rc;
 }

@@ -191,6 +191,11 @@ void store_close(struct store **s)
     *s = NULL;
 }
 
+bool store_overtook(const struct store *s)
+{
+    return s->overtook;
+}
+
 size_t store_backlog(const struct store *s)
 {
     return s->journal_n + s->batches_n + s->fresh_n;

@@ -80,6 +80,7 @@ struct store {
     struct subject census_at;
     int64_t census_n;
     int64_t refold_member, refold_at;       /* of fold_frozen(): whose batches are worked in again, and up to which */
+    bool overtook;                          /* the last fold worked in small batches before their turn */
     int64_t quick_at;                       /* the last batch that fold_quick() has looked at */
     bool floors_raised;                     /* some member may have batches below its floor */
     bool coalition_changed;                 /* since store_took_coalition() was asked */
