@@ -228,4 +228,14 @@ static inline enum verdict world_check(struct world *w, const char *subject)
     return v;
 }
 
+/* A full recomputation finds nothing wrong. */
+static inline void world_claim_verifies(struct world *w, int64_t now_s)
+{
+    struct reader *r = world_reader(w);
+    uint64_t problems = 0;
+    assert_int_equal(reader_verify(r, now_s, NULL, NULL, NULL, &problems), 0);
+    assert_int_equal(problems, 0);
+    reader_close(&r);
+}
+
 #endif

@@ -17,15 +17,6 @@ static int end(void **state)
     return 0;
 }
 
-static void claim_verifies(int64_t now_s)
-{
-    struct reader *r = world_reader(&w);
-    uint64_t problems = 0;
-    assert_int_equal(reader_verify(r, now_s, NULL, NULL, NULL, &problems), 0);
-    reader_close(&r);
-    assert_int_equal(problems, 0);
-}
-
 struct wanted { const uint8_t *root; struct member_row row; };
 
 static int pick(void *ctx, const struct member_row *m)
@@ -115,7 +106,7 @@ static void what_it_said_first_and_was_confirmed_raises_its_weight_with_the_hour
     m = member(1, T0 + 2 * WORLD_HOUR);
     assert_in_range(m.reliability.black_micro, 1490000, 1500000);      /* 2 (10 + 5) / (10 + 10), a little faded */
     assert_int_equal(m.reliability.white_micro, MICRO);
-    claim_verifies(T0 + 2 * WORLD_HOUR);
+    world_claim_verifies(&w, T0 + 2 * WORLD_HOUR);
 }
 
 static void copying_earns_no_credit(void **state)
@@ -180,7 +171,7 @@ static void who_is_refuted_often_weighs_nothing_and_what_it_upheld_ends(void **s
     assert_int_equal(member(1, T0 + 2 * WORLD_HOUR).reliability.black_micro, 0);
     assert_int_equal(world_check(&w, subject(5)), VERDICT_UNKNOWN);
     assert_int_equal(score(5, T0 + 2 * WORLD_HOUR), 0);
-    claim_verifies(T0 + 2 * WORLD_HOUR);
+    world_claim_verifies(&w, T0 + 2 * WORLD_HOUR);
 }
 
 /* Own good mail bears out what these members said first of five good hosts: from the next snapshot on their good word refutes. */
@@ -252,12 +243,12 @@ static void what_others_get_good_mail_from_is_listed_when_it_was_said_for_a_day(
     for (size_t who = 3; who < WORLD_MEMBERS; who++)
         says_at(who, 0, 1, BLACK, 0, T0 + WORLD_HOUR);
     assert_false(is_listed(0));
-    claim_verifies(T0 + WORLD_HOUR);
+    world_claim_verifies(&w, T0 + WORLD_HOUR);
     world_fold(&w, T0 + WORLD_HOUR + WORLD_DAY - 60);
     assert_false(is_listed(0));
     world_fold(&w, T0 + WORLD_HOUR + WORLD_DAY);        /* by time alone */
     assert_true(is_listed(0));
-    claim_verifies(T0 + WORLD_HOUR + WORLD_DAY);
+    world_claim_verifies(&w, T0 + WORLD_HOUR + WORLD_DAY);
 }
 
 static void own_evidence_lists_a_contested_subject_at_once(void **state)
@@ -270,7 +261,7 @@ static void own_evidence_lists_a_contested_subject_at_once(void **state)
     assert_false(is_listed(0));
     saw(REQUEST_BLACK, 0, 1, T0 + 2 * WORLD_HOUR);
     assert_true(is_listed(0));
-    claim_verifies(T0 + 2 * WORLD_HOUR);
+    world_claim_verifies(&w, T0 + 2 * WORLD_HOUR);
 }
 
 static void white_words_are_judged_by_a_coin_of_their_own(void **state)
@@ -296,7 +287,7 @@ static void what_nobody_here_sees_counts_as_unseen_after_a_week(void **state)
     assert_int_equal(member(1, later_s).unseen_milli, 50000);
     world_fold(&w, later_s + 2 * WORLD_DAY);
     assert_in_range(member(1, later_s).unseen_milli, 47000, 50000);
-    claim_verifies(later_s + 2 * WORLD_DAY);
+    world_claim_verifies(&w, later_s + 2 * WORLD_DAY);
 }
 
 /* Whatever has the subjects scored again: here what others say of them, for three weeks. */
@@ -350,7 +341,7 @@ static void what_was_learned_survives_a_restart_and_a_rebuild(void **state)
     assert_int_equal(member(1, T0).reliability.black_micro, before);
     saw(REQUEST_WHITE, 0, 2, T0 + 3 * WORLD_HOUR + 100);               /* the first was judged, the second not; both were said before */
     assert_in_range(member(1, T0 + 3 * WORLD_HOUR).refuted_milli, 1990, 2000);
-    claim_verifies(T0 + 3 * WORLD_HOUR + 100);
+    world_claim_verifies(&w, T0 + 3 * WORLD_HOUR + 100);
 }
 
 static void a_purge_forgets_what_was_learned(void **state)
@@ -363,11 +354,11 @@ static void a_purge_forgets_what_was_learned(void **state)
     assert_true(member(1, T0).reliability.black_micro < MICRO);
     assert_int_equal(store_purge(w.store, w.records[1].root, T0 + 2 * WORLD_HOUR, &batches), 0);
     world_fold(&w, T0 + 2 * WORLD_HOUR);
-    claim_verifies(T0 + 2 * WORLD_HOUR);
+    world_claim_verifies(&w, T0 + 2 * WORLD_HOUR);
     world_reopen(&w);
     world_fold(&w, T0 + 4 * WORLD_HOUR);
     assert_int_equal(member(1, T0).refuted_milli, 0);
-    claim_verifies(T0 + 4 * WORLD_HOUR);
+    world_claim_verifies(&w, T0 + 4 * WORLD_HOUR);
 }
 
 static void why_shows_numbers_that_add_up(void **state)
@@ -420,7 +411,7 @@ static void more_than_five_refuted_subjects_and_a_twentieth_silence_a_member_at_
     assert_int_equal(m.reliability.black_micro, 0);
     assert_int_equal(m.reliability.white_micro, 0);
     assert_int_equal(world_check(&w, subject(900)), VERDICT_UNKNOWN);
-    claim_verifies(T0 + 100);
+    world_claim_verifies(&w, T0 + 100);
 }
 
 static void five_are_not_enough_and_neither_are_six_among_many(void **state)
@@ -465,7 +456,7 @@ static void the_operators_hand_closes_the_breaker(void **state)
     struct member_row m = member(1, T0 + 200);
     assert_int_equal(m.breaker_until_s, 0);
     assert_true(m.reliability.black_micro > 0);
-    claim_verifies(T0 + 200);
+    world_claim_verifies(&w, T0 + 200);
 }
 
 int main(void)

@@ -19,15 +19,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void claim_verifies(int64_t now_s)
-{
-    struct reader *r = world_reader(&w);
-    uint64_t problems = 0;
-    assert_int_equal(reader_verify(r, now_s, NULL, NULL, NULL, &problems), 0);
-    assert_int_equal(problems, 0);
-    reader_close(&r);
-}
-
 static void accuse(size_t member, const char *category, int64_t now_s)
 {
     world_hear(&w, member, 1, (struct saying){ host, category, BLACK, 0, now_s - now_s % 600 });
@@ -47,7 +38,7 @@ static void good_mail_without_a_category_keeps_its_sender_off_the_lists_of_all(v
     assert_int_equal(world_check(&w, host), VERDICT_BLACK);
     saw(REQUEST_WHITE, SPAM, T0 + 100);
     assert_int_not_equal(world_check(&w, host), VERDICT_BLACK);
-    claim_verifies(T0 + 100);
+    world_claim_verifies(&w, T0 + 100);
 }
 
 static void it_is_so_whichever_came_first(void **state)
@@ -56,7 +47,7 @@ static void it_is_so_whichever_came_first(void **state)
     saw(REQUEST_WHITE, SPAM, T0);
     accuse(1, "fraud", T0 + 600);
     assert_int_not_equal(world_check(&w, host), VERDICT_BLACK);
-    claim_verifies(T0 + 600);
+    world_claim_verifies(&w, T0 + 600);
 }
 
 static void good_mail_in_another_category_speaks_for_that_one_only(void **state)
@@ -65,7 +56,7 @@ static void good_mail_in_another_category_speaks_for_that_one_only(void **state)
     accuse(1, "spam", T0);
     saw(REQUEST_WHITE, MALWARE, T0 + 100);
     assert_int_equal(world_check(&w, host), VERDICT_BLACK);
-    claim_verifies(T0 + 100);
+    world_claim_verifies(&w, T0 + 100);
 }
 
 static void harm_that_this_node_saw_itself_lists_whatever_good_came_from_there(void **state)
@@ -74,7 +65,7 @@ static void harm_that_this_node_saw_itself_lists_whatever_good_came_from_there(v
     saw(REQUEST_WHITE, SPAM, T0);
     saw(REQUEST_BLACK, MALWARE, T0 + 100);
     assert_int_equal(world_check(&w, host), VERDICT_BLACK);
-    claim_verifies(T0 + 100);
+    world_claim_verifies(&w, T0 + 100);
 }
 
 static void as_much_bad_as_good_in_the_default_category_vouches_for_nothing(void **state)
@@ -85,7 +76,7 @@ static void as_much_bad_as_good_in_the_default_category_vouches_for_nothing(void
     saw(REQUEST_WHITE, SPAM, T0);
     accuse(1, "malware", T0 + 600);
     assert_int_equal(world_check(&w, host), VERDICT_BLACK);
-    claim_verifies(T0 + 600);
+    world_claim_verifies(&w, T0 + 600);
 }
 
 /* 5.0 is below 1.0 after a little less than seven days, at three days of half-life. */
@@ -97,7 +88,7 @@ static void it_ends_by_itself_and_what_is_still_said_lists(void **state)
     assert_int_not_equal(world_check(&w, host), VERDICT_BLACK);
     world_fold(&w, T0 + 7 * WORLD_DAY);
     assert_int_equal(world_check(&w, host), VERDICT_BLACK);
-    claim_verifies(T0 + 7 * WORLD_DAY);
+    world_claim_verifies(&w, T0 + 7 * WORLD_DAY);
 }
 
 static void a_retraction_of_the_good_mail_ends_it(void **state)
@@ -107,7 +98,7 @@ static void a_retraction_of_the_good_mail_ends_it(void **state)
     accuse(1, "malware", T0 + 600);
     saw(REQUEST_RETRACT, SPAM, T0 + 700);
     assert_int_equal(world_check(&w, host), VERDICT_BLACK);
-    claim_verifies(T0 + 700);
+    world_claim_verifies(&w, T0 + 700);
 }
 
 static int take_refuted(void *ctx, const struct member_row *m)
