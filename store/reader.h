@@ -118,7 +118,17 @@ struct why_network {                        /* the subject is listed since enoug
     struct subject first[WHY_ADDRESSES_MAX];    /* of the addresses */
     size_t first_n;
 };
+/* What zones list of a prefix that was asked for: narrower prefixes and addresses, each once, in key order. */
+enum { WHY_INSIDE_MAX = 12, WHY_INSIDE_ROWS_MAX = 200000 };
+struct why_inside {
+    struct subject first[WHY_INSIDE_MAX];
+    uint64_t zones[WHY_INSIDE_MAX];         /* bit set of policy indices; index 64 has no bit */
+    size_t first_n;
+    uint64_t n;                             /* of all */
+};
 struct why {
+    struct why_inside prefixes, addresses;  /* within the subject, itself left out; only for an address prefix */
+    bool inside_cut;                        /* WHY_INSIDE_ROWS_MAX listings were looked at, and there are more */
     struct why_network *networks;
     size_t networks_n;
     struct why_opinion *opinions;

@@ -45,6 +45,7 @@ struct networks_change {
 int reader_networks_compare(struct reader *r, struct reader_networks *n, int (*each)(void *ctx, const struct networks_change *c), void *ctx);
 void reader_networks_clear(struct reader_networks *n);
 int reader_why_networks(struct reader *r, const struct subject *s, struct why *w);
+int reader_why_inside(struct reader *r, const struct subject *s, struct why *w);
 
 /* All that is introduced, as trust_table() takes it; the caller's to free(). Within a transaction. */
 int reader_links(struct reader *r, struct trust_link **out, size_t *n);

@@ -353,6 +353,8 @@ static int answer(struct asking *a)
         rc = rules(a);
     if (rc == 0)
         rc = reader_why_networks(a->r, a->subject, a->why);
+    if (rc == 0)
+        rc = reader_why_inside(a->r, a->subject, a->why);
     return rc == 0 ? put_wider(a) : rc;
 }
 

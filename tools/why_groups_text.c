@@ -142,6 +142,11 @@ json_t *why_groups_json(const struct why_answer *a)
 
 /* ---- rules */
 
+bool why_is_held_off(const struct why_rule *r)
+{
+    return r->contested && !r->listed && !r->veto && !r->vouched && r->score_micro >= r->threshold_micro && (r->own || r->groups >= r->quorum);
+}
+
 const char *why_decided(const struct why *w, const struct why_rule *r, int64_t score_micro)
 {
     bool score = score_micro >= r->threshold_micro, groups = r->groups >= r->quorum;
@@ -149,11 +154,13 @@ const char *why_decided(const struct why *w, const struct why_rule *r, int64_t s
         return r->own ? "by own evidence" : score && groups ? "" : "stays until half the score, or one group less";
     if (r->veto)
         return "vetoed by own good mail";
+    if (w->exception.kind == EXCEPTION_DELIST && !w->protected_)
+        return "delisted";
     if (w->protected_ || w->exception.kind != 0)
         return "protected";
     if (r->vouched && score && groups)
         return "vetoed by own good mail, in the default category";
-    if (r->contested && score && groups)
+    if (why_is_held_off(r))
         return "contested by good mail of others";
     if (r->own && score)
         return "";

@@ -18,6 +18,9 @@ bool why_is_contested(const struct why *w, int category);
 void why_say_groups(const struct why_answer *a);
 json_t *why_groups_json(const struct why_answer *a);
 
+/* A black zone would list it, did others not get good mail from it. */
+bool why_is_held_off(const struct why_rule *r);
+
 /* What decided: "vetoed by own good mail", "too few groups" ... "" for a plain listing. score_micro: as the zone's side sees it. */
 const char *why_decided(const struct why *w, const struct why_rule *r, int64_t score_micro);
 

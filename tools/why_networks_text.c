@@ -74,3 +74,61 @@ json_t *why_networks_json(const struct why_answer *a)
     }
     return all;
 }
+
+/* ---- what is listed within it */
+
+bool why_has_inside(const struct why_answer *a)
+{
+    return a->why->prefixes.n + a->why->addresses.n > 0;
+}
+
+static bool only_white(const struct why_answer *a, uint64_t zones)
+{
+    const struct policy *p = a->home->config->policy;
+    for (size_t i = 0; i < p->zones_n && i < 64; i++)
+        if ((zones & UINT64_C(1) << i) != 0 && !p->zones[i].white)
+            return false;
+    return zones != 0;
+}
+
+static void say_some(const struct why_answer *a, const struct why_inside *in, const char *one, const char *many)
+{
+    char text[SUBJECT_TEXT_MAX], number[NUMBER_TEXT_MAX];
+    if (in->n == 0)
+        return;
+    printf("Listed within it, %s %s:", count_text(in->n, number), in->n == 1 ? one : many);
+    for (size_t i = 0; i < in->first_n; i++)
+        printf("%s %s%s", i > 0 ? "," : "", subject_text(&in->first[i], text), only_white(a, in->zones[i]) ? " (white)" : "");
+    if (in->n > in->first_n)
+        printf(", and %s more", count_text(in->n - in->first_n, number));
+    puts("");
+}
+
+void why_say_inside(const struct why_answer *a)
+{
+    say_some(a, &a->why->prefixes, "network", "networks");
+    if (a->why->networks_n == 0)           /* else they have been named */
+        say_some(a, &a->why->addresses, "address", "addresses");
+    if (a->why->inside_cut)
+        printf("So many are listed within it that not all were counted.\n");
+}
+
+static json_t *some_json(const struct why_answer *a, const struct why_inside *in)
+{
+    const struct policy *p = a->home->config->policy;
+    char text[SUBJECT_TEXT_MAX];
+    json_t *all = json_array();
+    for (size_t i = 0; i < in->first_n; i++) {
+        json_t *zones = json_array();
+        for (size_t z = 0; z < p->zones_n && z < 64; z++)
+            if ((in->zones[i] & UINT64_C(1) << z) != 0)
+                json_array_append_new(zones, json_string(p->zones[z].name));
+        json_array_append_new(all, json_pack("{s:s, s:o}", "subject", subject_text(&in->first[i], text), "zones", zones));
+    }
+    return json_pack("{s:I, s:o}", "count", (json_int_t)in->n, "first", all);
+}
+
+json_t *why_inside_json(const struct why_answer *a)
+{
+    return json_pack("{s:o, s:o, s:b}", "networks", some_json(a, &a->why->prefixes), "addresses", some_json(a, &a->why->addresses), "cut", a->why->inside_cut);
+}

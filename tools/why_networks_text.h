@@ -10,4 +10,9 @@
 bool why_say_networks(const struct why_answer *a);
 json_t *why_networks_json(const struct why_answer *a);
 
+/* What is listed within a prefix that was asked for. */
+bool why_has_inside(const struct why_answer *a);
+void why_say_inside(const struct why_answer *a);
+json_t *why_inside_json(const struct why_answer *a);
+
 #endif

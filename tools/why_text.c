@@ -46,7 +46,7 @@ static void say_listed(const struct why_answer *a, const struct why_rule *r)
            r->own ? ", own evidence is enough" : "", time_text(r->until_s, until));
 }
 
-/* The rule that comes nearest to listing. */
+/* The rule that comes nearest to listing: what is only held off before what has too few groups or too little of a score. */
 static const struct why_rule *nearest_rule(const struct why_answer *a)
 {
     const struct why_rule *best = NULL;
@@ -54,7 +54,8 @@ static const struct why_rule *nearest_rule(const struct why_answer *a)
     for (size_t i = 0; i < a->why->rules_n; i++) {
         const struct why_rule *r = &a->why->rules[i];
         double part = r->threshold_micro > 0 ? (double)shown_score(a, r) / (double)r->threshold_micro : (double)shown_score(a, r);
-        if (best == NULL || part > most) {
+        bool nearer = best == NULL || why_is_held_off(r) > why_is_held_off(best);
+        if (nearer || (part > most && why_is_held_off(r) == why_is_held_off(best))) {
             best = r;
             most = part;
         }
@@ -75,6 +76,17 @@ static void say_exception(const struct exception *e)
     printf(".\n");
 }
 
+/* Ends that sentence, too. */
+static void say_held_off(const struct why_answer *a, const struct why_rule *r)
+{
+    char all[NUMBER_TEXT_MAX], score[NUMBER_TEXT_MAX], threshold[NUMBER_TEXT_MAX];
+    unsigned quorum = r->own ? 1 : r->quorum;
+    printf(", though %s (%s) would list it with a score of %s by %u %s: others get good mail from it."
+           " Where that is so, only what has been said for a day by members of good standing lists: score %s of %s, %u %s of %u needed.\n",
+           zone_name(a, r->zone), why_category(a, r->category), micro_text(r->score_micro, all), r->groups, r->groups == 1 ? "group" : "groups",
+           micro_text(r->stood_micro, score), micro_text(r->threshold_micro, threshold), r->stood_groups, r->stood_groups == 1 ? "group" : "groups", quorum);
+}
+
 static void say_not_listed(const struct why_answer *a)
 {
     const struct why_rule *r = nearest_rule(a);
@@ -85,14 +97,13 @@ static void say_not_listed(const struct why_answer *a)
     else if (a->why->exception.kind != 0)
         say_exception(&a->why->exception);
     else if (a->why->opinions_n == 0)
-        printf(": nobody says anything about it.\n");
+        printf(": nobody says anything about it%s.\n", why_has_inside(a) ? " as a whole" : "");
     else if (r == NULL)
         printf(": no zone looks at what was said.\n");
     else if (r->veto || r->vouched)
         printf(": this node itself gets good mail from it, which vetoes all others.\n");
-    else if (r->contested && r->score_micro >= r->threshold_micro && r->groups >= r->quorum)
-        printf(": others get good mail from it. Where that is so, only what has been said for a day by members of good standing lists: score %s of %s, %u %s of %u needed.\n",
-               micro_text(r->stood_micro, score), micro_text(r->threshold_micro, threshold), r->stood_groups, r->stood_groups == 1 ? "group" : "groups", r->quorum);
+    else if (why_is_held_off(r))
+        say_held_off(a, r);
     else
         printf(". Nearest is %s (%s): score %s of %s, %u %s of %u needed.\n", zone_name(a, r->zone), why_category(a, r->category),
                micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum);
@@ -113,6 +124,7 @@ static void say_headline(const struct why_answer *a)
     listed = why_say_networks(a) || listed;
     if (!listed)
         say_not_listed(a);
+    why_say_inside(a);
     if (a->holder[0] != '\0')
         printf("Who says so: hearsay why %s. Said of %s itself: %s\n", a->holder, a->subject, a->why->opinions_n > 0 ? "see below." : "nothing.");
     if (a->why->hold_until_s > a->now_s)
@@ -281,6 +293,8 @@ json_t *why_json(const struct why_answer *a)
                             (json_int_t)a->why->hold_until_s, "now_s", (json_int_t)a->now_s, "opinions", opinions, "rules", rules);
     json_object_set_new(out, "groups", why_groups_json(a));
     json_object_set_new(out, "networks", why_networks_json(a));
+    if (why_has_inside(a))
+        json_object_set_new(out, "inside", why_inside_json(a));
     if (a->why->exception.kind != 0)
         json_object_set_new(out, "exception", exception_json(&a->why->exception));
     if (a->holder[0] != '\0')
