@@ -163,6 +163,8 @@ static bool read_size(struct token t, int64_t *bytes)
         value = value * 10 + (t.at[i] - '0');
     for (size_t u = 0; i > 0 && u < sizeof units / sizeof *units; u++) {
         if (token_is((struct token){ t.at + i, t.len - i }, units[u].word)) {
+            if (value > INT64_MAX / units[u].unit)
+                return false;
             *bytes = value * units[u].unit;
             return true;
         }

@@ -111,6 +111,20 @@ static void what_is_certain_wins_over_what_is_not_known(void **state)
     assert_false(holds("size = 10 and spam > 5", &f));
 }
 
+static void a_size_beyond_what_is_counted_is_refused(void **state)
+{
+    static const char *const sizes[] = { "size > 9999999999GB", "size > 9223372037GB", "size > 99999999999" };
+    struct cond_facts f = { .size_bytes = 10 };
+    struct cond *c = NULL;
+    char why[COND_WHY_MAX];
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        assert_int_equal(cond_parse(sizes[i], strlen(sizes[i]), category, NULL, &c, why), -EINVAL);
+        assert_non_null(strstr(why, "a size such as 1MB"));
+    }
+    assert_true(holds("size < 9223372036GB", &f));
+}
+
 static void the_null_sender_is_known(void **state)
 {
     struct cond_facts f = { .size_bytes = -1, .sender = "", .sender_domain = "" };
@@ -412,6 +426,7 @@ int main(void)
         cmocka_unit_test(and_binds_before_or_and_not_before_both),
         cmocka_unit_test(what_is_not_known_is_neither_so_nor_otherwise),
         cmocka_unit_test(what_is_certain_wins_over_what_is_not_known),
+        cmocka_unit_test(a_size_beyond_what_is_counted_is_refused),
         cmocka_unit_test(the_null_sender_is_known),
         cmocka_unit_test(needs_are_those_of_all_tests),
         cmocka_unit_test(a_bad_condition_is_told_what_was_expected),
