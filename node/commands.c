@@ -146,7 +146,8 @@ static int read_exception(const json_t *request, int64_t now_s, struct exception
     out->kind = (enum exception_kind)kind;
     out->time_s = now_s;
     out->until_s = kind == EXCEPTION_DELIST ? json_integer_value(json_object_get(request, "until_s")) : 0;
-    return kind == EXCEPTION_DELIST && out->until_s <= now_s ? -EINVAL : 0;
+    bool sane = out->until_s > now_s && out->until_s - now_s <= INT64_C(86400) * (EXCEPTION_DAYS_MAX + 1);     /* clocks may differ */
+    return kind == EXCEPTION_DELIST && !sane ? -EINVAL : 0;
 }
 
 static int do_except(struct daemon *d, const json_t *request, struct control_request *rq)

@@ -15,6 +15,7 @@ enum exception_kind {
     EXCEPTION_LIFT = 3                 /* ends whichever of the two is in force */
 };
 enum {
+    EXCEPTION_DAYS_MAX = 3650,                           /* that a delisting may last; what is to be off for longer is protected */
     EXCEPTION_WHO_MAX = 63, EXCEPTION_WHY_MAX = 255,     /* bytes of text */
     EXCEPTIONS_MAX = 10000                               /* in force at a time; one more is refused: protect a network instead */
 };

@@ -36,8 +36,8 @@ static int read_until(const struct call *call, const struct wish *w, int64_t now
     *until_s = 0;
     if (w->kind != EXCEPTION_DELIST)
         return 0;
-    if (config_duration(text, &ms) != 0 || ms < 1000)
-        return args_wrong(call, "--for %s: a time such as 12h or 30d", text);
+    if (config_duration(text, &ms) != 0 || ms < 1000 || ms / 1000 > INT64_C(86400) * EXCEPTION_DAYS_MAX)
+        return args_wrong(call, "--for %s: a time such as 12h or 30d, from 1s to %dd; for good, use `hearsay protect`", text, EXCEPTION_DAYS_MAX);
     *until_s = now_s + ms / 1000;
     return 0;
 }

@@ -21,11 +21,12 @@ static const char share_default[] = "0.25", expires_default[] = "90d";
 /* "90d" from now, a time, or "never", as it will stand in peers.conf. */
 static int choose_until(const struct call *call, const char *text, char out[TIME_TEXT_MAX])
 {
+    enum { SPAN_DAYS_MAX = 3650 };
     int64_t ms, until_s;
-    if (config_duration(text, &ms) == 0 && ms >= 60000)
+    if (config_duration(text, &ms) == 0 && ms >= 60000 && ms / 1000 <= INT64_C(86400) * SPAN_DAYS_MAX)
         until_s = now_unix_s() + ms / 1000;
     else if (text_time(text, &until_s) != 0)
-        return args_wrong(call, "--expires %s: a span such as 90d, a day such as 2027-02-23, or never", text);
+        return args_wrong(call, "--expires %s: a span from 1m to %dd such as 90d, a day such as 2027-02-23, or never", text, SPAN_DAYS_MAX);
     if (until_s == 0)
         strcpy(out, "never");
     else if (until_s <= now_unix_s())

@@ -77,7 +77,7 @@ static const struct command commands[] = {
       .help = "Who trusts this node then believes the peer, too: by half of that trust, times the share. The peer joins this node's group,\n"
               "which never weighs more than this node is trusted. Takes effect at once, or when hearsayd starts.\n\n"
               "  --share S       from 0.001 to 1; 0.25 unless said. Shares that sum to more than 1 are divided by their sum\n"
-              "  --expires TIME  a span (90d, which is the default), a day (2027-02-23), or never: renewed until it is withdrawn\n"
+              "  --expires TIME  a span (90d, which is the default; at most 3650d), a day (2027-02-23), or never: renewed until it is withdrawn\n"
               "  --withdraw      vouches for it no more\n" },
     { .name = "introductions", .run = cmd_introductions, .usage = "[--json]",
       .summary = "Shows who introduces whom, and what trust follows here",
@@ -123,7 +123,7 @@ static const struct command commands[] = {
       .summary = "Takes a subject off all lists of this node for a time, whoever says what",
       .help = "A local decision: the others are not told, and what is said of the subject is kept. To take back what this node said,\n"
               "use `hearsay report retract`. Works with the node down, too.\n"
-              "  --for TIME   how long, such as 12h or 30d; 7d unless said\n"
+              "  --for TIME   how long, such as 12h or 30d; 7d unless said, at most 3650d\n"
               "  --why TEXT   the reason, for the record\n"
               "  --lift       ends it before its time\n"
               "  --list       what is delisted or protected by hand now; with --all every such decision: who, when, why\n" },

@@ -53,6 +53,21 @@ def test_wrong_usage_says_so_on_stderr(args, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("args, bound", [
+    (("delist", "192.0.2.1", "--for", "99999999d"), "to 3650d"), (("delist", "192.0.2.1", "--for", "0s"), "from 1s"),
+    (("delist", "192.0.2.1", "--for", "9223372036854775807ms"), "to 3650d"), (("introduce", "mx.b.example", "--expires", "99999999d"), "to 3650d"),
+    (("invite", "--expires", "31d"), "to 30d"), (("rotate", "--not-after", "99999999d"), "at most ten years"),
+    (("peer", "rights", "mx.b.example", "--probation", "99999999d"), "to 3650d"), (("peer", "rights", "mx.b.example", "--max-subjects", "99999999999"), "to 10000000"),
+])
+def test_a_span_or_a_number_beyond_all_use_is_refused_with_its_bound(conf, friend, args, bound):
+    assert ask(conf, "peer", "add", card_of(friend)).returncode == DONE
+    before = {p.name: p.read_bytes() for p in conf.parent.iterdir() if p.suffix != ".db-wal" and p.is_file()}
+    done = ask(conf, *args)
+    assert done.returncode == USAGE and bound in done.stderr, done
+    assert {p.name: p.read_bytes() for p in conf.parent.iterdir() if p.name in before} == before
+    assert json.loads(ask(conf, "delist", "--list", "--all", "--json").stdout)["exceptions"] == []
+
+
 def test_the_configuration_may_be_named_anywhere(conf):
     card = card_of(conf)
     for args in (("card", "-c", conf), ("--config", conf, "card"), (f"--config={conf}", "card"), (f"-c{conf}", "card")):
