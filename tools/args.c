@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/config_check.h"
 #include "tools/say.h"
+
+enum { OPTIONS_MAX = 24 };
 
 int args_wrong(const struct call *call, const char *format, ...)
 {
@@ -13,9 +16,9 @@ int args_wrong(const struct call *call, const char *format, ...)
     va_start(more, format);
     vsnprintf(text, sizeof text, format, more);
     va_end(more);
-    say_error("%s: %s", call->command->name, text);
+    say_error("%s%s%s: %s", call->command->name, call->verb != NULL ? " " : "", call->verb != NULL ? call->verb : "", text);
     fprintf(stderr, "Usage: ");
-    say_usage(stderr, call->command, "       ");
+    say_usage(stderr, call->command, call->verb, "       ");
     fprintf(stderr, "More: hearsay help %s\n", call->command->name);
     return STATUS_USAGE;
 }
@@ -31,6 +34,21 @@ static const struct arg_option *find(const struct arg_option *options, size_t n,
     return NULL;
 }
 
+/* The options that there are, and the one that was probably meant. */
+static int no_such_option(const struct call *call, const struct arg_option *options, size_t n, const char *word)
+{
+    const char *names[OPTIONS_MAX + 2] = { "--json" };
+    char list[OPTIONS_MAX * 20] = "--json", plain[64];
+    size_t used = strlen(list);
+    for (size_t i = 0; i < n && i < OPTIONS_MAX && used < sizeof list; i++) {
+        names[i + 1] = options[i].name;
+        used += (size_t)snprintf(list + used, sizeof list - used, ", %s", options[i].name);
+    }
+    snprintf(plain, sizeof plain, "%.*s", (int)strcspn(word, "="), word);
+    const char *near = word_near(plain, names);
+    return args_wrong(call, "there is no option %s%s%s; there %s %s", plain, near != NULL ? ": was this meant to be " : "", near != NULL ? near : "", n > 0 ? "are" : "is", list);
+}
+
 /* Handles the option at argv[i]; *used is how many words it took. */
 static int take_one(struct call *call, const struct arg_option *options, size_t n, int i, int *used)
 {
@@ -38,7 +56,7 @@ static int take_one(struct call *call, const struct arg_option *options, size_t 
     const struct arg_option *o = find(options, n, word, &value);
     *used = 1;
     if (o == NULL)
-        return args_wrong(call, "there is no option %s", word);
+        return no_such_option(call, options, n, word);
     if (o->flag != NULL) {
         if (value != NULL)
             return args_wrong(call, "%s takes no value", o->name);

@@ -399,7 +399,8 @@ int cmd_peer(struct call *call)
             continue;
         call->argv++;
         call->argc--;
+        call->verb = verb;
         return verbs[i].run(call);
     }
-    return args_wrong(call, "there is no \"peer %s\"", verb);
+    return args_wrong(call, "there is no \"peer %s\": add, list, trust, rights or remove", verb);
 }

@@ -113,7 +113,9 @@ int peer_rights(struct call *call)
     struct home h = { 0 };
     rights_options(&said, options);
     options[RIGHTS_OPTIONS] = (struct arg_option){ .name = "--dry-run", .flag = &dry };
-    int rc = args_take(call, options, RIGHTS_OPTIONS + 1, 1, 1);
+    int rc = args_take(call, options, RIGHTS_OPTIONS + 1, 1, 3);
+    if (rc == 0 && call->argc > 1)
+        rc = args_wrong(call, "%s: a right is said as an option: " RIGHTS_FORMS, call->argv[1]);
     if (rc == 0)
         rc = home_open(call, HOME_CONFIG, &h);
     if (rc == 0)

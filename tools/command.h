@@ -20,6 +20,7 @@ struct command;
 /* One invocation: what was said before and after the command's name. */
 struct call {
     const struct command *command;
+    const char *verb;           /* the word behind the name that chose among the command's forms, which the usage is cut down to; NULL: none, or not yet */
     const char *config_path;    /* never NULL */
     bool config_said;           /* by -c, not by default */
     bool json;

@@ -46,7 +46,7 @@ static int help_one(const char *name)
         return STATUS_USAGE;
     }
     fputs("Usage: ", stdout);
-    say_usage(stdout, c, "       ");
+    say_usage(stdout, c, NULL, "       ");
     printf("\n%s.\n%s", c->summary, c->help);
     return STATUS_DONE;
 }

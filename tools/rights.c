@@ -25,6 +25,27 @@ bool rights_any(const struct rights_said *s)
 
 /* ---- from words */
 
+static void list_categories(const struct policy *p, uint64_t bits, const char *before, const char *between, const char *after, char *out, size_t room)
+{
+    size_t used = (size_t)snprintf(out, room, "%s", before);
+    bool first = true;
+    for (size_t i = 0; i < p->categories_n && used < room; i++) {
+        if ((bits >> i & 1) == 0)
+            continue;
+        used += (size_t)snprintf(out + used, room - used, "%s%s", first ? "" : between, p->categories[i].name);
+        first = false;
+    }
+    if (used < room)
+        snprintf(out + used, room - used, "%s", after);
+}
+
+static int no_category(const struct call *call, const struct policy *p, const char *name)
+{
+    char all[RIGHTS_TEXT_MAX / 16];
+    list_categories(p, UINT64_MAX, "", ", ", "", all, sizeof all);
+    return args_wrong(call, "--categories: there is no category %s here; there are %s", name, all);
+}
+
 static int take_categories(const struct call *call, const struct policy *p, const char *text, uint64_t *bits)
 {
     char name[CATEGORY_MAX_BYTES + 1];
@@ -41,7 +62,7 @@ static int take_categories(const struct call *call, const struct policy *p, cons
         name[len] = '\0';
         int category = policy_category(p, name);
         if (category < 0)
-            return args_wrong(call, "--categories: there is no category %s here", name);
+            return no_category(call, p, name);
         found |= UINT64_C(1) << category;
         if (text[len] == '\0')
             break;
@@ -84,7 +105,7 @@ static int take_probation(const struct call *call, const char *text, int64_t now
     int64_t for_s, until_s;
     const char *plain = strcmp(text, "on") == 0 ? "true" : strcmp(text, "off") == 0 ? "false" : text;
     if (text_probation(plain, &for_s, &until_s) != 0)
-        return args_wrong(call, "--probation %s: a span such as 10d, a day such as 2027-02-23, on (without end) or off", text);
+        return args_wrong(call, "--probation %s: a span from 1s to 3650d such as 10d, a day such as 2027-02-23, on (without end) or off", text);
     if (for_s > 0 && for_s != RIGHTS_ENDLESS) {
         until_s = now_s + for_s;
         for_s = 0;
@@ -128,20 +149,6 @@ static void add_line(struct rights_lines *l, const char *name, bool there, const
     snprintf(l->text[l->n], PEERS_VALUE_MAX, "%s", text);
     *v = (struct peers_value){ .name = name, .value = there ? l->text[l->n] : NULL };
     l->n++;
-}
-
-static void list_categories(const struct policy *p, uint64_t bits, const char *before, const char *between, const char *after, char *out, size_t room)
-{
-    size_t used = (size_t)snprintf(out, room, "%s", before);
-    bool first = true;
-    for (size_t i = 0; i < p->categories_n && used < room; i++) {
-        if ((bits >> i & 1) == 0)
-            continue;
-        used += (size_t)snprintf(out + used, room - used, "%s%s", first ? "" : between, p->categories[i].name);
-        first = false;
-    }
-    if (used < room)
-        snprintf(out + used, room - used, "%s", after);
 }
 
 void rights_lines(const struct policy *p, const struct rights_said *s, const struct policy_rights *r, struct rights_lines *out)

@@ -17,6 +17,7 @@ struct rights_said {
     bool black_only, no_black_only, no_prefixes, prefixes;
 };
 enum { RIGHTS_OPTIONS = 8 };
+#define RIGHTS_FORMS "--categories LIST, --black-only, --no-prefixes, --max-weight W, --max-subjects N, --probation TIME"
 void rights_options(struct rights_said *s, struct arg_option out[RIGHTS_OPTIONS]);
 bool rights_any(const struct rights_said *s);
 

@@ -93,16 +93,24 @@ void say_warning(const char *format, ...)
     va_end(more);
 }
 
-void say_usage(FILE *to, const struct command *c, const char *indent)
+static bool begins_with(const char *form, const char *verb)
 {
-    const char *form = c->usage;
-    for (;;) {
+    size_t len = strcspn(form, " \n");
+    return strlen(verb) == len && strncmp(form, verb, len) == 0;
+}
+
+void say_usage(FILE *to, const struct command *c, const char *verb, const char *indent)
+{
+    const char *before = "";
+    for (const char *form = c->usage;; form++) {
         size_t len = strcspn(form, "\n");
-        fprintf(to, "hearsay %s%s%.*s\n", c->name, len > 0 ? " " : "", (int)len, form);
-        if (form[len] == '\0')
+        if (verb == NULL || begins_with(form, verb)) {
+            fprintf(to, "%shearsay %s%s%.*s\n", before, c->name, len > 0 ? " " : "", (int)len, form);
+            before = indent;
+        }
+        form += len;
+        if (*form == '\0')
             return;
-        form += len + 1;
-        fputs(indent, to);
     }
 }
 

@@ -17,8 +17,8 @@ void say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "hearsay: warning: ..." */
 void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* "hearsay NAME FORM", one line for each form; `indent` stands before the second and later ones. */
-void say_usage(FILE *to, const struct command *c, const char *indent);
+/* "hearsay NAME FORM", one line for each form, with a verb for those that begin with it; `indent` stands before the second and later ones. */
+void say_usage(FILE *to, const struct command *c, const char *verb, const char *indent);
 
 /* From here on errors and warnings are kept as well as said, for --json. */
 void say_keep(void);

@@ -121,6 +121,11 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(conf, friend):  # no
                   ["--black-only", "--no-black-only"], ["--dry-run"]):
         done = ask(conf, "peer", "rights", "mx.b.example", *words)
         assert done.returncode == USAGE and done.stderr, words
+    for words, said in ((["max-weight", "0.2"], "a right is said as an option: --categories LIST"), (["--max-wieght", "0.2"], "was this meant to be --max-weight; there are --json, --categories"),
+                        (["--max-weight", "7"], "a number from 0.001 to 1, or off"), (["--categories", "spam,nosuch"], "no category nosuch here; there are spam, malware, fraud")):
+        done = ask(conf, "peer", "rights", "mx.b.example", *words)
+        assert done.returncode == USAGE and said in done.stderr, done.stderr
+        assert done.stderr.count("hearsay peer ") == 1 and "Usage: hearsay peer rights NAME" in done.stderr, "only the form that was meant"
     assert ask(conf, "peer", "rights", "mx.z.example").returncode == NO
     assert ask(conf, "what-if", "probation", "mx.z.example", "on").returncode == USAGE
     assert (conf.parent / "peers.conf").read_text() == before
