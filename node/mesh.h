@@ -20,6 +20,14 @@ struct mesh;
 
 enum mesh_quota { MESH_QUOTA_BATCHES, MESH_QUOTA_BYTES, MESH_QUOTA_OPINIONS, MESH_QUOTAS };      /* of a day. What is kept at a time: mesh_member_subjects() */
 
+/* For simulations of many nodes, whose logs are the same for the most part: pieces of a log that are complete are offered, to be held once for all. */
+struct mesh_blocks {
+    void *ctx;
+    void *(*share)(void *ctx, void *block, size_t bytes);        /* takes it, or frees it and gives an equal one in its place; it is not written any more */
+    void *(*own)(void *ctx, void *block, size_t bytes);          /* a copy, of malloc(), in the place of one that was shared. Never NULL */
+    void (*drop)(void *ctx, void *block, size_t bytes);          /* one that was shared is not needed any more */
+};
+
 struct mesh_config {
     uint8_t self[KEY_BYTES];
     char federation[FEDERATION_MAX_BYTES + 1];
@@ -28,6 +36,7 @@ struct mesh_config {
     bool caught_up;                    /* what others say counts already: MESH_DO_CAUGHT_UP is not said */
     unsigned links;                    /* neighbours to have, about: those that are always linked and, if these are fewer, some of the node's own choice. 0: it chooses none */
     int64_t quota_day[MESH_QUOTAS];    /* of one origin; 0: unbounded. See PROTOCOL.md, "Quotas" */
+    const struct mesh_blocks *blocks;  /* borrowed until mesh_destroy(); NULL: nothing is shared */
 };
 
 enum {

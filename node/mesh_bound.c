@@ -31,13 +31,13 @@ static void raise_to(struct mesh *m, struct member *o, uint32_t epoch, uint64_t 
 }
 
 /* What the batches of the lowest number say, and how many these are. An epoch without any is in the way, too. */
-static uint64_t lowest(const struct mesh *m, const struct member *o, size_t *n)
+static uint64_t lowest(const struct member *o, size_t *n)
 {
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM];
     const struct epoch_log *e = o->epochs[0];
     uint64_t opinions = 0;
 
-    *n = e->present.n == 0 ? 0 : log_versions(m, e, e->present.at[0].from, versions);
+    *n = e->present.n == 0 ? 0 : log_versions(e, e->present.at[0].from, versions);
     for (size_t i = 0; i < *n; i++)
         opinions += versions[i]->state == HELD_STORED ? versions[i]->opinions : 0;
     return opinions;
@@ -68,7 +68,7 @@ static void keep_subjects(struct mesh *m, struct member *o)
 {
     while (o->subjects_max > 0 && o != m->self && o->epochs_n > 0 && o->opinions_n >= o->subjects_max) {
         size_t n;
-        uint64_t opinions = lowest(m, o, &n);
+        uint64_t opinions = lowest(o, &n);
         if (o->opinions_n - opinions < o->subjects_max)
             return;
         o->over_subjects += n;

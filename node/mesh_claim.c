@@ -295,12 +295,12 @@ void claims_forget_by(struct mesh *m, const struct member *by)
 static void compare_heads(struct mesh *m, struct member *o, struct member *by, const struct log_have *have)
 {
     const struct epoch_log *e = log_epoch(o, have->epoch);
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM];
     uint8_t hash[HEAD_HASH_BYTES];
 
-    if (log_versions(m, e, have->head, versions) != 1 || versions[0]->state != HELD_STORED)
+    if (log_versions(e, have->head, versions) != 1 || versions[0]->state != HELD_STORED)
         return;
-    log_head_hash(m, e, have->head, hash);
+    log_head_hash(e, have->head, hash);
     if (memcmp(hash, have->head_hash, HEAD_HASH_BYTES) != 0)
         fetch_doubt(m, o, by, have->epoch, have->head);
 }

@@ -21,53 +21,32 @@ void compare_salt(struct mesh *m, uint8_t out[SALT_BYTES])
 
 void compare_sum(const struct epoch_log *e, const uint8_t salt[SALT_BYTES], uint8_t out[SUM_BYTES])
 {
+    struct log_walk w = { .e = e };
+    const struct held *h;
     struct fingerprint f;
 
     fingerprint_begin(&f, salt);
-    for (size_t i = 0; i < e->room; i++) {
-        if (e->table[i].seq != 0 && e->table[i].state == HELD_STORED)
-            fingerprint_add(&f, e->table[i].hash);
+    while ((h = log_next(&w)) != NULL) {
+        if (h->state == HELD_STORED)
+            fingerprint_add(&f, h->hash);
     }
     fingerprint_end(&f, out);
 }
 
-static void sum_part(const struct mesh *m, const struct epoch_log *e, uint64_t from, uint64_t to, const uint8_t salt[SALT_BYTES], uint8_t out[SUM_BYTES])
+static void sum_part(const struct epoch_log *e, uint64_t from, uint64_t to, const uint8_t salt[SALT_BYTES], uint8_t out[SUM_BYTES])
 {
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM];
     struct fingerprint f;
 
     fingerprint_begin(&f, salt);
     for (uint64_t seq = from; e != NULL && seq <= to; seq++) {
-        size_t n = log_versions(m, e, seq, versions);
+        size_t n = log_versions(e, seq, versions);
         for (size_t i = 0; i < n; i++) {
             if (versions[i]->state == HELD_STORED)
                 fingerprint_add(&f, versions[i]->hash);
         }
     }
     fingerprint_end(&f, out);
-}
-
-/* Kept until the log changes. */
-const uint8_t *compare_digest(struct epoch_log *e)
-{
-    if (e->digest_version == e->version)
-        return e->digest;
-    memset(e->digest, 0, sizeof e->digest);
-    for (size_t i = 0; i < e->room; i++) {
-        for (size_t j = 0; e->table[i].seq != 0 && e->table[i].state == HELD_STORED && j < HEAD_HASH_BYTES; j++)
-            e->digest[j] ^= e->table[i].hash[j];
-    }
-    e->digest_version = e->version;
-    return e->digest;
-}
-
-static bool in_flight(const struct epoch_log *e)
-{
-    for (size_t i = 0; i < e->room; i++) {
-        if (e->table[i].seq != 0 && e->table[i].state >= FIRST_SLOT)
-            return true;
-    }
-    return false;
 }
 
 static void ask(struct mesh *m, struct member *o, uint64_t from, uint64_t to)
@@ -105,7 +84,7 @@ bool compare_is_due(const struct member *o, const struct claim *c)
     struct epoch_log *e = log_epoch(o, c->epoch);
 
     return e != NULL && (c->told == e->head || (c->told > e->head && ranges_has(&e->present, c->told))) && c->by->link.up && memcmp(c->digest, unsaid, HEAD_HASH_BYTES) != 0
-           && (memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) != 0 || c->at_odds == e->version) && !fetch_lacks(o, c) && !in_flight(e);
+           && (memcmp(c->digest, e->digest, HEAD_HASH_BYTES) != 0 || c->at_odds == e->version) && !fetch_lacks(o, c) && e->flying == 0;
 }
 
 /* Digests that agree may still be of different batches: its sum, which nobody could foresee, tells. Where they do not agree it adds nothing. */
@@ -115,7 +94,7 @@ void compare_hear(struct mesh *m, struct member *o, const struct member *from, c
     struct epoch_log *e = log_epoch(o, l->epoch);
     uint8_t sum[SUM_BYTES];
 
-    if (!l->has_sum || c == NULL || e == NULL || l->head != e->head || memcmp(l->digest, compare_digest(e), HEAD_HASH_BYTES) != 0)
+    if (!l->has_sum || c == NULL || e == NULL || l->head != e->head || memcmp(l->digest, e->digest, HEAD_HASH_BYTES) != 0)
         return;
     if (c->sum_ms != 0 && m->now_ms - c->sum_ms < SUM_MS)
         return;
@@ -214,7 +193,7 @@ void compare_serve(struct mesh *m, struct member *from, const struct message *as
     msg.u.compared.to = asked->u.compare.to;
     for (uint64_t at = asked->u.compare.from; at <= asked->u.compare.to && msg.u.compared.n < COMPARE_PARTS; at += width) {
         uint64_t last = asked->u.compare.to - at < width ? asked->u.compare.to : at + width - 1;
-        sum_part(m, e, at, last, asked->u.compare.salt, msg.u.compared.sums[msg.u.compared.n++]);
+        sum_part(e, at, last, asked->u.compare.salt, msg.u.compared.sums[msg.u.compared.n++]);
     }
     update_message(m, MESH_DO_ANSWER, from, &msg);
 }
@@ -238,7 +217,7 @@ static void found(struct mesh *m, struct member *o, struct claim *at, const stru
 }
 
 /* The first part that differs and where it holds something at all: where it holds nothing it has a gap, and asks us. Of single numbers, the first to the last of them. */
-static bool what_differs(const struct mesh *m, const struct member *o, const struct message *msg, struct range *out)
+static bool what_differs(const struct member *o, const struct message *msg, struct range *out)
 {
     static const uint8_t nothing[SUM_BYTES];
     const struct compare *c = &o->compare;
@@ -250,7 +229,7 @@ static bool what_differs(const struct mesh *m, const struct member *o, const str
     for (size_t i = 0; i < msg->u.compared.n && (!any || width == 1) && held < FOUND_HELD_MAX; i++, at += width) {
         const struct range part = { at, c->to - at < width ? c->to : at + width - 1 };
         uint8_t sum[SUM_BYTES];
-        sum_part(m, log_epoch(o, c->epoch), part.from, part.to, c->salt, sum);
+        sum_part(log_epoch(o, c->epoch), part.from, part.to, c->salt, sum);
         held += any && memcmp(nothing, sum, SUM_BYTES) != 0;
         if (memcmp(sum, msg->u.compared.sums[i], SUM_BYTES) == 0 || memcmp(nothing, msg->u.compared.sums[i], SUM_BYTES) == 0)
             continue;
@@ -273,7 +252,7 @@ void compare_answer(struct mesh *m, struct member *from, const struct message *m
     if (at != NULL)
         at->compare_answered = true;
     if (++c->steps < COMPARE_STEPS_MAX) {
-        bool differs = what_differs(m, o, msg, &part);
+        bool differs = what_differs(o, msg, &part);
         if (differs && compare_width(c->from, c->to) == 1) {
             found(m, o, at, &part);
             return;

@@ -119,12 +119,11 @@ static void lower_floor(struct mesh *m, struct member *o)
     if (o == m->self)
         return;                        /* our own is what the store says */
     for (size_t i = 0; i < o->epochs_n; i++) {
-        const struct epoch_log *e = o->epochs[i];
-        for (size_t j = 0; j < e->room; j++) {
-            const struct held *h = &e->table[j];
-            if (h->seq != 0 && h->state == HELD_STORED
-                && (h->floor.epoch > floor.epoch || (h->floor.epoch == floor.epoch && h->floor.seq > floor.seq)))
-                floor = h->floor;
+        struct log_walk w = { .e = o->epochs[i] };
+        const struct held *h;
+        while ((h = log_next(&w)) != NULL) {
+            if (h->state == HELD_STORED && mark_is_above(w.floor, floor.epoch, floor.seq))
+                floor = w.floor;
         }
     }
     o->floor = floor;
@@ -133,18 +132,18 @@ static void lower_floor(struct mesh *m, struct member *o)
 /* Versions at the frozen number that are not of the two. */
 static void drop_others(struct mesh *m, struct member *o, struct epoch_log *e, const struct frozen *f)
 {
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM];
     bool again = true;
 
     while (again) {
-        size_t n = log_versions(m, e, f->seq, versions);
+        size_t n = log_versions(e, f->seq, versions);
         again = false;
         for (size_t i = 0; i < n && !again; i++) {
             if (versions[i]->state != HELD_STORED || memcmp(versions[i]->hash, f->hash[0], HELD_HASH_BYTES) == 0
                 || memcmp(versions[i]->hash, f->hash[1], HELD_HASH_BYTES) == 0)
                 continue;
-            log_remove(m, o, e, versions[i]);
-            again = true;              /* the table has moved */
+            log_remove(m, o, e, f->seq, versions[i]);
+            again = true;              /* the log has changed */
         }
     }
 }
@@ -224,9 +223,9 @@ void freeze_tick(struct mesh *m)
 
 void freeze_stored(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq)
 {
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM];
     uint8_t hashes[VERSIONS_ROOM][HELD_HASH_BYTES];
-    size_t n = log_versions(m, e, seq, versions), stored = 0;
+    size_t n = log_versions(e, seq, versions), stored = 0;
     uint32_t epoch = e->epoch;
     struct frozen *f = NULL;
 
@@ -381,10 +380,10 @@ bool freeze_may_replace(struct mesh *m, struct member *o)
     return true;
 }
 
-size_t freeze_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t hash[HELD_HASH_BYTES], size_t *better)
+size_t freeze_versions(const struct epoch_log *e, uint64_t seq, const uint8_t hash[HELD_HASH_BYTES], size_t *better)
 {
-    struct held *versions[VERSIONS_ROOM];
-    size_t n = log_versions(m, e, seq, versions), sound = 0;
+    const struct held *versions[VERSIONS_ROOM];
+    size_t n = log_versions(e, seq, versions), sound = 0;
 
     *better = 0;
     for (size_t i = 0; i < n; i++) {

@@ -74,9 +74,9 @@ static bool knows(const struct vector *v, const struct member *o, struct epoch_l
 
     if (c == NULL || (v->full && c->told_in != v->to->link.question) || freeze_of(o, e->epoch) != NULL || e->crafted || c->at_odds == e->version)
         return false;
-    if (c->told != e->head || c->floor > log_floor(o, e) || memcmp(c->digest, compare_digest(e), HEAD_HASH_BYTES) != 0)
+    if (c->told != e->head || c->floor > log_floor(o, e) || memcmp(c->digest, e->digest, HEAD_HASH_BYTES) != 0)
         return false;
-    log_head_hash(v->mesh, e, e->head, hash);
+    log_head_hash(e, e->head, hash);
     return memcmp(hash, c->head_hash, HEAD_HASH_BYTES) == 0;
 }
 
@@ -103,9 +103,9 @@ static void vector_add_log(struct vector *v, const struct member *o, struct epoc
     l->epoch = e->epoch;
     l->floor = log_floor(o, e);
     l->head = e->head;
-    log_head_hash(v->mesh, e, e->head, l->head_hash);
+    log_head_hash(e, e->head, l->head_hash);
     l->has_digest = true;
-    memcpy(l->digest, compare_digest(e), HEAD_HASH_BYTES);
+    memcpy(l->digest, e->digest, HEAD_HASH_BYTES);
     l->has_sum = e->crafted || is_at_odds(v, o, e) || its_turn(v, o);
     v->salted |= l->has_sum;
     if (l->has_sum)

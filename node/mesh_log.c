@@ -1,92 +1,9 @@
-/* What is held of each origin. A log is a set of epochs; an epoch is a hash table of its batches by seq, and the same seqs as ranges. */
+/* What is held of each origin. A log is a set of epochs; an epoch is its batches by number, in blocks, and the same numbers as ranges. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "node/mesh_private.h"
-
-enum { TABLE_FIRST = 4 };
-
-/* ---- the table */
-
-/* With the seed, so that an origin cannot choose numbers that collide. */
-static size_t home_of(const struct mesh *m, const struct epoch_log *e, uint64_t seq)
-{
-    uint64_t z = (seq ^ m->config.seed) * UINT64_C(0x9e3779b97f4a7c15);
-
-    return (size_t)(z ^ (z >> 32)) & (e->room - 1);
-}
-
-static void table_put(const struct mesh *m, struct epoch_log *e, const struct held *h)
-{
-    size_t i = home_of(m, e, h->seq);
-
-    while (e->table[i].seq != 0)
-        i = (i + 1) & (e->room - 1);
-    e->table[i] = *h;
-}
-
-static int table_grow(const struct mesh *m, struct epoch_log *e)
-{
-    struct epoch_log grown = *e;
-
-    if ((e->n + 1) * 4 <= e->room * 3)
-        return 0;
-    grown.room = e->room == 0 ? TABLE_FIRST : e->room * 2;
-    grown.table = calloc(grown.room, sizeof *grown.table);
-    if (grown.table == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < e->room; i++) {
-        if (e->table[i].seq != 0)
-            table_put(m, &grown, &e->table[i]);
-    }
-    free(e->table);
-    e->table = grown.table;
-    e->room = grown.room;
-    return 0;
-}
-
-/* Moves back what had to step aside for it, so that no search ends early at the hole. */
-static void table_remove(const struct mesh *m, struct epoch_log *e, struct held *h)
-{
-    size_t mask = e->room - 1;
-    size_t hole = (size_t)(h - e->table);
-
-    for (size_t i = (hole + 1) & mask; e->table[i].seq != 0; i = (i + 1) & mask) {
-        size_t home = home_of(m, e, e->table[i].seq);
-        if (((i - home) & mask) >= ((i - hole) & mask)) {
-            e->table[hole] = e->table[i];
-            hole = i;
-        }
-    }
-    e->table[hole].seq = 0;
-    e->n--;
-}
-
-size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, struct held **out)
-{
-    size_t n = 0;
-
-    if (e == NULL || e->room == 0 || seq == 0)
-        return 0;
-    for (size_t i = home_of(m, e, seq); e->table[i].seq != 0 && n < VERSIONS_ROOM; i = (i + 1) & (e->room - 1)) {
-        if (e->table[i].seq == seq)
-            out[n++] = &e->table[i];
-    }
-    return n;
-}
-
-struct held *log_find(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t *hash)
-{
-    struct held *versions[VERSIONS_ROOM];
-    size_t n = log_versions(m, e, seq, versions);
-
-    for (size_t i = 0; i < n; i++) {
-        if (memcmp(versions[i]->hash, hash, HELD_HASH_BYTES) == 0)
-            return versions[i];
-    }
-    return NULL;
-}
 
 /* ---- epochs */
 
@@ -138,24 +55,38 @@ struct epoch_log *log_epoch_make(struct mesh *m, struct member *o, uint32_t epoc
 }
 
 /* What is on its way to the disk may not get there, and counts when it is. */
-static uint64_t opinions_of(const struct held *h)
+static void count_stored(struct member *o, struct epoch_log *e, const struct held *h)
 {
-    return h->state == HELD_STORED ? h->opinions : 0;
+    o->opinions_n += h->opinions;
+    for (size_t i = 0; i < HEAD_HASH_BYTES; i++)
+        e->digest[i] ^= h->hash[i];
+}
+
+/* It goes, or becomes void. */
+static void uncount(struct mesh *m, struct member *o, struct epoch_log *e, const struct held *h)
+{
+    if (h->state >= FIRST_SLOT) {
+        take_release(m, (uint32_t)(h->state - FIRST_SLOT));
+        e->flying--;
+    }
+    if (h->state != HELD_STORED)
+        return;
+    o->opinions_n -= h->opinions;
+    for (size_t i = 0; i < HEAD_HASH_BYTES; i++)
+        e->digest[i] ^= h->hash[i];
 }
 
 static void epoch_drop(struct mesh *m, struct member *o, size_t i)
 {
     struct epoch_log *e = o->epochs[i];
+    struct log_walk w = { .e = e };
+    const struct held *h;
 
-    for (size_t j = 0; j < e->room; j++) {
-        if (e->table[j].seq != 0 && e->table[j].state >= FIRST_SLOT)
-            take_release(m, e->table[j].state - FIRST_SLOT);
-    }
+    while ((h = log_next(&w)) != NULL)
+        uncount(m, o, e, h);
     o->held_n -= e->n;
-    for (size_t j = 0; j < e->room; j++)
-        o->opinions_n -= e->table[j].seq != 0 ? opinions_of(&e->table[j]) : 0;
     ranges_clear(&e->present);
-    free(e->table);
+    block_clear(m, e);
     free(e);
     memmove(o->epochs + i, o->epochs + i + 1, (o->epochs_n - i - 1) * sizeof(struct epoch_log *));
     o->epochs_n--;
@@ -169,42 +100,71 @@ void log_clear(struct mesh *m, struct member *o)
 
 /* ---- batches */
 
+static uint32_t held_time(int64_t time_s)
+{
+    int64_t since_s = time_s < EPOCH_START_S ? 0 : time_s - EPOCH_START_S;
+
+    return since_s < UINT32_MAX ? (uint32_t)since_s : UINT32_MAX;
+}
+
 int log_add(struct mesh *m, struct member *o, struct epoch_log *e, const struct store_batch_ref *ref, uint32_t state)
 {
-    struct held h = { .seq = ref->name.seq, .time_s = ref->time_s, .floor = { ref->floor_epoch, ref->floor_seq }, .state = state };
+    const struct mark floor = { ref->floor_epoch, ref->floor_seq };
+    const uint64_t seq = ref->name.seq;
+    struct held *h;
 
-    memcpy(h.hash, ref->name.hash, HELD_HASH_BYTES);
-    if (table_grow(m, e) != 0 || ranges_add(&e->present, h.seq, h.seq) != 0)
+    if (block_reserve(m, e, seq, floor) != 0)
         return -ENOMEM;
+    if (ranges_add(&e->present, seq, seq) != 0) {
+        block_trim(m, e, seq);
+        return -ENOMEM;
+    }
+    h = block_put(e, seq, floor);
+    memcpy(h->hash, ref->name.hash, HELD_HASH_BYTES);
+    h->time_s = held_time(ref->time_s);
+    h->state = (uint16_t)state;
     if (state != HELD_VOID)
-        h.opinions = (uint16_t)(ref->opinions < BATCH_OPINIONS_MAX ? ref->opinions : BATCH_OPINIONS_MAX);
-    table_put(m, e, &h);
-    e->n++;
+        h->opinions = (uint16_t)(ref->opinions < BATCH_OPINIONS_MAX ? ref->opinions : BATCH_OPINIONS_MAX);
     o->held_n++;
-    o->opinions_n += opinions_of(&h);
+    e->flying += state >= FIRST_SLOT;
+    if (state != HELD_STORED)
+        return 0;
+    count_stored(o, e, h);
+    block_share(m, e, seq);
     return 0;
 }
 
-static void forget(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
+void log_settle(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const struct held *h)
 {
-    o->opinions_n -= opinions_of(h);
-    o->held_n--;
-    table_remove(m, e, h);
+    struct held *at = block_write(m, e, seq, h);
+
+    at->state = HELD_STORED;
+    e->flying--;
+    count_stored(o, e, at);
+    block_share(m, e, seq);
 }
 
-void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
+static void forget(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const struct held *h)
 {
-    struct held *versions[VERSIONS_ROOM];
-    uint64_t seq = h->seq;
+    uncount(m, o, e, h);
+    o->held_n--;
+    block_remove(m, e, seq, h);
+}
+
+void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const struct held *h)
+{
+    const struct held *versions[VERSIONS_ROOM];
+    struct held *at;
 
     /* With no memory to split a range the number stays: in doubt a batch is not fetched again rather than kept twice. */
-    if (log_versions(m, e, seq, versions) == 1 && ranges_remove(&e->present, seq) != 0) {
-        o->opinions_n -= opinions_of(h);
-        h->opinions = 0;
-        h->state = HELD_VOID;
+    if (log_versions(e, seq, versions) == 1 && ranges_remove(&e->present, seq) != 0) {
+        at = block_write(m, e, seq, h);
+        uncount(m, o, e, at);
+        at->opinions = 0;
+        at->state = HELD_VOID;
         return;
     }
-    forget(m, o, e, h);
+    forget(m, o, e, seq, h);
 }
 
 /* Any new batch is told, not only a new head: who asked for it in vain asks again then. */
@@ -215,10 +175,10 @@ void log_stored(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t 
     e->version = mesh_changed(m, o);
 }
 
-void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES])
+void log_head_hash(const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES])
 {
-    struct held *versions[VERSIONS_ROOM];
-    size_t n = log_versions(m, e, seq, versions);
+    const struct held *versions[VERSIONS_ROOM];
+    size_t n = log_versions(e, seq, versions);
 
     memset(out, 0, HEAD_HASH_BYTES);
     for (size_t i = 0; i < n; i++) {
@@ -263,22 +223,17 @@ uint64_t log_floor(const struct member *o, const struct epoch_log *e)
     return e->present.at[0].from > from ? e->present.at[0].from : from;
 }
 
-static void forget_seq(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq)
-{
-    struct held *versions[VERSIONS_ROOM];
-
-    while (log_versions(m, e, seq, versions) > 0) {
-        if (versions[0]->state >= FIRST_SLOT)
-            take_release(m, versions[0]->state - FIRST_SLOT);
-        forget(m, o, e, versions[0]);
-    }
-    ranges_cut(&e->present, seq + 1);
-}
-
 static void cut_epoch(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t below)
 {
-    while (e->present.n > 0 && e->present.at[0].from < below)
-        forget_seq(m, o, e, e->present.at[0].from);
+    struct log_walk w = { .e = e };
+    const size_t before = e->n;
+    const struct held *h;
+
+    while ((h = log_next(&w)) != NULL && w.seq < below)
+        uncount(m, o, e, h);
+    block_cut(m, e, below);
+    o->held_n -= before - e->n;
+    ranges_cut(&e->present, below);
     if (e->head < below)
         e->head = 0;
 }
@@ -309,42 +264,37 @@ void log_trim(struct mesh *m, struct member *o)
     log_forget_below(m, o, (struct mark){ o->proofs_from, 0 });
 }
 
-static void forget_version(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
-{
-    if (h->state >= FIRST_SLOT)
-        take_release(m, h->state - FIRST_SLOT);
-    forget(m, o, e, h);
-}
-
 void log_cut_above(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq)
 {
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM], *h;
+    struct log_walk w = { .e = e };
 
     while (e->present.n > 0 && e->present.at[e->present.n - 1].to > seq) {
         uint64_t top = e->present.at[e->present.n - 1].to;
-        while (log_versions(m, e, top, versions) > 0)
-            forget_version(m, o, e, versions[0]);
+        while (log_versions(e, top, versions) > 0)
+            forget(m, o, e, top, versions[0]);
         ranges_drop_last(&e->present);
     }
     if (e->head <= seq)
         return;
     e->head = 0;
-    for (size_t i = 0; i < e->room; i++) {
-        if (e->table[i].seq > e->head && e->table[i].state == HELD_STORED)
-            e->head = e->table[i].seq;
-    }
+    while ((h = log_next(&w)) != NULL)
+        e->head = h->state == HELD_STORED ? w.seq : e->head;
 }
 
-static bool is_past(const struct mesh *m, const struct epoch_log *e, uint64_t seq, int64_t before_s)
+/* Up to where, from the lowest number on, all batches are too old; false: none is. */
+static bool past_of(const struct epoch_log *e, int64_t before_s, uint64_t *to)
 {
-    struct held *versions[VERSIONS_ROOM];
-    size_t n = log_versions(m, e, seq, versions);
+    struct log_walk w = { .e = e };
+    const struct held *h;
+    uint64_t whole = 0, last = 0;      /* the last number of which all were; the last one */
 
-    for (size_t i = 0; i < n; i++) {
-        if (versions[i]->state >= FIRST_SLOT || versions[i]->time_s >= before_s)
-            return false;
+    while ((h = log_next(&w)) != NULL && h->state < FIRST_SLOT && EPOCH_START_S + h->time_s < before_s) {
+        whole = w.seq > last ? last : whole;
+        last = w.seq;
     }
-    return true;
+    *to = h == NULL || w.seq > last ? last : whole;
+    return *to > 0;
 }
 
 /* Time is a floor, too: from the lowest batch on, as far as all are too old. */
@@ -352,14 +302,13 @@ void log_expire(struct mesh *m, struct member *o)
 {
     int64_t before_s = m->now_s - m->config.ttl_s;
     struct mark past = o->past;
+    uint64_t to;
 
     for (size_t i = 0; i < o->epochs_n; i++) {
-        struct epoch_log *e = o->epochs[i];
-        while (e->present.n > 0 && is_past(m, e, e->present.at[0].from, before_s)) {
-            past = (struct mark){ e->epoch, e->present.at[0].from + 1 };
-            forget_seq(m, o, e, e->present.at[0].from);
-        }
-        if (e->present.n > 0)
+        const struct epoch_log *e = o->epochs[i];
+        if (past_of(e, before_s, &to))
+            past = (struct mark){ e->epoch, to + 1 };
+        if (e->present.n > 0 && (past.epoch != e->epoch || past.seq <= e->present.at[e->present.n - 1].to))
             break;
     }
     if (past.epoch == o->past.epoch && past.seq == o->past.seq)

@@ -334,7 +334,7 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
 int mesh_held(struct mesh *m, const struct store_batch_ref *ref)
 {
     struct member *o = mesh_member(m, ref->name.origin);
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM];
     struct epoch_log *e;
 
     if (o == NULL)
@@ -344,14 +344,14 @@ int mesh_held(struct mesh *m, const struct store_batch_ref *ref)
     log_raise_floor(m, o, ref->floor_epoch, ref->floor_seq);
     if (ref->name.seq == 0 || log_is_dead(o, ref->name.epoch, ref->name.seq))
         return 0;
-    if (log_versions(m, log_epoch(o, ref->name.epoch), ref->name.seq, versions) > MESH_VERSIONS_MAX)
+    if (log_versions(log_epoch(o, ref->name.epoch), ref->name.seq, versions) > MESH_VERSIONS_MAX)
         return 0;
     e = log_epoch_make(m, o, ref->name.epoch);
     if (e == NULL)
         return -ENOMEM;
-    if (log_find(m, e, ref->name.seq, ref->name.hash) != NULL)
+    if (log_find(e, ref->name.seq, ref->name.hash) != NULL)
         return 0;
-    if (log_versions(m, e, ref->name.seq, versions) > 0 && !freeze_room(m, o))
+    if (log_versions(e, ref->name.seq, versions) > 0 && !freeze_room(m, o))
         return -ENOMEM;
     if (log_add(m, o, e, ref, HELD_STORED) != 0)
         return -ENOMEM;

@@ -3,6 +3,7 @@
  *   mesh.c         events, timers, counts
  *   mesh_member.c  members, their records and keys
  *   mesh_log.c     what is held of each origin: epochs, floors, dead batches
+ *   mesh_block.c   the batches of an epoch, 64 numbers to a block
  *   mesh_bound.c   how much of an origin is kept: its newest batches
  *   mesh_take.c    the way of a batch: checked, handed out for storing, relayed
  *   mesh_freeze.c  two batches with one number: what is dead of it
@@ -61,11 +62,9 @@ struct epoch_log *log_epoch_make(struct mesh *m, struct member *o, uint32_t epoc
 bool log_is_dead(const struct member *o, uint32_t epoch, uint64_t seq);
 uint64_t log_live_from(const struct member *o, uint32_t epoch);           /* the lowest seq that is not dead; UINT64_MAX: all of the epoch is */
 uint64_t log_live_to(const struct member *o, uint32_t epoch);             /* the highest seq that lives; UINT64_MAX unless the epoch is frozen */
-/* The versions of one seq; at most VERSIONS_ROOM, which is how many places `out` has. Pointers are good until the table changes. */
-size_t log_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, struct held **out);
-struct held *log_find(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t *hash);
 int log_add(struct mesh *m, struct member *o, struct epoch_log *e, const struct store_batch_ref *ref, uint32_t state);
-void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h);
+void log_settle(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const struct held *h);   /* it was in flight, and is on disk */
+void log_remove(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const struct held *h);
 void log_stored(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq);       /* it is here from now on */
 void log_forget_below(struct mesh *m, struct member *o, struct mark mark);
 void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t seq);
@@ -74,7 +73,22 @@ void log_cut_above(struct mesh *m, struct member *o, struct epoch_log *e, uint64
 void log_expire(struct mesh *m, struct member *o);
 void log_clear(struct mesh *m, struct member *o);                         /* forgets all of it */
 uint64_t log_floor(const struct member *o, const struct epoch_log *e);    /* lowest live seq that is here; 0 when none */
-void log_head_hash(const struct mesh *m, const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES]);
+void log_head_hash(const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES]);
+
+/* ---- mesh_block.c */
+/* The versions of one seq; at most VERSIONS_ROOM, which is how many places `out` has. Pointers are good until the log changes. */
+size_t log_versions(const struct epoch_log *e, uint64_t seq, const struct held **out);
+const struct held *log_find(const struct epoch_log *e, uint64_t seq, const uint8_t *hash);      /* or NULL */
+const struct held *log_next(struct log_walk *w);           /* NULL: that was all */
+/* For mesh_log.c, which keeps the rest of the log as it should be. */
+int block_reserve(const struct mesh *m, struct epoch_log *e, uint64_t seq, struct mark floor);  /* for one more: then block_put() cannot fail. 0, -ENOMEM */
+struct held *block_put(struct epoch_log *e, uint64_t seq, struct mark floor);                   /* as zeros but for these two */
+void block_trim(const struct mesh *m, struct epoch_log *e, uint64_t seq);                       /* it was reserved and not put */
+struct held *block_write(const struct mesh *m, struct epoch_log *e, uint64_t seq, const struct held *h);      /* the same, to be changed */
+void block_share(const struct mesh *m, struct epoch_log *e, uint64_t seq);                      /* its block, when that is complete */
+void block_remove(const struct mesh *m, struct epoch_log *e, uint64_t seq, const struct held *h);
+void block_cut(const struct mesh *m, struct epoch_log *e, uint64_t below);
+void block_clear(const struct mesh *m, struct epoch_log *e);
 
 /* ---- mesh_bound.c */
 void bound_keep(struct mesh *m, struct member *o);         /* keeps MESH_HELD_MAX, MESH_EPOCHS_MAX and what a member may say at a time */
@@ -106,13 +120,12 @@ bool freeze_room(struct mesh *m, struct member *o);        /* before the second 
 void freeze_tick(struct mesh *m);
 bool freeze_may_replace(struct mesh *m, struct member *o);
 /* How many sound versions of a number are here or on their way, and how many of those on disk have a higher hash. */
-size_t freeze_versions(const struct mesh *m, const struct epoch_log *e, uint64_t seq, const uint8_t hash[HELD_HASH_BYTES], size_t *better);
+size_t freeze_versions(const struct epoch_log *e, uint64_t seq, const uint8_t hash[HELD_HASH_BYTES], size_t *better);
 
 /* ---- mesh_compare.c */
 void compare_salt(struct mesh *m, uint8_t out[SALT_BYTES]);              /* a new one, not to be guessed from those before */
 void compare_sum(const struct epoch_log *e, const uint8_t salt[SALT_BYTES], uint8_t out[SUM_BYTES]);      /* of all that is held of it */
 void compare_hear(struct mesh *m, struct member *o, const struct member *from, const struct log_have *l, const uint8_t salt[SALT_BYTES]);
-const uint8_t *compare_digest(struct epoch_log *e);        /* the digest of all that is held of it; good until the log changes */
 int64_t compare_plan(struct mesh *m, struct member *o);                  /* begins one that is due; else when to look again */
 bool compare_is_due(const struct member *o, const struct claim *c);      /* whenever it may begin */
 void compare_brought(struct member *o, const struct member *by, uint32_t epoch);      /* what it found was news */

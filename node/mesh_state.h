@@ -88,25 +88,45 @@ static inline bool mark_is_above(struct mark mark, uint32_t epoch, uint64_t seq)
 /* A held batch, or one that must not be fetched again. `state`: one of these, or FIRST_SLOT + its place among those in flight. */
 enum { HELD_STORED, HELD_VOID, FIRST_SLOT };
 struct held {
-    uint64_t seq;                      /* 0: the place is free; batches begin with 1 */
-    int64_t time_s;
     uint8_t hash[HELD_HASH_BYTES];
-    struct mark floor;                 /* that it announces */
-    uint32_t state;
+    uint32_t time_s;                   /* since EPOCH_START_S; what is beyond is the nearest */
     uint16_t opinions;                 /* that it says; 0 for one that is void */
+    uint16_t state;
+    uint16_t floor;                    /* that it announces: its place among those of the block */
+    uint8_t low;                       /* of its number, in the block */
+    uint8_t unused;                    /* 0 */
 };
 
-/* One epoch of one origin. Invariant: `present` holds exactly the seqs in `table`. */
+/* Batches of up to 64 consecutive numbers: mesh_block.c. Behind the floors come `room` of struct held, by number. */
+struct block {
+    uint16_t n, room, floors_n, floors_room;
+    bool shared;                       /* it is of config.blocks, and not to be written */
+    struct mark floors[];              /* that its batches announce */
+};
+struct block_ref {
+    uint64_t base;                     /* its numbers begin at 64 * base + 1 */
+    struct block *at;
+};
+
+/* One epoch of one origin. Invariant: `present` holds exactly the seqs in `blocks`. */
 struct epoch_log {
     uint32_t epoch;
-    struct held *table;                /* open addressing by seq; room is a power of two */
-    size_t n, room;
+    struct block_ref *blocks;          /* ascending */
+    size_t blocks_n, blocks_room;
+    size_t n, flying;                  /* batches; of these, in flight */
     struct ranges present;
     uint64_t head;                     /* highest stored; 0: none */
-    uint8_t digest[HEAD_HASH_BYTES];   /* as of digest_version */
-    uint64_t digest_version;
+    uint8_t digest[HEAD_HASH_BYTES];   /* of what is stored, added up bit by bit */
     uint64_t version;                  /* of the mesh when this last changed */
     bool crafted;                      /* its author made sets with one digest: it is told with a sum always */
+};
+
+/* From the lowest number up: zeroed but for `e`. The log must not change meanwhile. */
+struct log_walk {
+    const struct epoch_log *e;
+    size_t block, entry;
+    uint64_t seq;                      /* of the one at hand */
+    struct mark floor;                 /* that it announces */
 };
 
 struct member_key {

@@ -64,10 +64,10 @@ static enum taken check_name(struct mesh *m, struct arrival *a)
     a->for_proof = false;
     if (n->seq > freeze_at(a->origin, n->epoch))
         return refuse(m, a, MESH_COUNT_FROZEN, NULL);
-    freeze_versions(m, log_epoch(a->origin, n->epoch), n->seq, n->hash, &better);
+    freeze_versions(log_epoch(a->origin, n->epoch), n->seq, n->hash, &better);
     if (better >= MESH_VERSIONS_MAX)
         return refuse(m, a, MESH_COUNT_DUPLICATE, NULL);
-    if (log_find(m, log_epoch(a->origin, n->epoch), n->seq, n->hash) != NULL) {
+    if (log_find(log_epoch(a->origin, n->epoch), n->seq, n->hash) != NULL) {
         if (!a->fetched) {
             claim_seen(a->origin, a->from, n);
             eager_again(m, a->origin, a->from, n);
@@ -83,11 +83,11 @@ static enum taken check_name(struct mesh *m, struct arrival *a)
 static enum taken refuse_signed(struct mesh *m, const struct arrival *a, enum mesh_count c, const char *blame)
 {
     struct epoch_log *e = log_epoch_make(m, a->origin, a->name.epoch);
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM];
 
     if (e == NULL)
         m->starved = true;
-    else if (log_versions(m, e, a->name.seq, versions) == 0
+    else if (log_versions(e, a->name.seq, versions) == 0
              && log_add(m, a->origin, e, &(struct store_batch_ref){ .name = a->name, .time_s = m->now_s }, HELD_VOID) != 0)
         m->starved = true;
     bound_keep(m, a->origin);
@@ -135,7 +135,7 @@ static void note_date(struct mesh *m, const struct arrival *a)
 /* Two batches with one number are kept, so that all nodes agree on the same two; the operator is told once both are on disk. */
 static enum taken note_equivocation(struct mesh *m, struct arrival *a)
 {
-    size_t better, n = freeze_versions(m, log_epoch(a->origin, a->name.epoch), a->name.seq, a->name.hash, &better);
+    size_t better, n = freeze_versions(log_epoch(a->origin, a->name.epoch), a->name.seq, a->name.hash, &better);
 
     if (n == 0)
         return TAKEN_NEW;
@@ -154,11 +154,11 @@ static void note_previous(struct mesh *m, const struct arrival *a)
 {
     static const uint8_t none[HASH_BYTES];
     const struct epoch_log *e = log_epoch(a->origin, a->name.epoch);
-    struct held *versions[VERSIONS_ROOM];
+    const struct held *versions[VERSIONS_ROOM];
 
-    if (memcmp(a->batch.previous, none, HASH_BYTES) == 0 || log_versions(m, e, a->name.seq - 1, versions) == 0)
+    if (memcmp(a->batch.previous, none, HASH_BYTES) == 0 || log_versions(e, a->name.seq - 1, versions) == 0)
         return;
-    if (log_find(m, e, a->name.seq - 1, a->batch.previous) == NULL)
+    if (log_find(e, a->name.seq - 1, a->batch.previous) == NULL)
         fetch_doubt(m, a->origin, NULL, a->name.epoch, a->name.seq - 1);
 }
 
@@ -271,13 +271,13 @@ enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, b
 
 /* ---- what the disk says */
 
-static struct held *held_in_flight(struct mesh *m, const struct batch_name *name, struct member **o, struct epoch_log **e)
+static const struct held *held_in_flight(struct mesh *m, const struct batch_name *name, struct member **o, struct epoch_log **e)
 {
-    struct held *h;
+    const struct held *h;
 
     *o = mesh_member(m, name->origin);
     *e = *o == NULL ? NULL : log_epoch(*o, name->epoch);
-    h = *e == NULL ? NULL : log_find(m, *e, name->seq, name->hash);
+    h = *e == NULL ? NULL : log_find(*e, name->seq, name->hash);
     return h != NULL && h->state >= FIRST_SLOT ? h : NULL;
 }
 
@@ -299,18 +299,17 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
 {
     struct member *o;
     struct epoch_log *e;
-    struct held *h = held_in_flight(m, name, &o, &e);
+    const struct held *h = held_in_flight(m, name, &o, &e);
     struct inflight f;
     uint32_t slot;
 
     if (h == NULL)
         return;                        /* forgotten meanwhile: dead, purged, or given up */
-    slot = h->state - FIRST_SLOT;
+    slot = (uint32_t)(h->state - FIRST_SLOT);
     f = m->inflight[slot];
     m->inflight[slot].frame = NULL;
     take_release(m, slot);
-    h->state = HELD_STORED;
-    o->opinions_n += h->opinions;
+    log_settle(m, o, e, name->seq, h);
     log_stored(m, o, e, name->seq);
     if (stored)
         mesh_count(m, MESH_COUNT_MERGED);
@@ -329,10 +328,9 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
         settle_late(m, name->epoch);
 }
 
-static void give_up(struct mesh *m, struct member *o, struct epoch_log *e, struct held *h)
+static void give_up(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const struct held *h)
 {
-    take_release(m, h->state - FIRST_SLOT);
-    log_remove(m, o, e, h);
+    log_remove(m, o, e, seq, h);
     claims_unbar(o, e->epoch);
     mesh_count(m, MESH_COUNT_STORE_FAILED);
     mesh_plan(m, o, m->now_ms + RETRY_MAX_MS);
@@ -342,10 +340,10 @@ void take_failed(struct mesh *m, const struct batch_name *name)
 {
     struct member *o;
     struct epoch_log *e;
-    struct held *h = held_in_flight(m, name, &o, &e);
+    const struct held *h = held_in_flight(m, name, &o, &e);
 
     if (h != NULL)
-        give_up(m, o, e, h);
+        give_up(m, o, e, name->seq, h);
 }
 
 void take_expire(struct mesh *m)
@@ -372,7 +370,7 @@ static int hold_own(struct mesh *m, const struct own_lost *own)
     e = log_epoch_make(m, m->self, name->epoch);
     if (e == NULL)
         return -ENOMEM;
-    if (log_find(m, e, name->seq, name->hash) == NULL && log_add(m, m->self, e, &(struct store_batch_ref){ .name = *name, .time_s = own->time_s }, HELD_STORED) != 0)
+    if (log_find(e, name->seq, name->hash) == NULL && log_add(m, m->self, e, &(struct store_batch_ref){ .name = *name, .time_s = own->time_s }, HELD_STORED) != 0)
         return -ENOMEM;
     log_stored(m, m->self, e, name->seq);
     return 0;

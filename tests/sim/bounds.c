@@ -47,14 +47,12 @@ static void check_mesh(struct world *w, const struct node *n, const struct mesh_
 
 static void check_versions(struct world *w, const struct node *n, const struct epoch_log *e)
 {
-    uint64_t numbers = 0;
+    struct log_walk walk = { .e = e };
+    uint64_t numbers = 0, same = 0, before = 0;
 
-    for (size_t i = 0; i < e->room; i++) {
-        unsigned same = 0;
-        if (e->table[i].seq == 0)
-            continue;
-        for (size_t j = i; e->table[j].seq != 0 && same <= VERSIONS_ROOM; j = (j + 1) & (e->room - 1))
-            same += e->table[j].seq == e->table[i].seq;
+    while (log_next(&walk) != NULL) {
+        same = walk.seq == before ? same + 1 : 1;
+        before = walk.seq;
         at_most(w, n, "batches with one number", same, VERSIONS_ROOM);
         numbers++;
     }
