@@ -211,16 +211,7 @@ static enum mesh_may may_link(const struct net_peer *p, const struct config_peer
 /* As much of it as it is trusted; of whom the operator configured, a little in any case. Introduced ones have tau for that, so that all of a group get no more than its root. */
 static uint32_t subjects_max(const struct mesh_net *n, const struct net_peer *p, const struct config_peer *c)
 {
-    if (n->subjects == 0)
-        return c->subjects_max;
-    const uint64_t least = n->subjects < NET_SUBJECTS_LEAST ? n->subjects : NET_SUBJECTS_LEAST;
-    uint64_t most = n->subjects * (c->trust_micro < MICRO ? c->trust_micro : MICRO) / MICRO;
-
-    if (!p->introduced && most < least)
-        most = least;
-    if (c->subjects_max > 0 && c->subjects_max < most)
-        most = c->subjects_max;
-    return most > 0 ? (uint32_t)most : 1;
+    return policy_subjects_max(n->subjects, c->trust_micro, c->subjects_max, p->introduced);
 }
 
 /* Whose root is no member here has no other group to be in. */

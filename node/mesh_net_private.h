@@ -77,7 +77,6 @@ enum {
     SERVE_SLICE = 16,                  /* frames in a turn */
     SERVE_RETRY_MS = 10,
     SERVE_GIVE_UP_MS = 10000,          /* the asker has given up by then */
-    NET_SUBJECTS_LEAST = 4000,         /* kept of a configured member, however little it is trusted */
     ROUTING_MAX = JOIN_ROUTING_MAX
 };
 

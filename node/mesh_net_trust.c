@@ -20,10 +20,8 @@ static uint32_t subjects_share(const struct net_peers *peers, const struct trust
 {
     for (size_t i = 0; i < peers->n; i++) {
         const struct config_peer *root = &peers->peers[i];
-        if (root->subjects_max == 0 || root->trust_micro == 0 || memcmp(root->record.root, t->group, KEY_BYTES) != 0)
-            continue;
-        uint64_t most = (uint64_t)root->subjects_max * t->tau_micro / root->trust_micro;
-        return most > 0 ? (uint32_t)most : 1;
+        if (memcmp(root->record.root, t->group, KEY_BYTES) == 0)
+            return policy_subjects_share(root->subjects_max, t->tau_micro, root->trust_micro);
     }
     return 0;
 }

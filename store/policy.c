@@ -96,3 +96,24 @@ const struct policy_member *policy_member(const struct policy *p, const uint8_t 
             return &p->members[i];
     return NULL;
 }
+
+uint32_t policy_subjects_max(uint64_t quota, uint32_t trust_micro, uint32_t most, bool introduced)
+{
+    if (quota == 0)
+        return most;
+    const uint64_t least = quota < POLICY_SUBJECTS_LEAST ? quota : POLICY_SUBJECTS_LEAST;
+    uint64_t kept = quota * (trust_micro < MICRO ? trust_micro : MICRO) / MICRO;
+    if (!introduced && kept < least)
+        kept = least;
+    if (most > 0 && most < kept)
+        kept = most;
+    return kept > 0 ? (uint32_t)kept : 1;
+}
+
+uint32_t policy_subjects_share(uint32_t most, uint32_t tau_micro, uint32_t root_trust_micro)
+{
+    if (most == 0 || root_trust_micro == 0)
+        return 0;
+    uint64_t part = (uint64_t)most * tau_micro / root_trust_micro;
+    return part > 0 ? (uint32_t)part : 1;
+}

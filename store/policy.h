@@ -42,7 +42,12 @@ struct policy_rights {
     int64_t probation_until_s;    /* the same until this time; 0: none */
 };
 
-/* How many opinions of it are kept is the mesh's: config_peer.subjects_max, beside the quota (node/mesh_bound.c). */
+enum { POLICY_SUBJECTS_LEAST = 4000 };        /* kept of a configured member, however little it is trusted, unless the operator says less */
+/* How many opinions are kept of a member, the newest (node/mesh_bound.c): as much of the quota as it is trusted, and no more than `most`, which 0 leaves open. 0: no bound. */
+uint32_t policy_subjects_max(uint64_t quota, uint32_t trust_micro, uint32_t most, bool introduced);
+/* `most` of an introduced member: as small a part of its root's as of the root's trust. */
+uint32_t policy_subjects_share(uint32_t most, uint32_t tau_micro, uint32_t root_trust_micro);
+
 struct policy_member {
     uint8_t root[KEY_BYTES];
     char name[NAME_MAX_BYTES + 1];

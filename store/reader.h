@@ -189,7 +189,17 @@ struct supposed {
 };
 /* Compares what is listed with what this reader's policy asks for, which need not be the one in force: which listings its trust, thresholds and quorums would
  * begin or end. In key order, one read transaction over all keys. The callback returns non-zero to stop, which is then returned. */
-int reader_what_if(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct supposed *s), void *ctx);
+struct supposing {
+    int64_t now_s;
+    /* With the policy in force: of members of whom fewer opinions would be kept, those that would be forgotten count for nothing. NULL: what is kept stays as it is. */
+    const struct policy *before;
+    uint64_t subjects_quota;                /* opinions kept of a member with a trust of 1 */
+};
+struct supposed_kept {
+    uint64_t forgotten;                     /* opinions, of members that have trust */
+    bool more;                              /* more would be kept of somebody of whom there is more than that: what would be fetched then is not known here */
+};
+int reader_what_if(struct reader *r, const struct supposing *how, int (*each)(void *ctx, const struct supposed *s), void *ctx, struct supposed_kept *kept);
 
 /* ---- exceptions: what the operator decided by hand */
 /* Newest first: all that was ever decided, or with `holding` what is in force at now_s. The callback returns non-zero to stop, which is then returned. */

@@ -73,6 +73,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_UNFOLDED_COUNT] = "SELECT count(*) FROM batch WHERE id > ?1",
     [SQL_BATCH_NAMES] = "SELECT epoch, seq, hash, floor_epoch, floor_seq, time_s, coalesce(opinions, length(frame) / 20) FROM batch WHERE member = ?1"
                         " ORDER BY epoch, seq, hash",
+    [SQL_BATCH_OPINIONS] = "SELECT epoch, seq, coalesce(sum(opinions), sum(length(frame)) / 20) FROM batch WHERE member = ?1 GROUP BY epoch, seq ORDER BY epoch DESC, seq DESC",
     [SQL_BATCH_RANGE] = "SELECT seq, hash, floor_epoch, floor_seq, time_s, frame FROM batch"
                         " WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4"
                         " UNION ALL SELECT seq, hash_a, 0, 0, time_s, frame_a FROM proof WHERE member = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4"
@@ -126,6 +127,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_OPINION_OF_SUBJECT] = "SELECT category, member, epoch, seq, hash, black, white, time_s, since_s FROM opinion WHERE subject = ?1"
                                " ORDER BY category, member",
     [SQL_OPINION_EACH] = "SELECT subject, member, black + white, time_s FROM opinion ORDER BY subject, category, member",
+    [SQL_OPINION_NUMBERS] = "SELECT subject, category, member, epoch, seq FROM opinion ORDER BY subject, category, member",
     [SQL_OPINION_DROP] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3"
                          " AND epoch = ?4 AND seq = ?5 AND hash = ?6",
     [SQL_OPINION_JUDGED] = "UPDATE opinion SET judged_s = ?4, judged = ?5 WHERE subject = ?1 AND category = ?2 AND member = ?3",

@@ -2,13 +2,16 @@
 #include <stdlib.h>
 
 #include "store/reader_private.h"
+#include "store/what_if_kept.h"
 
-struct supposing {
+struct asking {
     struct reader *r;
+    const struct supposing *how;
     int64_t now_s;
     int (*each)(void *ctx, const struct supposed *s);
     void *ctx;
     struct reader_networks networks;       /* of the block that keys are being taken of */
+    struct what_if_kept kept;
 };
 
 /* Introductions were reckoned with the trust in force; another trust gives others. */
@@ -31,7 +34,7 @@ static int reckon_trust(struct reader *r, int64_t now_s)
 
 static int suppose_network(void *ctx, const struct networks_change *c)
 {
-    struct supposing *a = ctx;
+    struct asking *a = ctx;
     struct supposed s = { .zone = c->zone, .category = c->category, .subject = c->subject, .listed = c->now != NULL };
     if ((c->was != NULL) == (c->now != NULL))
         return 0;
@@ -41,7 +44,7 @@ static int suppose_network(void *ctx, const struct networks_change *c)
 }
 
 /* The keys of a block have all been seen. */
-static int end_block(struct supposing *a)
+static int end_block(struct asking *a)
 {
     struct networks_area *area = &a->networks.area;
     int rc = area->block.kind != 0 ? reader_networks_compare(a->r, &a->networks, suppose_network, a) : 0;
@@ -49,7 +52,7 @@ static int end_block(struct supposing *a)
     return rc;
 }
 
-static int begin_key(struct supposing *a, const struct topic *t)
+static int begin_key(struct asking *a, const struct topic *t)
 {
     struct networks_area *area = &a->networks.area;
     struct networks_block b;
@@ -63,7 +66,7 @@ static int begin_key(struct supposing *a, const struct topic *t)
 
 /* ---- keys */
 
-static int suppose_zone(struct supposing *a, const struct supposed *key, const struct score *score, int zone, bool never)
+static int suppose_zone(struct asking *a, const struct supposed *key, const struct score *score, int zone, bool never)
 {
     struct reader *r = a->r;
     const struct policy_zone *z = &r->policy->zones[zone];
@@ -83,7 +86,7 @@ static int suppose_zone(struct supposing *a, const struct supposed *key, const s
     return a->each(a->ctx, &s);
 }
 
-static int suppose_key(struct supposing *a, const struct topic *t)
+static int suppose_key(struct asking *a, const struct topic *t)
 {
     struct reader *r = a->r;
     struct supposed key = { .category = names_category_policy(&r->names, t->category) };
@@ -92,6 +95,8 @@ static int suppose_key(struct supposing *a, const struct topic *t)
     int rc = subject_from_key(t->key, t->len, &key.subject) == 0 ? begin_key(a, t) : -EBADMSG;
     if (rc == 0)
         rc = voices_load(&r->voices, &r->db, &r->names, r->policy, t);
+    if (rc == 0)
+        rc = what_if_forget(&a->kept, r, t);
     if (rc != 0)
         return rc;
     struct score score = voices_score(&r->voices, r->policy, key.category, a->now_s);
@@ -101,13 +106,15 @@ static int suppose_key(struct supposing *a, const struct topic *t)
     return rc;
 }
 
-static int suppose_all(struct supposing *a)
+static int suppose_all(struct asking *a)
 {
     int rc = reckon_trust(a->r, a->now_s);
     if (rc == 0)
         rc = reader_exceptions_at(a->r, a->now_s);
     if (rc == 0)
         rc = networks_area_create(&a->networks.area);
+    if (rc == 0)
+        rc = what_if_kept_begin(&a->kept, a->r, a->how);
     if (rc != 0)
         return rc;
     struct query q = query(&a->r->db, SQL_KEYS_ALL);
@@ -121,12 +128,17 @@ static int suppose_all(struct supposing *a)
     return rc == 0 ? end_block(a) : rc;
 }
 
-int reader_what_if(struct reader *r, int64_t now_s, int (*each)(void *ctx, const struct supposed *s), void *ctx)
+int reader_what_if(struct reader *r, const struct supposing *how, int (*each)(void *ctx, const struct supposed *s), void *ctx, struct supposed_kept *kept)
 {
-    struct supposing a = { .r = r, .now_s = now_s, .each = each, .ctx = ctx };
+    struct asking a = { .r = r, .how = how, .now_s = how->now_s, .each = each, .ctx = ctx };
     int rc = reader_begin(r);
-    if (rc == 0)
-        rc = reader_end(r, suppose_all(&a));
+    if (rc == 0) {
+        rc = suppose_all(&a);
+        int ended = what_if_kept_end(&a.kept);
+        rc = reader_end(r, rc != 0 ? rc : ended);
+    }
     reader_networks_clear(&a.networks);
+    if (rc == 0)
+        *kept = a.kept.found;
     return rc;
 }

@@ -15,6 +15,7 @@ struct shower {
     const struct policy *policy;
     json_t *rows[2];                        /* that would end, begin; NULL without --json */
     uint64_t n[2];
+    struct supposed_kept kept;
 };
 
 /* " of 5" for a network of so many listed addresses, else nothing. */
@@ -46,13 +47,19 @@ static int show_one(void *ctx, const struct supposed *s)
 
 static int say_numbers(const struct call *call, struct shower *to)
 {
-    char begin[NUMBER_TEXT_MAX], end[NUMBER_TEXT_MAX];
+    char begin[NUMBER_TEXT_MAX], end[NUMBER_TEXT_MAX], forgotten[NUMBER_TEXT_MAX];
     if (call->json) {
         json_object_set(call->result, "begin", to->rows[true]);
         json_object_set(call->result, "end", to->rows[false]);
         json_object_set_new(call->result, "begin_n", json_integer((json_int_t)to->n[true]));
         json_object_set_new(call->result, "end_n", json_integer((json_int_t)to->n[false]));
+        json_object_set_new(call->result, "forgotten_n", json_integer((json_int_t)to->kept.forgotten));
+        json_object_set_new(call->result, "more_kept", json_boolean(to->kept.more));
     } else {
+        if (to->kept.forgotten > 0)
+            printf("%s %s would be forgotten, the oldest, since fewer are kept\n", count_text(to->kept.forgotten, forgotten), to->kept.forgotten == 1 ? "opinion" : "opinions");
+        if (to->kept.more)
+            printf("more opinions would be kept: what is not here, and would be fetched, is not reckoned with\n");
         printf("%s would begin, %s would end; nothing was changed\n", count_text(to->n[true], begin), count_text(to->n[false], end));
     }
     return to->n[true] + to->n[false] > 0 ? STATUS_DONE : STATUS_NO;
@@ -66,7 +73,8 @@ int what_if_show(const struct call *call, const struct home *h, const struct pol
     if (rc == 0) {
         int done = reader_set_policy(r, supposed);
         if (done == 0)
-            done = reader_what_if(r, now_unix_s(), show_one, &to);
+            done = reader_what_if(r, &(struct supposing){ .now_s = now_unix_s(), .before = h->config->policy, .subjects_quota = (uint64_t)h->config->quota.subjects },
+                                  show_one, &to, &to.kept);
         if (done != 0)
             say_error("%s: %s", h->config->database, home_database_text(done));
         rc = done != 0 ? STATUS_NO : say_numbers(call, &to);
@@ -139,6 +147,8 @@ static int suppose_right(const struct call *call, const struct home *h, struct p
         said.categories = words[2];
     else if (strcmp(words[0], "max-weight") == 0)
         said.max_weight = words[2];
+    else if (strcmp(words[0], "max-subjects") == 0)
+        said.max_subjects = words[2];
     else if (strcmp(words[0], "probation") == 0)
         said.probation = words[2];
     else if (strcmp(words[0], "black-only") == 0)
@@ -162,7 +172,7 @@ static int suppose(const struct call *call, const struct home *h, struct policy 
         return right;
     bool threshold = strcmp(words[0], "threshold") == 0;
     if (!threshold && strcmp(words[0], "quorum") != 0)
-        return args_wrong(call, "%s: trust, threshold, quorum, or a right (probation, categories, black-only, prefixes, max-weight) was expected", words[0]);
+        return args_wrong(call, "%s: trust, threshold, quorum, or a right (probation, categories, black-only, prefixes, max-weight, max-subjects) was expected", words[0]);
     rc = home_zone(h, words[1], &zone);
     return rc != 0 ? rc : (threshold ? suppose_threshold : suppose_quorum)(call, &p->zones[zone], words[2]);
 }

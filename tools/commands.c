@@ -60,7 +60,7 @@ static const struct command commands[] = {
               "    --black-only   its good words count for nothing (--no-black-only: they do)\n"
               "    --no-prefixes  its words about networks count for nothing (--prefixes: they do)\n"
               "    --max-weight   the most that its group adds to a score, from 0.001 to 1; off: its trust\n"
-              "    --max-subjects so many opinions of it are kept, the newest; off: as its trust has it. --dry-run says nothing of that\n"
+              "    --max-subjects so many opinions of it are kept, the newest; off: as its trust has it\n"
               "    --probation    it is heard, and counts for nothing: for a time from now (10d), until a day (2027-02-23), on, or off\n"
               "  remove NAME      trusts it no more; what it said no longer counts\n"
               "    --purge        deletes all that it said and scores anew what leaned on it\n" },
@@ -114,7 +114,7 @@ static const struct command commands[] = {
       .help = "Several changes may be named in a row; nothing is changed. Works with the node down, too.\n"
               "  trust NAME W       believes this peer so much, from 0 to 1\n"
               "  probation NAME on  hears it and counts nothing; or off. Also categories NAME spam,malware|all, black-only NAME on|off,\n"
-              "                     prefixes NAME on|off, max-weight NAME W|off: see `hearsay help peer`\n"
+              "                     prefixes NAME on|off, max-weight NAME W|off, max-subjects NAME N|off: see `hearsay help peer`\n"
               "  threshold ZONE X   lists from this score on\n"
               "  quorum ZONE N      wants so many groups, 0 for the automatic number\n\n"
               "Each line begins with + (would be listed) or - (would not be). Exit status 0 when something would change, 1 when nothing would.\n" },

@@ -90,6 +90,9 @@ def test_a_probation_ends_by_itself(pair):
 def test_the_newest_stay_of_one_of_whom_few_are_kept(pair):
     """What the store forgets ten seconds later is tested with the mesh."""
     a, _ = pair
+    assert "2 opinions would be forgotten" in a.hearsay("peer", "rights", "mx.b.example", "--max-subjects", "1", "--dry-run").stdout
+    foreseen = a.json("what-if", "max-subjects", "mx.b.example", "1")
+    assert foreseen["forgotten_n"] == 2 and {row["subject"] for row in foreseen["end"]} == {BLACK, NET} and not foreseen["more_kept"]
     assert "1 kept" in rights(a, "--max-subjects", "1")
     wait_until(lambda: a.json("peer", "list")["peers"][0]["over_subjects"] == 2, "two of three batches are beyond it")
     assert a.ask(f"check {GOOD}") == "white"

@@ -166,7 +166,7 @@ static inline struct store_batch world_batch_at(struct world *w, size_t member, 
     }
     assert_int_equal(batch_seal(&b, w->ids[member], &frame, &len), 0);
     struct store_batch out = { .epoch = epoch, .seq = seq, .floor_epoch = b.floor_epoch, .floor_seq = floor_seq,
-                               .time_s = time_s, .frame = { frame, len } };
+                               .time_s = time_s, .frame = { frame, len }, .opinions = (uint32_t)n };
     memcpy(out.origin, b.origin, KEY_BYTES);
     memcpy(out.hash, b.hash, HASH_BYTES);
     return out;

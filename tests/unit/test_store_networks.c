@@ -337,21 +337,22 @@ static void what_if_tells_of_networks_that_would_begin_or_end(void **state)
 {
     struct world w;
     unsigned n[2] = { 0, 0 };
+    struct supposed_kept kept;
     (void)state;
     create(&w);
     list_some(&w, 0, 5, T0);
     struct policy *p = policy_copy(w.policy);
     struct reader *r = world_reader(&w);
-    assert_int_equal(reader_what_if(r, T0, count_supposed, n), 0);
+    assert_int_equal(reader_what_if(r, &(struct supposing){ .now_s = T0 }, count_supposed, n, &kept), 0);
     assert_int_equal(n[0] + n[1], 0);
     p->members[1].trust_micro = 0;                 /* the second of the two groups */
     assert_int_equal(reader_set_policy(r, p), 0);
-    assert_int_equal(reader_what_if(r, T0, count_supposed, n), 0);
+    assert_int_equal(reader_what_if(r, &(struct supposing){ .now_s = T0 }, count_supposed, n, &kept), 0);
     assert_int_equal(n[0], 1);
     p->members[1].trust_micro = MICRO;
     p->zones[0].network_addresses = 3;
     assert_int_equal(reader_set_policy(r, p), 0);
-    assert_int_equal(reader_what_if(r, T0, count_supposed, n), 0);
+    assert_int_equal(reader_what_if(r, &(struct supposing){ .now_s = T0 }, count_supposed, n, &kept), 0);
     assert_int_equal(n[1], 0);
     policy_destroy(&p);
     reader_close(&r);

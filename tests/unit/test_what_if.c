@@ -5,6 +5,7 @@ struct seen {
     size_t begin, end;
     char subject[SUBJECT_TEXT_MAX];
     int64_t score_milli;
+    struct supposed_kept kept;
 };
 
 static int see(void *ctx, const struct supposed *s)
@@ -26,7 +27,7 @@ static struct seen suppose(struct world *w, void (*change)(struct policy *p), in
     assert_non_null(p);
     change(p);
     assert_int_equal(reader_set_policy(r, p), 0);
-    assert_int_equal(reader_what_if(r, now_s, see, &seen), 0);
+    assert_int_equal(reader_what_if(r, &(struct supposing){ .now_s = now_s, .before = w->policy, .subjects_quota = 100000 }, see, &seen, &seen.kept), 0);
     policy_destroy(&p);
     reader_close(&r);
     return seen;
@@ -108,6 +109,71 @@ static void a_subject_excepted_by_hand_would_not_be_listed(void **state)
     world_destroy(&w);
 }
 
+/* ---- what would be forgotten, since fewer opinions are kept */
+
+static void keep_two_of_the_first(struct policy *p) { p->members[0].rights.max_subjects = 2; }
+static void keep_five_of_the_first(struct policy *p) { p->members[0].rights.max_subjects = 5; }
+static void keep_one_of_the_second(struct policy *p) { p->members[1].rights.max_subjects = 1; }
+
+static void what_fewer_kept_opinions_would_end_is_foreseen_and_then_comes_true(void **state)
+{
+    static const char *const subjects[] = { "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4" };
+    struct world w;
+    (void)state;
+    world_create(&w);
+    for (uint64_t i = 0; i < 4; i++)
+        world_hear(&w, 1, i + 1, (struct saying){ subjects[i], WORLD_SAY, 8, 0, T0 });
+    world_hear(&w, 2, 1, (struct saying){ "192.0.2.2", WORLD_SAY, 8, 0, T0 });     /* upholds the second */
+    struct seen seen = suppose(&w, keep_two_of_the_first, T0);
+    assert_int_equal(seen.begin, 0);
+    assert_int_equal(seen.end, 1);
+    assert_string_equal(seen.subject, "192.0.2.1");
+    assert_int_equal(seen.kept.forgotten, 2);
+    assert_false(seen.kept.more);
+    assert_int_equal(store_set_bound(w.store, w.records[1].root, 1, 3), 0);         /* what the mesh then does */
+    world_fold(&w, T0);
+    assert_int_equal(world_check(&w, "192.0.2.1"), VERDICT_UNKNOWN);
+    assert_int_equal(world_check(&w, "192.0.2.2"), VERDICT_BLACK);
+    seen = suppose(&w, keep_five_of_the_first, T0);
+    assert_true(seen.kept.forgotten == 0 && seen.kept.more);
+    assert_int_equal(suppose(&w, keep_one_of_the_second, T0).kept.forgotten, 0);
+    world_destroy(&w);
+}
+
+static void opinions_beyond_what_less_trust_keeps_are_forgotten(void **state)
+{
+    struct world w;
+    struct seen seen = { 0 };
+    (void)state;
+    two_voices(&w);
+    world_hear(&w, 1, 2, (struct saying){ "192.0.2.8", WORLD_SAY, 8, 0, T0 });
+    struct reader *r = world_reader(&w);
+    struct policy *p = policy_copy(w.policy);
+    p->members[0].trust_micro = MICRO * 8 / 10;                     /* of a quota of two, one and a half: one */
+    struct supposing how = { .now_s = T0, .before = w.policy, .subjects_quota = 2 };
+    assert_int_equal(reader_set_policy(r, p), 0);
+    assert_int_equal(reader_what_if(r, &how, see, &seen, &seen.kept), 0);
+    assert_int_equal(seen.kept.forgotten, 0);                       /* of whom the operator configured, a little in any case */
+    policy_destroy(&p);
+    reader_close(&r);
+    world_destroy(&w);
+}
+
+static void introduced_members_are_kept_by_their_share(void **state)
+{
+    (void)state;
+    assert_int_equal(policy_subjects_max(100000, MICRO, 0, false), 100000);
+    assert_int_equal(policy_subjects_max(100000, 1000, 0, false), POLICY_SUBJECTS_LEAST);
+    assert_int_equal(policy_subjects_max(100000, 1000, 0, true), 100);
+    assert_int_equal(policy_subjects_max(100000, MICRO / 2, 7, false), 7);
+    assert_int_equal(policy_subjects_max(0, MICRO / 2, 0, false), 0);
+    assert_int_equal(policy_subjects_max(100, 1, 0, true), 1);
+    assert_int_equal(policy_subjects_share(1000, MICRO / 8, MICRO / 2), 250);
+    assert_int_equal(policy_subjects_share(1000, 1, MICRO), 1);
+    assert_int_equal(policy_subjects_share(0, MICRO, MICRO), 0);
+    assert_int_equal(policy_subjects_share(10, MICRO, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +182,9 @@ int main(void)
         cmocka_unit_test(a_lower_threshold_begins_what_was_too_weak),
         cmocka_unit_test(what_is_listed_has_the_advantage_of_hysteresis),
         cmocka_unit_test(a_subject_excepted_by_hand_would_not_be_listed),
+        cmocka_unit_test(what_fewer_kept_opinions_would_end_is_foreseen_and_then_comes_true),
+        cmocka_unit_test(opinions_beyond_what_less_trust_keeps_are_forgotten),
+        cmocka_unit_test(introduced_members_are_kept_by_their_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
