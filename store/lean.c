@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int64_t clamped(int64_t sum_micro, int64_t cap_micro)
 {
@@ -40,10 +41,14 @@ int lean_load(struct lean *l, const struct voice *voices, size_t n, const struct
     l->whole = score_of(voices, n, own, half_life_s, ttl_s, now_s);
     l->veto = l->whole.veto;
     l->sum_micro = l->whole.own_micro;
+    memset(l->says_n, 0, sizeof l->says_n);
+    l->says_n[SCORE_BIT_OWN] = l->whole.own_micro >= SCORE_G_MIN_MICRO;
     for (size_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && voices[to].group == voices[from].group;)
             to++;
-        l->sum_micro += sum_group(l, voices, from, to, half_life_s, ttl_s, now_s);
+        int64_t group_micro = sum_group(l, voices, from, to, half_life_s, ttl_s, now_s);
+        l->sum_micro += group_micro;
+        l->says_n[voices[from].bit] += group_micro >= SCORE_G_MIN_MICRO;
     }
     return 0;
 }
@@ -64,7 +69,9 @@ struct score lean_without(struct lean *l, const struct voice *voices, size_t at)
     struct score s = l->whole;
     const struct lean_part *p = &l->parts[at];
     int64_t cap_micro = voices[at].trust_micro, with_micro = clamped(p->sum_micro, cap_micro), without_micro = clamped(p->sum_micro - p->said_micro, cap_micro);
+    unsigned bit = voices[at].bit, says_n = l->says_n[bit] - (with_micro >= SCORE_G_MIN_MICRO) + (without_micro >= SCORE_G_MIN_MICRO);
     s.micro = l->sum_micro - with_micro + without_micro;
+    s.said_by = (s.said_by & ~(UINT64_C(1) << bit)) | (uint64_t)(says_n > 0) << bit;
     s.groups = s.groups - (with_micro >= SCORE_G_MIN_MICRO) + (without_micro >= SCORE_G_MIN_MICRO);
     s.groups_white = s.groups_white - (with_micro <= -SCORE_G_MIN_MICRO) + (without_micro <= -SCORE_G_MIN_MICRO);
     if (l->veto && s.micro > 0)

@@ -24,7 +24,7 @@ static bool within(const struct networks_prefix *inner, const struct networks_pr
     return inner->bits >= outer->bits && networks_overlap(inner, outer);
 }
 
-static struct networks_prefix enclosing(uint64_t first, uint64_t last)
+struct networks_prefix networks_enclosing(uint64_t first, uint64_t last)
 {
     unsigned bits = first == last ? 64 : (unsigned)__builtin_clzll(first ^ last);
     return (struct networks_prefix){ first & mask_of(bits), bits };
@@ -89,7 +89,7 @@ static void grow(struct growing *g, const struct networks_host *hosts, size_t n)
     unsigned groups;
     if (n < networks_half(g->c->rule.addresses) || n < 2)
         return;
-    struct networks_prefix p = enclosing(hosts[0].addr, hosts[n - 1].addr);
+    struct networks_prefix p = networks_enclosing(hosts[0].addr, hosts[n - 1].addr);
     if (is_enough(g->c, &p, hosts, n, &groups) && may_be_listed(g->c, &p)) {
         g->out[g->n++] = (struct networks_found){ .prefix = p, .addresses = (unsigned)n, .groups = groups };
         return;

@@ -46,6 +46,7 @@ struct networks_case {
 size_t networks_grow(const struct networks_case *c, struct networks_found *out);
 struct networks_rule networks_rule_of(const struct policy_zone *z, size_t groups_n, unsigned block_bits);
 static inline unsigned networks_half(unsigned addresses) { return addresses / 2 + addresses % 2; }
+struct networks_prefix networks_enclosing(uint64_t first, uint64_t last);        /* the smallest around both */
 bool networks_overlap(const struct networks_prefix *a, const struct networks_prefix *b);
 
 /* ---- a block and what is listed in it */

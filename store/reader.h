@@ -173,7 +173,7 @@ struct member_load {
     uint8_t root[KEY_BYTES];
     uint64_t subjects;                      /* that it says something of: not withdrawn, and not older than the time to live */
     uint64_t leaning;                       /* listings in zones with a name that would end if it said nothing, all else being as it is now: by the rule for what is
-                                             * listed already, half the threshold and one group less. Networks do not count */
+                                             * listed already, half the threshold and one group less. So does a network that would end, also if a narrower one took its place */
 };
 /* In the order of reader_members(). `progress` is called now and then with how much of all is done, and may be NULL. *out is the caller's to free(). */
 int reader_member_loads(struct reader *r, int64_t now_s, void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx, struct member_load **out, size_t *n);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/lean.h"
+#include "store/lean_network.h"
 #include "store/reader_private.h"
 
 enum { PROGRESS_EVERY = 4096 };
@@ -15,6 +16,7 @@ struct counting {
     struct member_load *loads;             /* by index of names.members */
     uint64_t done, all;
     struct lean lean;
+    struct lean_network network;
 };
 
 static void step(struct counting *c)
@@ -93,6 +95,62 @@ static int count_key(struct counting *c, const struct topic *t)
     return rc;
 }
 
+/* ---- networks */
+
+static void note_leaning(void *ctx, size_t member)
+{
+    struct counting *c = ctx;
+    c->loads[member].leaning++;
+}
+
+/* One listed address of a network: who says so now, and without each member. */
+static int count_host(struct counting *c, const struct topic *t, int zone, int category)
+{
+    struct reader *r = c->r;
+    const struct policy_zone *z = &r->policy->zones[zone];
+    size_t groups_n = r->names.groups_n;
+    int rc = voices_load(&r->voices, &r->db, &r->names, r->policy, t);
+    if (rc == 0)
+        rc = lean_load(&c->lean, r->voices.all, r->voices.n, r->voices.has_own ? &r->voices.own : NULL, r->policy->categories[category].half_life_s,
+                       r->policy->ttl_s, c->now_s);
+    if (rc != 0 || !score_lists(z, &c->lean.whole, groups_n, true) ||
+        !lean_network_host(&c->network, networks_prefix_of(t->key, t->len).addr, c->lean.whole.said_by))
+        return rc;
+    for (size_t i = 0; rc == 0 && i < r->voices.n; i++) {
+        struct score without = lean_without(&c->lean, r->voices.all, i);
+        struct member_load *load = load_of(c, r->voices.all[i].who);
+        if (load != NULL)
+            rc = lean_network_without(&c->network, (size_t)(load - c->loads), score_lists(z, &without, groups_n, true) ? without.said_by : 0);
+    }
+    return rc;
+}
+
+static int count_network(struct counting *c, struct bytes key, int64_t category_id, int64_t zone_id)
+{
+    struct reader *r = c->r;
+    int category = names_category_policy(&r->names, category_id), zone = names_zone(&r->names, r->policy, zone_id);
+    struct subject s;
+    if (category < 0 || zone < 0 || r->policy->zones[zone].name[0] == '\0')
+        return 0;
+    if (subject_from_key(key.at, key.len, &s) != 0)
+        return -EBADMSG;
+    struct networks_prefix p = networks_prefix_of(s.key, s.len);
+    struct networks_rule rule = networks_rule_of(&r->policy->zones[zone], r->names.groups_n, networks_block_bits(s.key[0]));
+    struct networks_range range = networks_range_of(s.key[0], &p);
+    int rc = lean_network_begin(&c->network, &p, &rule);
+    if (rc != 0)
+        return rc;
+    struct query q = reader_network_hosts(r, &s, &range, zone, category, NETWORKS_ROWS_MAX + 1);
+    while (rc == 0 && query_row(&q)) {
+        struct bytes host = column_bytes(&q, 0);
+        rc = count_host(c, &(struct topic){ host.at, (uint8_t)host.len, (uint16_t)category_id }, zone, category);
+    }
+    int ended = query_end(&q);
+    if (rc == 0)
+        lean_network_end(&c->network, note_leaning, c);
+    return rc != 0 ? rc : ended;
+}
+
 /* A key that several zones list comes once. */
 static int count_leaning(struct counting *c)
 {
@@ -107,6 +165,10 @@ static int count_leaning(struct counting *c)
         struct bytes key = column_bytes(&q, 0);
         int64_t category = column_int(&q, 1);
         step(c);
+        if (column_int(&q, 7) > 0) {
+            rc = count_network(c, key, category, column_int(&q, 2));
+            continue;
+        }
         if (key.len > sizeof last || (key.len == last_len && category == last_category && memcmp(key.at, last, key.len) == 0))
             continue;
         memcpy(last, key.at, key.len);
@@ -149,11 +211,12 @@ int reader_member_loads(struct reader *r, int64_t now_s, void (*progress)(void *
     int rc = reader_counts(r, &counts);
     if (rc != 0)
         return rc;
-    c.all = counts.opinions + counts.listings;
+    c.all = counts.opinions + counts.listings + counts.networks;
     rc = reader_begin(r);
     if (rc == 0)
         rc = reader_end(r, count_all(&c, &found));
     lean_clear(&c.lean);
+    lean_network_clear(&c.network);
     if (rc != 0) {
         free(c.loads);
         return rc;

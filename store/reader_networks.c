@@ -28,6 +28,13 @@ static struct query query_hosts(struct reader *r, enum sql which, const struct s
     return q;
 }
 
+struct query reader_network_hosts(struct reader *r, const struct subject *s, const struct networks_range *range, int zone, int category, int64_t most)
+{
+    struct query q = query_hosts(r, SQL_LISTING_HOSTS, s, range, zone, category);
+    query_int(&q, most);
+    return q;
+}
+
 int reader_network_until(struct reader *r, const struct subject *s, int zone, int category, int64_t *until_s)
 {
     struct networks_rule rule = networks_rule_of(&r->policy->zones[zone], r->names.groups_n, networks_block_bits(s->key[0]));
@@ -45,8 +52,7 @@ static int put_addresses(struct reader *r, const struct subject *s, struct why_n
 {
     struct networks_range range = range_of(s);
     int rc = 0;
-    struct query q = query_hosts(r, SQL_LISTING_HOSTS, s, &range, w->zone, w->category);
-    query_int(&q, WHY_ADDRESSES_MAX);
+    struct query q = reader_network_hosts(r, s, &range, w->zone, w->category, WHY_ADDRESSES_MAX);
     while (rc == 0 && query_row(&q)) {
         struct bytes key = column_bytes(&q, 0);
         rc = subject_from_key(key.at, key.len, &w->first[w->first_n]) == 0 ? 0 : -EBADMSG;

@@ -44,6 +44,8 @@ struct networks_change {
 };
 int reader_networks_compare(struct reader *r, struct reader_networks *n, int (*each)(void *ctx, const struct networks_change *c), void *ctx);
 void reader_networks_clear(struct reader_networks *n);
+/* The listed addresses of a network of which two groups say so, by address; `range` is that of its prefix, borrowed until the query ends. */
+struct query reader_network_hosts(struct reader *r, const struct subject *s, const struct networks_range *range, int zone, int category, int64_t most);
 int reader_why_networks(struct reader *r, const struct subject *s, struct why *w);
 int reader_why_inside(struct reader *r, const struct subject *s, struct why *w);
 

@@ -170,9 +170,9 @@ const char *const sql_text[SQL_N] = {
                         " UNION ALL SELECT subject, category, zone, since_s, 0, 0, groups, addresses, innocents FROM network"
                         " WHERE since_s >= ?1 AND (?2 = 0 OR zone = ?2) ORDER BY 1, 2, 3",
     [SQL_LISTING_WITHIN] = "SELECT subject, category, zone, said_by FROM listing WHERE subject BETWEEN ?1 AND ?2 ORDER BY subject, category, zone LIMIT ?3",
-    /* The hosts among them, by their prefix length, of which two groups say so. */
     [SQL_LISTED_INSIDE] = "SELECT subject, category, zone FROM listing WHERE subject BETWEEN ?1 AND ?2"
                           " UNION ALL SELECT subject, category, zone FROM network WHERE subject BETWEEN ?1 AND ?2 ORDER BY 1, 2, 3 LIMIT ?3",
+    /* The hosts among them, by their prefix length, of which two groups say so. */
     [SQL_LISTING_LASTS] = "SELECT until_s FROM listing WHERE subject BETWEEN ?1 AND ?2 AND category = ?3 AND zone = ?4"
                           " AND substr(subject, -1) = ?5 AND said_by & (said_by - 1) <> 0 ORDER BY until_s DESC LIMIT 1 OFFSET ?6",
     [SQL_LISTING_HOSTS] = "SELECT subject FROM listing WHERE subject BETWEEN ?1 AND ?2 AND category = ?3 AND zone = ?4"

@@ -69,7 +69,7 @@ static const struct command commands[] = {
       .help = "Works with the node down, too.\n"
               "GROUP is the peer that introduced it, or its own. BLACK and WHITE are its reliability where it speaks against or for somebody:\n"
               "1.00 for a newcomer, up to 2.00, 0 when it was refuted too often; trust times that is its weight. CONFIRMED and REFUTED fade with time.\n"
-              "LEANING: listings that would end if it said nothing, all else being as it is; networks aside. LAST BATCH: as it dated its newest one here.\n\n"
+              "LEANING: listings that would end if it said nothing, all else being as it is, networks among them. LAST BATCH: as it dated its newest one here.\n\n"
               "  --all  counts SUBJECTS and LEANING also above 1,000,000 opinions or 100,000 listings, which takes a while\n" },
     { .name = "introduce", .run = cmd_introduce,
       .usage = "NAME|CARD [--share S] [--expires TIME] [--json]\n--withdraw NAME [--json]",

@@ -1,7 +1,8 @@
 /* Which listings lean on whom: store/lean.h, and the counts that `hearsay members` shows. */
-#include "store_world.h"
+#include "networks_world.h"
 
 #include "store/lean.h"
+#include "store/lean_network.h"
 
 enum { VOICES_MAX = 12, ROUNDS = 20000 };
 
@@ -25,7 +26,7 @@ static size_t random_voices(struct voice *v)
         group += i > 0 ? random_to(2) : 0;
         uint32_t trust = i > 0 && v[i - 1].group == group ? v[i - 1].trust_micro : random_to(MICRO + 1);
         v[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = random_to(2 * MICRO), .evidence = random_evidence(),
-                               .stands_s = random_to(2) == 0 ? 0 : random_to(2) == 0 ? INT64_MAX : T0 + 60 - (int64_t)random_to(3) * 60 };
+                               .bit = group % 5, .stands_s = random_to(2) == 0 ? 0 : random_to(2) == 0 ? INT64_MAX : T0 + 60 - (int64_t)random_to(3) * 60 };
     }
     return n;
 }
@@ -49,6 +50,7 @@ static void without_a_voice_is_the_score_of_all_others(void **state)
         assert_int_equal(got.groups_white, want.groups_white);
         assert_int_equal(got.own_micro, want.own_micro);
         assert_int_equal(got.veto, want.veto);
+        assert_true(got.said_by == want.said_by);
         assert_int_equal(got.contested, want.contested);
         if (want.contested)
             assert_true(got.stood_micro == want.stood_micro && got.stood_groups == want.stood_groups);
@@ -122,6 +124,76 @@ static void nothing_leans_on_one_on_probation(void **state)
     world_destroy(&w);
 }
 
+/* ---- networks */
+
+static void add_to(void *ctx, size_t member)
+{
+    *(uint64_t *)ctx |= UINT64_C(1) << member;
+}
+
+static struct networks_rule rule_of_five(void)
+{
+    return (struct networks_rule){ .addresses = 5, .groups = 2, .floor_bits = 24 };
+}
+
+static uint64_t address(unsigned last)
+{
+    return (uint64_t)(UINT32_C(0xc0000200) + last) << 32;
+}
+
+static void a_network_of_too_few_without_a_member_leans_on_it(void **state)
+{
+    struct lean_network l = { .hosts = NULL };
+    struct networks_rule rule = rule_of_five();
+    uint64_t leaning = 0;
+    (void)state;
+    assert_int_equal(lean_network_begin(&l, &(struct networks_prefix){ address(0), 29 }, &rule), 0);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_true(lean_network_host(&l, address(i + (i > 2)), 7));
+        assert_int_equal(lean_network_without(&l, 1, i < 2 ? 6 : 0), 0);       /* keeps two of five: too few, three stay */
+        assert_int_equal(lean_network_without(&l, 2, i == 0 ? 0 : 5), 0);      /* loses an end, but the prefix around the rest is the same */
+        assert_int_equal(lean_network_without(&l, 3, i > 2 ? 0 : 3), 0);       /* loses the upper half: a narrower one remains */
+    }
+    lean_network_end(&l, add_to, &leaning);
+    assert_int_equal(leaning, 1 << 1 | 1 << 3);
+    lean_network_clear(&l);
+}
+
+static void a_network_that_is_not_upheld_leans_on_nobody(void **state)
+{
+    struct lean_network l = { .hosts = NULL };
+    struct networks_rule rule = rule_of_five();
+    uint64_t leaning = 0;
+    (void)state;
+    assert_int_equal(lean_network_begin(&l, &(struct networks_prefix){ address(0), 28 }, &rule), 0);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_true(lean_network_host(&l, address(i), 3));
+        assert_int_equal(lean_network_without(&l, 1, 0), 0);
+    }
+    lean_network_end(&l, add_to, &leaning);        /* a /28 of which nothing lies in the upper half */
+    assert_int_equal(leaning, 0);
+    lean_network_clear(&l);
+}
+
+static void a_network_leans_on_the_members_without_whom_it_would_end(void **state)
+{
+    struct world w;
+    (void)state;
+    create(&w);                                        /* from 0.6 on, one group; a network needs five addresses and two groups */
+    list_some(&w, 1, 6, T0);
+    assert_networks(&w, "192.0.2.0/29 6/2/0;");
+    assert_int_equal(load_of(&w, 1, T0).leaning, 1);   /* each of the two holds all addresses alone, and the network only together */
+    assert_int_equal(load_of(&w, 2, T0).leaning, 1);
+    assert_int_equal(load_of(&w, 3, T0).leaning, 0);
+    char text[32];
+    for (unsigned i = 1; i <= 6; i++) {
+        snprintf(text, sizeof text, "192.0.2.%u", i);
+        say(&w, 3, text, 8, 0, T0);
+    }
+    assert_int_equal(load_of(&w, 1, T0).leaning, 0);   /* a third group makes each of the others dispensable */
+    world_destroy(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +201,9 @@ int main(void)
         cmocka_unit_test(a_listing_leans_on_whom_it_would_end_without),
         cmocka_unit_test(a_subject_in_two_categories_is_one_and_a_withdrawn_one_is_none),
         cmocka_unit_test(nothing_leans_on_one_on_probation),
+        cmocka_unit_test(a_network_of_too_few_without_a_member_leans_on_it),
+        cmocka_unit_test(a_network_that_is_not_upheld_leans_on_nobody),
+        cmocka_unit_test(a_network_leans_on_the_members_without_whom_it_would_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
