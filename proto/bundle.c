@@ -91,7 +91,7 @@ int bundle_write(const struct bytes *records, size_t records_n, const struct byt
     return write_bundle((Hearsay__Bundle)HEARSAY__BUNDLE__INIT, records, records_n, batches, batches_n, text);
 }
 
-int bundle_write_about(const struct subject *subject, const char *federation, const struct bytes *records, size_t records_n,
+int bundle_write_about(const struct subject *subject, bool network, const char *federation, const struct bytes *records, size_t records_n,
                        const struct bytes *batches, size_t batches_n, char **text)
 {
     char name[FEDERATION_MAX_BYTES + 1];
@@ -100,6 +100,7 @@ int bundle_write_about(const struct subject *subject, const char *federation, co
 
     snprintf(name, sizeof name, "%s", federation);
     b.subject = (ProtobufCBinaryData){ .len = key.len, .data = key.key };
+    b.network = network;
     b.federation = (ProtobufCBinaryData){ .len = strlen(name), .data = (uint8_t *)name };
     return write_bundle(b, records, records_n, batches, batches_n, text);
 }
@@ -179,19 +180,42 @@ static void drop_copies(struct bundle *b)
 
 /* ---- what it says that it is about */
 
+static bool is_within(const struct bundle *b, const struct opinion *o)
+{
+    struct subject s;
+    struct network inner, outer;
+
+    return subject_from_key(o->key, o->key_len, &s) == 0 && subject_network(&s, &inner) && subject_network(&b->subject, &outer) && network_within(&inner, &outer);
+}
+
 bool bundle_is_about(const struct bundle *b, const struct opinion *o)
 {
-    return b->subject.len > 0 && o->key_len == b->subject.len && memcmp(o->key, b->subject.key, o->key_len) == 0;
+    if (b->subject.len == 0)
+        return false;
+    if (o->key_len == b->subject.len && memcmp(o->key, b->subject.key, o->key_len) == 0)
+        return true;
+    return b->network && is_within(b, o);
+}
+
+/* Wider than what an address is kept as. */
+static bool is_prefix(const struct subject *s)
+{
+    struct network n;
+
+    return subject_network(s, &n) && s->key[s->len - 1] < (subject_kind(s) == SUBJECT_IP4 ? 32 : 64);
 }
 
 static int take_claim(const Hearsay__Bundle *wire, struct bundle *b, char *why)
 {
     const size_t len = wire->federation.len;
 
-    if (wire->subject.len == 0 && len == 0)
+    if (wire->subject.len == 0 && len == 0 && !wire->network)
         return 0;
     if (len == 0 || len > FEDERATION_MAX_BYTES || memchr(wire->federation.data, '\0', len) != NULL || subject_from_key(wire->subject.data, wire->subject.len, &b->subject) != 0)
         return wrong(why, -EINVAL, "what it says that it is about is malformed");
+    if (wire->network && !is_prefix(&b->subject))
+        return wrong(why, -EINVAL, "it says that it is about a network, and names none");
+    b->network = wire->network;
     memcpy(b->federation, wire->federation.data, len);      /* the rest is zero */
     return 0;
 }
@@ -208,7 +232,7 @@ static int check_claim(const struct bundle *b, size_t number, char *why)
     for (size_t i = 0; i < x->opinions_n; i++)
         if (bundle_is_about(b, &x->opinions[i]))
             return 0;
-    return wrong(why, -EINVAL, "batch %zu: says nothing of %.120s", number, subject_text(&b->subject, text));
+    return wrong(why, -EINVAL, "batch %zu: says nothing of %.120s%s", number, subject_text(&b->subject, text), b->network ? " or of what is within" : "");
 }
 
 static int take_all(const Hearsay__Bundle *wire, struct bundle *b, char *why)

@@ -143,6 +143,8 @@ struct why {
     int64_t hold_until_s;                   /* own retraction's hold-down; 0: none */
     bool held_back;                         /* this node is catching up: what others say has no trust yet */
 };
+/* The listed addresses that a listed network stands on, by address. *n: what `out` has room for, then how many there are in it. *more: there are others. */
+int reader_network_addresses(struct reader *r, const struct subject *s, int zone, int category, struct subject *out, size_t *n, bool *more);
 int reader_why(struct reader *r, const struct subject *s, int64_t now_s, struct why *out);
 void why_clear(struct why *w);
 

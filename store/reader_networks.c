@@ -88,6 +88,43 @@ int reader_why_networks(struct reader *r, const struct subject *s, struct why *w
     return rc != 0 ? rc : ended;
 }
 
+struct listing_addresses {
+    struct reader *r;
+    const struct subject *s;
+    int zone, category;
+    struct subject *out;
+    size_t n, room;
+    bool more;
+};
+
+static int list_addresses(struct listing_addresses *l)
+{
+    struct networks_range range = range_of(l->s);
+    int rc = names_load(&l->r->names, &l->r->db, l->r->policy);
+    if (rc != 0)
+        return rc;
+    struct query q = reader_network_hosts(l->r, l->s, &range, l->zone, l->category, (int64_t)l->room + 1);
+    while (rc == 0 && !l->more && query_row(&q)) {
+        struct bytes key = column_bytes(&q, 0);
+        l->more = l->n == l->room;
+        if (!l->more)
+            rc = subject_from_key(key.at, key.len, &l->out[l->n++]) == 0 ? 0 : -EBADMSG;
+    }
+    int ended = query_end(&q);
+    return rc != 0 ? rc : ended;
+}
+
+int reader_network_addresses(struct reader *r, const struct subject *s, int zone, int category, struct subject *out, size_t *n, bool *more)
+{
+    struct listing_addresses l = { .r = r, .s = s, .zone = zone, .category = category, .out = out, .room = *n };
+    int rc = reader_begin(r);
+    if (rc == 0)
+        rc = reader_end(r, list_addresses(&l));
+    *n = l.n;
+    *more = l.more;
+    return rc;
+}
+
 /* ---- all of a block */
 
 static bool never_lists(void *ctx, const struct subject *s)

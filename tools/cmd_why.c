@@ -53,6 +53,8 @@ static void say_proof(const struct why_proof *p, const char *path, const struct 
 {
     printf("\nProof of it: %s, with %zu %s of %zu %s. Check it anywhere: hearsay verify --proof %s\n", path, p->batches_n, p->batches_n == 1 ? "batch" : "batches",
            p->records_n, p->records_n == 1 ? "record" : "records", path);
+    if (p->addresses_n > 0)
+        printf("It is of what was said of %s%zu listed addresses of the network.\n", p->addresses_left ? "the first " : "", p->addresses_n);
     if (a->holder[0] != '\0')
         printf("Not in it: what lists %s. For that: hearsay why %s\n", a->holder, a->holder);
     if (p->unsigned_n > 0)
@@ -65,8 +67,9 @@ static void say_proof(const struct why_proof *p, const char *path, const struct 
 
 static json_t *proof_json(const struct why_proof *p, const char *path)
 {
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "file", say_json_text(path), "batches", (json_int_t)p->batches_n, "records", (json_int_t)p->records_n,
-                     "gone", (json_int_t)p->gone_n, "left_out", (json_int_t)p->left_out_n, "unsigned", (json_int_t)p->unsigned_n);
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "file", say_json_text(path), "batches", (json_int_t)p->batches_n, "records", (json_int_t)p->records_n,
+                     "gone", (json_int_t)p->gone_n, "left_out", (json_int_t)p->left_out_n, "unsigned", (json_int_t)p->unsigned_n,
+                     "addresses", (json_int_t)p->addresses_n, "addresses_left", p->addresses_left);
 }
 
 /* Prints the answer, and writes its proof first if one is wanted; to standard output instead of the answer. */

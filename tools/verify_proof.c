@@ -130,21 +130,55 @@ static void say_who(const struct config *c, const struct bundle_batch *b)
 
 static void say_about(const struct bundle *b, const struct bundle_batch *x, const struct config *c)
 {
-    char fingerprint[FINGERPRINT_MAX], when[TIME_TEXT_MAX], seen[TIME_TEXT_MAX], subject[SUBJECT_TEXT_MAX];
+    char fingerprint[FINGERPRINT_MAX], when[TIME_TEXT_MAX], seen[TIME_TEXT_MAX], subject[SUBJECT_TEXT_MAX] = "?";
+    size_t about_n = 0;
     for (size_t i = 0; i < x->batch.opinions_n; i++) {
         const struct opinion *o = &x->batch.opinions[i];
-        if (!bundle_is_about(b, o))
+        struct subject s;
+        if (!bundle_is_about(b, o) || ++about_n > OPINIONS_SHOWN)
             continue;
-        printf("%sPROVED%s %s said of %s in %s: ", say_colour(stdout, SAY_GREEN), say_colour(stdout, SAY_PLAIN), x->record->name, subject_text(&b->subject, subject),
-               x->batch.categories[o->category]);
+        if (subject_from_key(o->key, o->key_len, &s) == 0)
+            subject_text(&s, subject);
+        printf("%sPROVED%s %s said of %s in %s: ", say_colour(stdout, SAY_GREEN), say_colour(stdout, SAY_PLAIN), x->record->name, subject, x->batch.categories[o->category]);
         if (o->black == 0 && o->white == 0)
             printf("nothing any more, it took back what it had said\n");
         else
             printf("black %.2f, white %.2f, last seen about %s\n", mass_of_step(o->black) / 1000.0, mass_of_step(o->white) / 1000.0, time_text(o->time_s, seen));
     }
+    if (about_n > OPINIONS_SHOWN)
+        printf("  and %zu more of the network\n", about_n - OPINIONS_SHOWN);
     printf("  in its batch %u/%llu of %s, with %zu %s; fingerprint %s\n", x->batch.epoch, (unsigned long long)x->batch.seq, time_text(x->batch.time_s, when),
            x->batch.opinions_n, x->batch.opinions_n == 1 ? "opinion" : "opinions", record_fingerprint(x->batch.origin, fingerprint));
     say_who(c, x);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return subject_compare(a, b);
+}
+
+/* How many addresses of a network were called bad, and by how many. */
+static void say_network(const struct bundle *b)
+{
+    char text[SUBJECT_TEXT_MAX];
+    size_t room = 0, n = 0, different_n = 0, members_n = 0;
+    for (size_t i = 0; i < b->batches_n; i++) {
+        room += b->batches[i].batch.opinions_n;
+        members_n += i == 0 || memcmp(b->batches[i].batch.origin, b->batches[i - 1].batch.origin, KEY_BYTES) != 0;
+    }
+    struct subject *bad = calloc(room + 1, sizeof *bad);
+    for (size_t i = 0; bad != NULL && i < b->batches_n; i++)
+        for (size_t j = 0; j < b->batches[i].batch.opinions_n; j++) {
+            const struct opinion *o = &b->batches[i].batch.opinions[j];
+            n += bundle_is_about(b, o) && o->black > o->white && subject_from_key(o->key, o->key_len, &bad[n]) == 0;
+        }
+    if (bad != NULL)
+        qsort(bad, n, sizeof *bad, by_key);
+    for (size_t i = 0; i < n; i++)
+        different_n += i == 0 || subject_compare(&bad[i], &bad[i - 1]) != 0;
+    printf("Of the network %s: %zu %s of it called bad, %zu %s speaking.\n", subject_text(&b->subject, text), different_n, different_n == 1 ? "address" : "addresses", members_n,
+           members_n == 1 ? "member" : "members");
+    free(bad);
 }
 
 static json_t *subject_json(const struct bundle *b)
@@ -173,11 +207,13 @@ static int say_verdict(const struct call *call, const struct bundle *b, const st
             say_opinions(&b->batches[i]);
     }
     if (call->json)
-        return say_json(json_pack("{s:b, s:o, s:o, s:s, s:o, s:o}", "ok", 1, "subject", subject_json(b), "federation",
-                                  b->subject.len > 0 ? json_string(b->federation) : json_null(), "proves", json_array_size(pairs) > 0 ? "equivocation" : "opinions", "equivocations", pairs,
+        return say_json(json_pack("{s:b, s:o, s:o, s:b, s:s, s:o, s:o}", "ok", 1, "subject", subject_json(b), "federation",
+                                  b->subject.len > 0 ? json_string(b->federation) : json_null(), "network", b->network, "proves", json_array_size(pairs) > 0 ? "equivocation" : "opinions", "equivocations", pairs,
                                   "opinions", opinions), STATUS_DONE);
     json_decref(pairs);
     json_decref(opinions);
+    if (b->network)
+        say_network(b);
     if (b->subject.len > 0)
         printf("All of it in the federation %s. What it weighs is each member's own affair: hearsay why.\n", b->federation);
     puts("Every signature in the file was checked just now: each record by its root key, each batch by the key that its record names.\n"

@@ -9,7 +9,7 @@
 #include "proto/durable.h"
 #include "tools/say.h"
 
-enum { COMMENT_MAX = 1024 };
+enum { COMMENT_MAX = 1024, ADDRESSES_MAX = 256 };       /* of a network: all of a /24 */
 static const size_t FRAMES_MAX_BYTES = 24 << 20;       /* of one proof: armoured, below what a reader takes */
 
 /* Copies of frames. */
@@ -23,6 +23,7 @@ struct gathering {
     struct reader *reader;
     struct frames_list batches, records;
     struct why_proof *out;
+    bool network;
     int rc;
 };
 
@@ -138,9 +139,8 @@ static int by_weight(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-static int gather(struct gathering *g)
+static int gather_of(struct gathering *g, const struct why *w)
 {
-    const struct why *w = g->answer->why;
     const struct why_opinion **order = calloc(w->opinions_n + 1, sizeof *order);
     if (order == NULL)
         return -ENOMEM;
@@ -151,6 +151,47 @@ static int gather(struct gathering *g)
         add_opinion(g, order[i]);
     free(order);
     return g->rc;
+}
+
+/* What was said of each of its listed addresses, whichever zones and categories list them. */
+static int gather_network(struct gathering *g, const struct subject *s)
+{
+    static struct subject addresses[ADDRESSES_MAX];
+    const struct why *w = g->answer->why;
+    size_t n = 0;
+    for (size_t i = 0; i < w->networks_n; i++) {
+        struct subject some[ADDRESSES_MAX];
+        size_t some_n = ADDRESSES_MAX;
+        bool more = false;
+        int rc = reader_network_addresses(g->reader, s, w->networks[i].zone, w->networks[i].category, some, &some_n, &more);
+        if (rc != 0)
+            return rc;
+        g->out->addresses_left |= more;
+        for (size_t k = 0; k < some_n; k++) {
+            size_t at = 0;
+            while (at < n && subject_compare(&addresses[at], &some[k]) != 0)
+                at++;
+            g->out->addresses_left |= at == ADDRESSES_MAX;
+            if (at == n && n < ADDRESSES_MAX)
+                addresses[n++] = some[k];
+        }
+    }
+    for (size_t i = 0; i < n && g->rc == 0; i++) {
+        struct why of_address = { 0 };
+        g->rc = reader_why(g->reader, &addresses[i], g->answer->now_s, &of_address);
+        if (g->rc == 0)
+            g->rc = gather_of(g, &of_address);
+        why_clear(&of_address);
+    }
+    g->network = n > 0;
+    g->out->addresses_n = n;
+    return g->rc;
+}
+
+static int gather(struct gathering *g, const struct subject *s)
+{
+    int rc = gather_of(g, g->answer->why);
+    return rc == 0 && g->answer->why->networks_n > 0 ? gather_network(g, s) : rc;
 }
 
 /* Into a device or a pipe it is written; only a file is replaced. Not into /dev/stdout where that is a file: the answer would go over it. */
@@ -187,11 +228,8 @@ static int write_text(const struct gathering *g, const char *path, const char *b
 
 static void say_nothing(const struct why_answer *a)
 {
-    const struct why *by = a->holder[0] != '\0' ? a->holder_why : a->why;
-    char first[SUBJECT_TEXT_MAX];
-    if (by->networks_n > 0 && by->networks[0].first_n > 0)
-        say_error("there is nothing to prove of %s itself: it is listed for addresses of its network, each with a proof of its own: hearsay why %s --proof FILE", a->subject,
-                  subject_text(&by->networks[0].first[0], first));
+    if (a->holder[0] != '\0' && a->holder_why->networks_n > 0)
+        say_error("there is nothing to prove of %s itself: it is listed for addresses of its network: hearsay why %s --proof FILE", a->subject, a->holder);
     else if (a->holder[0] != '\0')
         say_error("there is nothing to prove of %s itself: it is listed by what is said of %s: hearsay why %s --proof FILE", a->subject, a->holder, a->holder);
     else
@@ -201,13 +239,13 @@ static void say_nothing(const struct why_answer *a)
 static int write_all(struct gathering *g, const struct subject *s, const char *path)
 {
     char *block = NULL;
-    int rc = gather(g);
+    int rc = gather(g, s);
     if (rc == 0 && g->batches.n == 0) {
         say_nothing(g->answer);
         return STATUS_NO;
     }
     if (rc == 0)
-        rc = bundle_write_about(s, g->answer->home->config->federation, g->records.all, g->records.n, g->batches.all, g->batches.n, &block);
+        rc = bundle_write_about(s, g->network, g->answer->home->config->federation, g->records.all, g->records.n, g->batches.all, g->batches.n, &block);
     if (rc == 0)
         rc = write_text(g, path, block);
     free(block);

@@ -11,6 +11,8 @@ struct why_proof {
     size_t gone_n;              /* opinions whose batch, or the record that names its key, is not here any more, or is damaged */
     size_t left_out_n;          /* that did not fit into one proof, those that count least */
     size_t unsigned_n;          /* own evidence that other members were not told of yet */
+    size_t addresses_n;         /* of a listed network: of so many of its listed addresses it is the proof; 0: it is of the subject itself */
+    bool addresses_left;        /* there are more than were looked at */
 };
 
 /* Gathers what is behind the answer and writes it to `path`, "-" being standard output. 0 or an exit status, said. */

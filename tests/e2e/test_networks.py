@@ -65,6 +65,15 @@ def test_a_network_grows_shrinks_and_lets_neighbours_out(coalition):
     [row] = c.json("why", "192.0.2.0/29")["networks"]
     assert (row["addresses"], row["groups"], row["innocents"]) == (5, 2, 0)
     assert c.json("status")["counts"]["networks"] == 1
+    proof = c.dir / "network.proof"
+    done = c.hearsay("why", "192.0.2.0/29", "--proof", proof, check=True).stdout
+    assert "It is of what was said of 5 listed addresses of the network." in done, done
+    checked = a.hearsay("verify", "--proof", proof, check=True).stdout
+    assert "Of the network 192.0.2.0/29: 5 addresses of it called bad, 2 members speaking." in checked, checked
+    assert all(f"mx.{x}.example said of {s} in spam: black" in checked for x in "ab" for s in bad)
+    assert "hearsay why 192.0.2.0/29 --proof FILE" in c.hearsay("why", "192.0.2.5", "--proof", proof).stderr
+    wider = a.json("verify", "--proof", proof)
+    assert wider["network"] and wider["subject"] == "192.0.2.0/29" and len(wider["opinions"]) == 10
     assert "1 network around them" in c.hearsay("status").stdout
     line = [text for text in c.hearsay("list").stdout.splitlines() if text.startswith("192.0.2.0/29 ")]
     assert len(line) == 1 and line[0].endswith(" of 5") and " - " in line[0], line

@@ -12,6 +12,10 @@ static void claim_is_sound(const struct bundle *b)
         const struct bundle_batch *x = &b->batches[i];
         CLAIM(x->record != NULL && x->record->serial == x->batch.record_serial && memcmp(x->record->root, x->batch.origin, KEY_BYTES) == 0);
         CLAIM(b->subject.len == 0 || strcmp(x->batch.federation, b->federation) == 0);
+        bool about = b->subject.len == 0;
+        for (size_t j = 0; j < x->batch.opinions_n; j++)
+            about |= bundle_is_about(b, &x->batch.opinions[j]);
+        CLAIM(about);
         CLAIM(!bundle_equivocates(b, i) || memcmp(x->batch.hash, b->batches[i + 1].batch.hash, HASH_BYTES) < 0);
     }
 }

@@ -156,7 +156,7 @@ static int read_about(uint8_t last, const char *federation, const struct bytes *
 {
     struct subject s = host(last);
     char *text = NULL;
-    assert_int_equal(bundle_write_about(&s, federation, &record_bytes, 1, batches, n, &text), 0);
+    assert_int_equal(bundle_write_about(&s, false, federation, &record_bytes, 1, batches, n, &text), 0);
     int rc = bundle_read(text, strlen(text), out, why);
     free(text);
     return rc;
@@ -184,6 +184,47 @@ static void a_batch_of_another_subject_proves_nothing(void **state)
     assert_null(b);
 }
 
+static int read_network(const char *network, const struct bytes *batches, size_t n, struct bundle **out, char why[BUNDLE_WHY_MAX])
+{
+    uint8_t nobody[HASH_BYTES] = { 0 };
+    struct subject s;
+    const char *reason = "";
+    char *text = NULL;
+    assert_int_equal(subject_parse(network, strlen(network), nobody, &s, &reason), 0);
+    assert_int_equal(bundle_write_about(&s, true, "any", &record_bytes, 1, batches, n, &text), 0);
+    int rc = bundle_read(text, strlen(text), out, why);
+    free(text);
+    return rc;
+}
+
+static void a_proof_of_a_network_takes_what_is_within_and_nothing_else(void **state)
+{
+    char why[BUNDLE_WHY_MAX] = "";
+    struct bundle *b = NULL;
+    (void)state;
+    assert_int_equal(read_network("192.0.2.0/30", signed_batches, 3, &b, why), 0);
+    assert_true(b->network && b->batches_n == 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(bundle_is_about(b, &b->batches[i].batch.opinions[0]));
+    bundle_close(&b);
+    assert_int_equal(read_network("192.0.2.2/31", signed_batches, 3, &b, why), -EINVAL);
+    assert_string_equal(why, "batch 1: says nothing of 192.0.2.2/31 or of what is within");
+    assert_int_equal(read_network("2001:db8::/48", signed_batches, 3, &b, why), -EINVAL);
+}
+
+static void only_a_prefix_is_a_network(void **state)
+{
+    static const char *const none[] = { "192.0.2.3", "2001:db8:1:2::1", "mx.example.com" };
+    char why[BUNDLE_WHY_MAX] = "";
+    struct bundle *b = NULL;
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(read_network(none[i], &signed_batches[2], 1, &b, why), -EINVAL);
+        assert_string_equal(why, "it says that it is about a network, and names none");
+    }
+    assert_null(b);
+}
+
 static void a_batch_of_another_federation_proves_nothing(void **state)
 {
     char why[BUNDLE_WHY_MAX] = "";
@@ -205,6 +246,8 @@ int main(void)
         cmocka_unit_test(what_is_no_proof_is_refused),
         cmocka_unit_test(a_proof_about_a_subject_says_so),
         cmocka_unit_test(a_batch_of_another_subject_proves_nothing),
+        cmocka_unit_test(a_proof_of_a_network_takes_what_is_within_and_nothing_else),
+        cmocka_unit_test(only_a_prefix_is_a_network),
         cmocka_unit_test(a_batch_of_another_federation_proves_nothing),
     };
     return cmocka_run_group_tests(tests, make, drop);
