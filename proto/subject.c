@@ -115,10 +115,10 @@ static int parse_name(const char *text, size_t len, struct subject *out, const c
         return fail(reason, WHY_FORM, -EINVAL);
     if (name_is_special(name))
         return fail(reason, WHY_PROTECTED, -EACCES);
-    if (strchr(name, '.') == NULL)
-        return fail(reason, WHY_FORM, -EINVAL);
     if (name_is_public_suffix(name))
         return fail(reason, WHY_WIDE, -ERANGE);
+    if (strchr(name, '.') == NULL)
+        return fail(reason, WHY_FORM, -EINVAL);
     key_of_name(name, out);
     return 0;
 }
