@@ -40,11 +40,11 @@ static int write_zone(const struct home *h, int zone, const char *path, struct z
     return STATUS_NO;
 }
 
-static int say_wrote(const struct call *call, const char *file, const struct zone_file_stat *st, bool with_serial)
+static int say_wrote(const struct call *call, const char *zone, const char *file, const struct zone_file_stat *st, bool with_serial)
 {
     char n[NUMBER_TEXT_MAX];
     if (call->json) {
-        json_object_set_new(call->result, "zone", say_json_text(call->argv[0]));
+        json_object_set_new(call->result, "zone", say_json_text(zone));
         json_object_set_new(call->result, "file", say_json_text(file));
         json_object_set_new(call->result, "listings", json_integer((json_int_t)st->listings));
         if (with_serial)
@@ -60,22 +60,22 @@ static int say_wrote(const struct call *call, const char *file, const struct zon
 static int export_own(const struct call *call, const struct home *h, int zone)
 {
     struct zone_file_stat st = { 0 };
-    const char *file = h->config->zones[zone].file;
+    const char *name = h->config->policy->zones[zone].name, *file = h->config->zones[zone].file;
     json_t *answer = NULL;
-    int rc = home_ask(h, json_pack("{s:s, s:s}", "command", "export", "zone", h->config->policy->zones[zone].name), EXPORT_TIMEOUT_MS, &answer);
+    int rc = home_ask(h, json_pack("{s:s, s:s}", "command", "export", "zone", name), EXPORT_TIMEOUT_MS, &answer);
     json_decref(answer);
     if (rc == STATUS_ABSENT)
         rc = write_zone(h, zone, NULL, &st);
     else if (rc == 0)
         zone_file_stat(file, &st);
-    return rc == 0 ? say_wrote(call, file, &st, true) : rc;
+    return rc == 0 ? say_wrote(call, name, file, &st, true) : rc;
 }
 
 static int export_to(const struct call *call, const struct home *h, int zone, const char *path)
 {
     struct zone_file_stat st = { 0 };
     int rc = write_zone(h, zone, path, &st);
-    return rc == 0 && strcmp(path, "-") != 0 ? say_wrote(call, path, &st, false) : rc;
+    return rc == 0 && strcmp(path, "-") != 0 ? say_wrote(call, h->config->policy->zones[zone].name, path, &st, false) : rc;
 }
 
 static bool same_file(const char *a, const char *b)

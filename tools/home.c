@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "node/control.h"
+#include "proto/name.h"
 #include "proto/subject.h"
 #include "tools/say.h"
 
@@ -177,7 +178,8 @@ int home_absent(const struct home *h)
 int home_zone(const struct home *h, const char *name, int *zone)
 {
     const struct policy *p = h->config->policy;
-    *zone = name[0] != '\0' ? policy_zone(p, name) : -1;
+    char canonical[NAME_MAX_BYTES + 1];
+    *zone = name_canonical(name, strlen(name), canonical) == 0 ? policy_zone(p, canonical) : -1;
     if (*zone >= 0)
         return 0;
     char names[1024] = "";

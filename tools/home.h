@@ -45,7 +45,7 @@ int home_ask(const struct home *h, json_t *request, int timeout_ms, json_t **ans
 /* Says that the node is not there and what to do about it; returns STATUS_ABSENT. */
 int home_absent(const struct home *h);
 
-/* Index of the configured zone with this name. 0 or an exit status, said. */
+/* Index of the configured zone with this name, in any case and with or without the dot at its end. 0 or an exit status, said. */
 int home_zone(const struct home *h, const char *name, int *zone);
 const struct config_peer *home_peer(const struct config *c, const char *name);     /* or NULL */
 /* The member's name, "this node" for ourselves; else its fingerprint in `out`. */

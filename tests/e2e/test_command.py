@@ -318,6 +318,14 @@ def test_an_unknown_zone_names_those_that_are_there(conf):
         assert done.returncode == USAGE and "bl.mx.a.example" in done.stderr
 
 
+@pytest.mark.parametrize("spelled", ["BL.mx.A.example", "bl.mx.a.example.", "Bl.MX.a.example."])
+def test_a_zone_is_found_in_any_spelling_of_its_name(conf, spelled):
+    assert ask(conf, "list", "--zone", spelled).returncode == DONE
+    assert "$SOA" in ask(conf, "export", spelled, "-o", "-").stdout
+    assert json.loads(ask(conf, "export", spelled, "--json").stdout)["zone"] == "bl.mx.a.example"
+    assert ask(conf, "what-if", "threshold", spelled, "2").returncode == NO
+
+
 def test_export_works_with_the_node_down(conf):
     done = ask(conf, "export", "bl.mx.a.example", "-o", "-")
     assert done.returncode == DONE and "$SOA" in done.stdout and "127.0.0.2" in done.stdout
