@@ -13,14 +13,14 @@
 #include "tools/home.h"
 #include "tools/say.h"
 
-/* Joins words with blanks. Words with blanks or newlines in them would be other words to the node. */
+/* Joins words with blanks. Words with blanks or newlines in them would be other words to the node, but for those within quotes, as in "john smith"@bad.example. */
 static int join(const struct call *call, int from, char *out, size_t room)
 {
     size_t used = 0;
     out[0] = '\0';
     for (int i = from; i < call->argc; i++) {
         const char *word = call->argv[i];
-        if (*word == '\0' || strpbrk(word, " \t\r\n") != NULL)
+        if (*word == '\0' || strpbrk(word, *word == '"' ? "\r\n" : " \t\r\n") != NULL)
             return args_wrong(call, "\"%s\": a word without blanks was expected", word);
         int n = snprintf(out + used, room - used, "%s%s", i > from ? " " : "", word);
         if (n < 0 || (size_t)n >= room - used)

@@ -48,6 +48,14 @@ def test_why_as_json_adds_up(node):
     assert rule["until_s"] > why["now_s"]
 
 
+def test_a_sender_in_quotes_may_hold_blanks(node):
+    sender = '"john smith"@bad.example'
+    assert node.hearsay("report", "black", sender, "spam", "count=2").returncode == DONE
+    listed(node, sender)
+    for word in ("192.0.2.1 spam", '"john smith"@bad.example\nping', '"open'):
+        assert node.hearsay("check", word).returncode == USAGE, word
+
+
 def test_check_of_one_zone_and_of_none(node):
     node.hearsay("report", "white", "good.example")
     listed(node, "good.example")
