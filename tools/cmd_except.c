@@ -155,6 +155,7 @@ static int change(struct call *call, const struct home *h, const struct wish *w,
 struct lister {
     json_t *rows;                   /* NULL: the table */
     struct table *table;
+    size_t n;
 };
 
 static int list_one(void *ctx, const struct exception *e)
@@ -163,6 +164,7 @@ static int list_one(void *ctx, const struct exception *e)
     char subject[SUBJECT_TEXT_MAX], when[TIME_TEXT_MAX], until[TIME_TEXT_MAX], who[EXCEPTION_WHO_MAX + 1], why[EXCEPTION_WHY_MAX + 1];
     if (to->rows != NULL)
         return json_array_append_new(to->rows, exception_json(e)) == 0 ? 0 : -ENOMEM;
+    to->n++;
     table_cell(to->table, "%s", subject_text(&e->subject, subject));
     table_cell(to->table, "%s", exception_kind_text(e->kind));
     table_cell(to->table, "%s", stamp_text(e->time_s, when));
@@ -186,6 +188,8 @@ static int list(const struct call *call, const struct home *h, bool all)
     }
     if (rc == 0 && call->json)
         json_object_set(call->result, "exceptions", to.rows);
+    else if (rc == 0 && to.n == 0)
+        puts(all ? "Nothing was ever delisted or protected by hand." : "Nothing is delisted or protected by hand.");
     else if (rc == 0)
         table_print(to.table, stdout, "");
     json_decref(to.rows);

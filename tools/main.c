@@ -130,6 +130,8 @@ static int run(struct words *w)
     if (w->name == NULL && w->help)
         return help_all(stdout);
     if (w->name == NULL) {
+        if (w->call.config_path[0] == '\0')
+            say_error("-c needs the name of a file");
         help_all(stderr);
         return STATUS_USAGE;
     }

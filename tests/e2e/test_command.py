@@ -68,6 +68,18 @@ def test_a_span_or_a_number_beyond_all_use_is_refused_with_its_bound(conf, frien
     assert json.loads(ask(conf, "delist", "--list", "--all", "--json").stdout)["exceptions"] == []
 
 
+def test_that_nothing_is_delisted_is_said(conf):
+    assert "Nothing is" in ask(conf, "delist", "--list").stdout
+    assert "Nothing was ever" in ask(conf, "protect", "--list", "--all").stdout
+    assert ask(conf, "delist", "192.0.2.1").returncode == DONE
+    assert "192.0.2.1" in ask(conf, "delist", "--list").stdout and "Nothing" not in ask(conf, "delist", "--list").stdout
+
+
+def test_an_option_that_lacks_its_file_is_named():
+    done = run("-c")
+    assert done.returncode == USAGE and "-c needs the name of a file" in done.stderr
+
+
 def test_the_configuration_may_be_named_anywhere(conf):
     card = card_of(conf)
     for args in (("card", "-c", conf), ("--config", conf, "card"), (f"--config={conf}", "card"), (f"-c{conf}", "card")):
