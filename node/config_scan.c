@@ -8,9 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Some editors put it in front of UTF-8, where nobody sees it. */
+static const char byte_order_mark[] = "\xef\xbb\xbf";
+enum { MARK_BYTES = sizeof byte_order_mark - 1 };
+
 void scan_start(struct scan *s, const char *text, size_t len)
 {
-    *s = (struct scan){.text = text, .len = len, .line = 1};
+    bool marked = len >= MARK_BYTES && memcmp(text, byte_order_mark, MARK_BYTES) == 0;
+    *s = (struct scan){.text = text, .len = len, .at = marked ? MARK_BYTES : 0, .line = 1};
 }
 
 static bool starts(const struct scan *s, const char *with)
@@ -206,6 +211,7 @@ int scan_prepare(char *text, size_t len, unsigned *line, const char **problem)
     struct scan s;
     struct token t;
     scan_start(&s, text, len);
+    memset(text, ' ', s.at);
     do {
         int rc = scan_next(&s, &t, problem);
         if (rc == 0)

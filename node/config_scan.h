@@ -29,6 +29,7 @@ struct scan {
 
 enum { SCAN_FILE_MAX = 16 * 1024 * 1024, SCAN_DEPTH_MAX = 16 };
 
+/* A byte order mark in front of the text is passed over. */
 void scan_start(struct scan *s, const char *text, size_t len);
 
 /* The next token. 0; -EINVAL with *problem, a constant, and s->line saying what is wrong where. */
@@ -41,7 +42,7 @@ int token_is(const struct scan *s, const struct token *t, const char *text);
 /* What a word or a string stands for, with a final NUL. 0; -ENOBUFS when `room` is too small; -EINVAL for another kind. */
 int token_value(const struct scan *s, const struct token *t, char *out, size_t room);
 
-/* Turns comments into blanks, in place, keeping every line where it is, and checks quotes and braces. 0; -EINVAL with *line and *problem. */
+/* Turns comments, and a byte order mark in front of all, into blanks, in place, keeping every line where it is, and checks quotes and braces. 0; -EINVAL with *line and *problem. */
 int scan_prepare(char *text, size_t len, unsigned *line, const char **problem);
 
 /* The whole of a plain file, with a NUL added; *text is the caller's to free(). 0; -EFBIG over SCAN_FILE_MAX; -EISDIR; -ENODEV no plain file; -ENOENT and the like. */

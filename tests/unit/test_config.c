@@ -84,6 +84,15 @@ static void the_five_categories_have_codes_and_weights(void **state)
     config_free(&c);
 }
 
+static void a_byte_order_mark_is_no_part_of_the_first_word(void **state)
+{
+    struct config *c = load("\xef\xbb\xbf" "name = mx.a.example\r\nfederation = our-coalition\r\n");
+    (void)state;
+    assert_string_equal(c->name, "mx.a.example");
+    assert_string_equal(c->federation, "our-coalition");
+    config_free(&c);
+}
+
 static void options_and_sections_mean_what_they_say(void **state)
 {
     struct config *c = load("name = mx.a.example  federation = our-coalition  secret = \"s3cret\"\n"
@@ -362,6 +371,7 @@ int main(void)
         cmocka_unit_test(without_report_sections_there_are_a_unix_socket_and_loopback),
         cmocka_unit_test(without_a_zone_section_there_is_a_black_one_named_after_the_member),
         cmocka_unit_test(the_five_categories_have_codes_and_weights),
+        cmocka_unit_test(a_byte_order_mark_is_no_part_of_the_first_word),
         cmocka_unit_test(options_and_sections_mean_what_they_say),
         cmocka_unit_test(peers_become_members_with_their_trust),
         cmocka_unit_test(members_are_never_listed_by_name_or_address),

@@ -195,6 +195,14 @@ static void trust_is_changed_in_its_place(void **state)
            "/* peer \"b.example\" { } was in error */\npeer 'B.example' { trust=1 card = \"%B\" } # short\n\n# end }\n");
 }
 
+static void a_byte_order_mark_stays_where_it_is(void **state)
+{
+    (void)state;
+    write_peers("\xef\xbb\xbf" "peer a.example {\n  card = \"%A\"\n  trust = 0.5\n}\n");
+    assert_int_equal(peers_file_trust(path, "a.example", "0.25"), 0);
+    expect("\xef\xbb\xbf" "peer a.example {\n  card = \"%A\"\n  trust = 0.25\n}\n");
+}
+
 static void a_trust_that_was_a_default_gets_a_line(void **state)
 {
     (void)state;
@@ -373,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_name_or_key_that_is_there_is_not_added_again),
         cmocka_unit_test(a_wrong_card_name_or_trust_changes_nothing),
         cmocka_unit_test(trust_is_changed_in_its_place),
+        cmocka_unit_test(a_byte_order_mark_stays_where_it_is),
         cmocka_unit_test(a_trust_that_was_a_default_gets_a_line),
         cmocka_unit_test(a_removed_peer_takes_its_comments_along),
         cmocka_unit_test(add_and_remove_leave_the_file_as_it_was),
