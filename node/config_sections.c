@@ -299,10 +299,9 @@ static int read_floors(struct config_load *l, cfg_t *at, cfg_t *sec, struct poli
 
 static int read_networks(struct config_load *l, cfg_t *at, cfg_t *sec, struct policy_zone *p)
 {
-    int64_t groups = option_number(sec, "network-groups");
     p->networks = option_number(sec, "networks") != 0 && !p->white;
     p->network_addresses = (unsigned)option_number(sec, "network-addresses");
-    p->network_groups = groups < 0 ? 0 : (unsigned)groups;
+    p->network_groups = (unsigned)option_number(sec, "network-groups");
     if (p->network_groups == 1)
         return section_error(l, at, sec, "%s", "network-groups = 1; expected 0 or at least 2: one group alone never lists a network");
     return read_floors(l, at, sec, p);
@@ -314,7 +313,6 @@ static int read_zone(struct config_load *l, cfg_t *at, cfg_t *sec)
     struct policy_zone *p = &l->c->policy->zones[i];
     struct config_zone *z = &l->c->zones[i];
     char file[NAME_MAX_BYTES + 16];
-    int64_t quorum = option_number(sec, "quorum");
     int rc;
     if (i == POLICY_ZONES_MAX)
         return section_error(l, at, sec, "expected at most %d zones", POLICY_ZONES_MAX);
@@ -323,7 +321,7 @@ static int read_zone(struct config_load *l, cfg_t *at, cfg_t *sec)
     p->white = option_number(sec, "lists") == 1;
     p->own = option_number(sec, "own") != 0;
     p->threshold_micro = option_number(sec, "threshold");
-    p->quorum = quorum < 0 ? 0 : (unsigned)quorum;
+    p->quorum = (unsigned)option_number(sec, "quorum");
     z->ttl_s = (unsigned)(option_number(sec, "ttl") / 1000);
     z->expire_s = option_number(sec, "expire") / 1000;
     copy_text(z->text, sizeof z->text, option_text(sec, "text"));
