@@ -25,6 +25,8 @@ int db_open_writer(struct db *d, const char *path, char *why);      /* after db_
 int db_open_reader(struct db *d, const char *path, char *why);      /* never changes the file */
 int db_open_plain(struct db *d, const char *path, char *why);       /* for a checkpoint: nothing is looked at but the version */
 void db_close(struct db *d);
+/* What to do about a file that this user may not open or write to; "" for other errors. */
+const char *db_owner_advice(int rc);
 /* Puts SQLite's own words and what to do into `why`; returns rc. */
 int db_explain(struct db *d, const char *path, int rc, char *why);
 

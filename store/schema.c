@@ -156,19 +156,29 @@ static int say(char *why, int rc, const char *path, const char *text)
     return rc;
 }
 
+const char *db_owner_advice(int rc)
+{
+    return rc == -EACCES ? "; it and the files beside it are the node's: become its user or root, or give them back to it (chown)"
+         : rc == -EROFS ? "; a file beside it may belong to another user (chown), or the disk be read-only"
+         : "";
+}
+
 int db_explain(struct db *d, const char *path, int rc, char *why)
 {
     snprintf(why, STORE_WHY_MAX, "%s: %s%s", path, sqlite3_errmsg(d->sql),
              rc == -EBADMSG ? "; the file is damaged: restore a backup, or start with a new database and let the mesh refill it"
              : rc == -ENOSPC ? "; make room on the disk and start again"
              : rc == -EBUSY ? "; another program holds the database"
-             : "");
+             : db_owner_advice(rc));
     return rc;
 }
 
 static int say_absent(char *why, int rc, const char *path)
 {
-    return say(why, rc, path, rc == -ENOENT ? "no such database; `hearsay init` makes one" : strerror(-rc));
+    if (rc == -ENOENT)
+        return say(why, rc, path, "no such database; `hearsay init` makes one");
+    snprintf(why, STORE_WHY_MAX, "%s: %s%s", path, strerror(-rc), rc == -EACCES ? db_owner_advice(rc) : "");
+    return rc;
 }
 
 int db_check_exists(const char *path, char *why)

@@ -30,7 +30,7 @@ static int take_lock(const char *path, int *fd, char *why)
     *fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (*fd < 0) {
         int rc = -errno;
-        snprintf(why, STORE_WHY_MAX, "%s-lock: %s", path, strerror(-rc));
+        snprintf(why, STORE_WHY_MAX, "%s-lock: %s%s", path, strerror(-rc), rc == -EACCES ? db_owner_advice(rc) : "");
         return rc;
     }
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0)

@@ -281,6 +281,16 @@ def test_an_unreadable_key_is_refused(own_lab):
     says(node.refuses_to_start(), "identity.pem", "ermission|cannot be read|belong")
 
 
+@pytest.mark.parametrize("name", ["hearsay.db", "hearsay.db-lock"])
+def test_a_database_of_another_user_is_refused(own_lab, name):
+    if not private_world():
+        pytest.skip("needs root: runs the node as another user")
+    node = own_lab.node("mx.a.example", mesh=False, user=OTHER_USER).start()
+    node.stop()
+    os.chown(node.dir / name, 0, 0)
+    says(node.refuses_to_start(), name, "chown")
+
+
 def test_a_report_port_in_use_is_named(stopped):
     with socket.create_server(stopped.tcp):
         says(stopped.refuses_to_start(), str(stopped.tcp[1]), "in use")
