@@ -355,7 +355,7 @@ static int load_identity(struct daemon *d, char *why)
     else if (rc == -EACCES)
         snprintf(why, CONFIG_WHY_MAX, "%s can be read by others than its owner: it must have mode 0600 (chmod 600), and think whether somebody has a copy", path);
     else if (rc != 0)
-        snprintf(why, CONFIG_WHY_MAX, "%s is not an identity file: %s", path, strerror(-rc));
+        snprintf(why, CONFIG_WHY_MAX, "%s is not an identity file (%s): put the key file back from a copy", path, strerror(-rc));
     if (rc == 0) {
         memcpy(d->self, identity_root(d->identity), KEY_BYTES);
         memcpy(d->config->policy->self, d->self, KEY_BYTES);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static int check_identity(const struct config *c)
             rc == -EACCES   ? "can be read by others than its owner; it must have mode 0600 (chmod 600)"
             : rc == -EPERM  ? "cannot be read by this user; it must belong to the user that the node runs as (chown)"
             : rc == -ENOENT ? "is not there, but the database is: put the key file back from a copy, or move the database away to start as a new member"
-            : rc == -EINVAL ? "is not an identity file"
+            : rc == -EINVAL ? "is not an identity file; put the key file back from a copy"
                             : strerror(-rc));
     return rc;
 }
@@ -91,6 +92,23 @@ static const char *what_is_wrong(const uint8_t *head, ssize_t len)
     return version > DB_SCHEMA ? "was written by a newer hearsay; upgrade this one, or restore the backup made before" : NULL;
 }
 
+/* Of the database itself and of what SQLite and the node keep beside it: whoever looked into it as root may have left one of root's. */
+static int check_writable(const char *database)
+{
+    static const char *const suffixes[] = { "", "-lock", "-wal", "-shm" };
+    char path[CONFIG_PATH_MAX + 8];
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        snprintf(path, sizeof path, "%s%s", database, suffixes[i]);
+        if (access(path, W_OK) == 0 || errno == ENOENT)
+            continue;
+        fprintf(stderr, "hearsayd: %s: cannot be written to by this user; it must belong to the user that the node runs as (chown)\n", path);
+        rc = -EACCES;
+    }
+    return rc;
+}
+
 /* Reads the file's head by itself: SQLite would make files beside the database, which then might belong to the wrong user. */
 static int check_database(const struct config *c)
 {
@@ -103,13 +121,27 @@ static int check_database(const struct config *c)
         return 0;
     len = fd < 0 ? -1 : read(fd, head, sizeof head);
     wrong = len < 0 ? strerror(errno) : what_is_wrong(head, len);
-    if (wrong == NULL && access(c->database, W_OK) != 0)
-        wrong = "cannot be written to by this user; it must belong to the user that the node runs as (chown)";
-    if (wrong != NULL)
-        fprintf(stderr, "hearsayd: %s: %s\n", c->database, wrong);
     if (fd >= 0)
         close(fd);
-    return wrong == NULL ? 0 : -EINVAL;
+    if (wrong == NULL)
+        return check_writable(c->database);
+    fprintf(stderr, "hearsayd: %s: %s\n", c->database, wrong);
+    return -EINVAL;
+}
+
+static int check_groups(const struct config *c)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < c->reports_n; i++) {
+        const struct config_report *r = &c->reports[i];
+
+        if (!r->is_unix || !r->group_required || getgrnam(r->group) != NULL)
+            continue;
+        fprintf(stderr, "hearsayd: unix:%s: there is no group \"%s\"; name another one, or make it (addgroup)\n", r->path, r->group);
+        rc = -EINVAL;
+    }
+    return rc;
 }
 
 /* The directory of the zone, or the first one above it that is there: those below are made. A node runs without, hence only a warning. */
@@ -145,13 +177,18 @@ static int check_rules(const struct config *c)
 /* 0 or an exit status. The lengths of socket paths were checked with the configuration. */
 static int check(const struct config *c)
 {
-    int wrong_identity = check_identity(c), wrong_database = check_database(c), wrong_rules = check_rules(c);      /* all are said */
+    int wrong[] = { check_identity(c), check_database(c), check_groups(c), check_rules(c) };      /* all are said */
+    int status = 0;
 
     for (size_t i = 0; i < c->policy->zones_n; i++) {
         if (c->policy->zones[i].name[0] != '\0')
             warn_of_zone(c->zones[i].file);
     }
-    return wrong_identity != 0 || wrong_database != 0 || wrong_rules != 0 ? EXIT_BAD_CONFIG : 0;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (wrong[i] != 0)
+            status = EXIT_BAD_CONFIG;
+    }
+    return status;
 }
 
 static int test_and_say(const char *path, const struct config *c)
@@ -190,7 +227,7 @@ int main(int argc, char **argv)
         return EXIT_BAD_CONFIG;
     }
     if (config_load(path, &c, why) != 0) {
-        fprintf(stderr, "hearsayd: %s\n", why);
+        fprintf(stderr, "hearsayd: %s%s\n", why, access(path, F_OK) != 0 && errno == ENOENT ? "; name it with -c FILE, or make a node with `hearsay init`" : "");
         return EXIT_BAD_CONFIG;
     }
     if (test) {

@@ -100,3 +100,29 @@ def test_a_zone_that_cannot_be_written_is_a_warning(node):
         pytest.skip("the laboratory is closed to others")
     assert done.returncode == 0, done
     assert "warning" in done.stderr and "bl.a.example" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be somebody else")
+@pytest.mark.parametrize("suffix", ["", "-lock", "-wal"])
+def test_a_file_of_another_user_beside_the_database_is_refused(node, suffix):
+    used(node)
+    for path in [node.conf.parent, *node.conf.parent.rglob("*")]:
+        os.chown(path, 65534, 65534)
+    path = node.conf.parent / f"hearsay.db{suffix}"
+    path.touch()
+    os.chown(path, 0, 0)
+    path.chmod(0o644)
+    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, capture_output=True, timeout=20, user=65534, group=65534)
+    if path.name not in done.stderr and "ermission" in done.stderr:
+        pytest.skip("the laboratory is closed to others")
+    assert done.returncode == 2 and f"{path.name}: cannot be written" in done.stderr and "chown" in done.stderr, done
+
+
+def test_a_group_that_is_not_there_is_refused(node):
+    node.conf.write_text(node.conf.read_text() + 'report "unix:run/other.sock" { group = "no-such-group" }\n')
+    refused(node, "run/other.sock", 'no group "no-such-group"')
+
+
+def test_a_configuration_that_is_not_there_is_said_with_what_to_do(node):
+    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf) + ".old"], text=True, capture_output=True, timeout=20)
+    assert done.returncode == 2 and ".old: No such file" in done.stderr and "hearsay init" in done.stderr, done
