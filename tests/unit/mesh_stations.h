@@ -22,8 +22,9 @@
 #include "node/log.h"
 #include "node/mesh_net.h"
 #include "store/store.h"
+#include "tests/unit/own_port.h"
 
-enum { STATIONS = 3, WAIT_S = 60, EPOCH = 1000 };
+enum { STATIONS = 3, WAIT_S = 120, EPOCH = 1000 };
 
 /* One member: keys, configuration, database, and the mesh thread when it runs. */
 struct station {
@@ -117,19 +118,6 @@ static inline void on_keys_in_use(void *ctx)
 
 /* ---- stations */
 
-/* A port that was free a moment ago: the card must name it before anything is bound. */
-static inline int free_port(void)
-{
-    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof addr;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof addr), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
-    close(fd);
-    return ntohs(addr.sin_port);
-}
-
 static inline void seal_record(struct station *s)
 {
     s->frame_len = sizeof s->frame;
@@ -148,8 +136,8 @@ static inline void make(struct station *s, const char *name)
     memcpy(s->record.operational, identity_operational(s->id), KEY_BYTES);
     memcpy(s->record.curve, identity_curve(s->id), KEY_BYTES);
     snprintf(s->record.name, sizeof s->record.name, "%s", name);
-    snprintf(s->record.publish, sizeof s->record.publish, "tcp://127.0.0.1:%d", free_port());
-    snprintf(s->record.repair, sizeof s->record.repair, "tcp://127.0.0.1:%d", free_port());
+    snprintf(s->record.publish, sizeof s->record.publish, "tcp://%s:%u", own_loopback(), own_port(own_loopback()));
+    snprintf(s->record.repair, sizeof s->record.repair, "tcp://%s:%u", own_loopback(), own_port(own_loopback()));
     s->record.serial = 1;
     s->record.not_after_s = (int64_t)time(NULL) + 86400;
     seal_record(s);

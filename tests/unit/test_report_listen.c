@@ -3,23 +3,11 @@
 
 /* ---- TCP */
 
-static uint16_t free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET};
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    inet_pton(AF_INET, "127.0.0.1", &a.sin_addr);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    close(fd);
-    return ntohs(a.sin_port);
-}
-
 static void add_tcp(const char *const *allow, size_t n)
 {
     struct config_report *r = &config->reports[config->reports_n++];
-    *r = (struct config_report){.port = free_port()};
-    strcpy(r->host, "127.0.0.1");
+    *r = (struct config_report){.port = own_port(own_loopback())};
+    strcpy(r->host, own_loopback());
     r->allow = calloc(n + 1, sizeof *r->allow);
     for (size_t i = 0; i < n; i++) {
         struct config_network *a = &r->allow[r->allow_n++];
@@ -86,7 +74,7 @@ static void a_port_in_use_is_said_with_its_address(void **state)
     strcpy(config->reports[0].path + strlen(config->reports[0].path) - 4, "two!");
     assert_int_equal(report_server_start(&loop, config, &h, &second, why), -EADDRINUSE);
     assert_null(second);
-    snprintf(want, sizeof want, "tcp:127.0.0.1:%u: ", config->reports[1].port);
+    snprintf(want, sizeof want, "tcp:%s:%u: ", own_loopback(), config->reports[1].port);
     assert_memory_equal(why, want, strlen(want));
     assert_int_not_equal(access(config->reports[0].path, F_OK), 0);    /* what it had opened is closed again */
 }
@@ -272,7 +260,7 @@ static void at_a_stop_what_was_taken_is_answered_and_nothing_more_is_taken(void 
     half = dial(3);
     say(half, "stream\nblack 192.0");
     until(tickets_n == 2 && counted().connections_now == 4 && half->got_len == 3);
-    report_server_stop(server, 5000, on_gone, NULL);
+    report_server_stop(server, 600000, on_gone, NULL);
     expect_end(silent, "error: shutting down");
     expect_end(half, "ok\nerror: shutting down\n");
     assert_false(gone);
@@ -299,7 +287,7 @@ static void a_stop_waits_no_longer_than_its_grace(void **state)
     began = uv_hrtime();
     report_server_stop(server, 60, on_gone, NULL);
     until(gone);
-    assert_true(uv_hrtime() - began >= 59 * 1000000);
+    assert_lasted(began, uv_hrtime(), 60);
     until(c->ended);
     assert_int_equal(c->got_len, 0);
     report_server_answer(server, tickets[0], "ok");             /* too late, and harmless */
