@@ -58,31 +58,50 @@ static void requests_are_answered_in_order_and_the_connection_ends(void **state)
 
 static const char script_text[] = "ping\nblack 192.0.2.1\r\nblack x\n\ncheck 192.0.2.1\nstream\nping\nwhite 192.0.2.3\nwhat\ncheck 192.0.2.1\nping";
 
+/* The script in pieces, of a size that comes of the round. */
+static void play_in_pieces(struct client *c, int round)
+{
+    uint32_t seed = (uint32_t)round;
+    size_t at = 0, len = strlen(script_text);
+    while (at < len) {
+        size_t n = round == 0 ? len : round == 1 ? 1 : 1 + (seed >> 16) % 9;
+        seed = seed * 1664525 + 1013904223;
+        if (n > len - at)
+            n = len - at;
+        say_bytes(c, script_text + at, n);
+        until(c->send_len == 0);
+        if (n % 2 == 0)
+            settle();
+        at += n;
+    }
+    shutdown(c->fd, SHUT_WR);
+    until(c->ended);
+}
+
+/* Who was held up between two lines found the connection closed, and has the answers to all lines before. */
+static bool came_too_late(const struct client *c, const char *whole)
+{
+    size_t len = strlen(c->got);
+    return len < strlen(whole) && strncmp(c->got, whole, len) == 0 && whole[len] == '\n';
+}
+
 static void the_cut_of_the_input_does_not_matter(void **state)
 {
     char *whole = NULL;
-    uint32_t seed = 3;
+    int late = 0;
     (void)state;
     start();
     for (int round = 0; round < 60; round++) {
         struct client *c = dial(0);
-        size_t at = 0, len = strlen(script_text);
-        while (at < len) {
-            size_t n = round == 0 ? len : round == 1 ? 1 : 1 + (seed >> 16) % 9;
-            seed = seed * 1664525 + 1013904223;
-            if (n > len - at)
-                n = len - at;
-            say_bytes(c, script_text + at, n);
-            until(c->send_len == 0);
-            if (n % 2 == 0)
-                settle();
-            at += n;
-        }
-        shutdown(c->fd, SHUT_WR);
-        until(c->ended);
+        play_in_pieces(c, round);
         if (whole == NULL)
             whole = strdup(c->got);
-        assert_string_equal(c->got, whole);
+        if (late < TRIES && came_too_late(c, whole)) {
+            late++;
+            round--;
+        } else {
+            assert_string_equal(c->got, whole);
+        }
         hang_up(c);
     }
     assert_non_null(strstr(whole, "pong\nok\nerror: "));
@@ -126,50 +145,59 @@ static void nonsense_is_an_error_and_stores_nothing(void **state)
 
 static void a_client_that_keeps_its_side_open_is_answered_at_once_and_closed_soon(void **state)
 {
-    struct client *c;
-    uint64_t began, answered;
+    bool before_the_end = false;
     (void)state;
     start();
-    c = dial(0);
-    began = uv_hrtime();
-    say(c, "ping\n");
-    until(c->got_len == 4);
-    answered = uv_hrtime();
-    expect_end(c, "pong");
-    assert_true(c->ended_ns - began >= 49 * 1000000);
-    assert_true(answered - began < c->ended_ns - began);
-    hang_up(c);
+    for (int i = 0; i < TRIES && !before_the_end; i++) {
+        struct client *c = dial(0);
+        uint64_t began = uv_hrtime();
+        say(c, "ping\n");
+        until(c->got_len == 4);
+        before_the_end = !c->ended;
+        expect_end(c, "pong");
+        assert_lasted(began, c->ended_ns, 50);
+        hang_up(c);
+    }
+    assert_true(before_the_end);
 }
 
 static void what_comes_within_the_linger_time_is_answered_too(void **state)
 {
-    struct client *c;
+    static const char *const wants[] = {"pong", "pong\nunknown", "pong\nunknown\nok"};
+    static const char *const lines[] = {"ping\n", "check 192.0.2.1\n", "black 192.0.2.1\n"};
+    size_t answered = 0;
     (void)state;
     start();
-    c = dial(0);
-    say(c, "ping\n");
-    until(c->got_len == 4);
-    say(c, "check 192.0.2.1\n");
-    until(c->got_len == strlen("pong\nunknown"));
-    say(c, "black 192.0.2.1\n");
-    expect_end(c, "pong\nunknown\nok");
-    hang_up(c);
+    for (int i = 0; i < TRIES && answered < 3; i++) {
+        struct client *c = dial(0);
+        for (answered = 0; answered < 3 && !c->ended; answered += c->got_len == strlen(wants[answered])) {
+            say(c, lines[answered]);
+            until(c->got_len == strlen(wants[answered]) || c->ended);
+        }
+        expect_end(c, wants[answered - 1]);
+        hang_up(c);
+    }
+    assert_int_equal(answered, 3);
 }
 
 /* The node is held up for longer than it lingers; the line was there in time. */
 static void what_came_in_time_is_answered_by_a_node_that_was_held_up(void **state)
 {
-    struct client *c;
+    bool answered = false;
     (void)state;
     start();
-    c = dial(0);
-    say(c, "ping\n");
-    until(c->got_len == 4);
-    settle();
-    assert_int_equal(send(c->fd, "check 192.0.2.1\n", 16, 0), 16);
-    usleep(120000);
-    expect_end(c, "pong\nunknown");
-    hang_up(c);
+    for (int i = 0; i < TRIES && !answered; i++) {
+        struct client *c = dial(0);
+        say(c, "ping\n");
+        until(c->got_len == 4);
+        settle();
+        if (send(c->fd, "check 192.0.2.1\n", 16, MSG_NOSIGNAL) == 16)
+            usleep(120000);
+        until(c->ended);
+        answered = strcmp(c->got, "pong\nunknown") == 0;
+        hang_up(c);
+    }
+    assert_true(answered);
 }
 
 static void an_answer_that_takes_long_keeps_the_connection(void **state)
