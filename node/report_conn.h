@@ -106,6 +106,7 @@ struct conn {
     struct buffer out, sending;
     uv_write_t write;
     enum deadline deadline;
+    enum deadline respite;         /* which of them was given a second time; DEADLINE_NONE: none since the last line */
     uint64_t deadline_ms;          /* on the loop's clock */
     TAILQ_ENTRY(conn) turn_link, paused_link, deadline_link;
     SLIST_ENTRY(conn) free_link;

@@ -273,6 +273,7 @@ void report_server_stop(struct report_server *s, int64_t grace_ms, void (*done)(
     for (uint32_t i = 0; i < s->conns_used; i++)
         if (s->conns[i]->state != CONN_FREE)
             server_wake(s->conns[i]);
+    uv_update_time(s->loop);               /* the loop may not have looked for long: the grace begins now */
     uv_timer_start(&s->grace, on_grace, (uint64_t)grace_ms, 0);
 }
 

@@ -56,6 +56,8 @@ void conn_set_deadline(struct conn *c)
     struct report_server *s = c->server;
     enum deadline kind = wanted(c);
     bool anew = (kind == DEADLINE_LINGER && c->moved && !c->dropping) || (kind == DEADLINE_LINE && c->line_done) || (kind == DEADLINE_SEND && c->sent);
+    if (c->line_done)
+        c->respite = DEADLINE_NONE;
     c->moved = c->line_done = c->sent = false;
     if (kind == c->deadline && !anew)
         return;
@@ -68,18 +70,35 @@ void conn_set_deadline(struct conn *c)
     set_timer(s, c->deadline_ms);
 }
 
+static bool input_waits(const struct conn *c)
+{
+    char byte;
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* When the loop was held up, timers come before what clients sent in time: whoever has sent something has the same time again, in which it is read. Once for each line,
+ * or who never stops sending would never be late. */
+static bool has_respite(struct conn *c, enum deadline kind)
+{
+    if (c->respite == kind || !input_waits(c))
+        return false;
+    c->respite = kind;
+    conn_set_deadline(c);
+    return true;
+}
+
 static void line_is_late(struct conn *c)
 {
+    if (has_respite(c, DEADLINE_LINE))
+        return;
     c->server->counts.timeouts++;
     conn_refuse(c, c->dropping ? NULL : "error: timeout");      /* a line that is being dropped has its answer */
     server_wake(c);
 }
 
-/* When the loop was held up, timers come before what clients sent in time: that is still read. */
 static void linger_is_over(struct conn *c)
 {
-    char byte;
-    if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+    if (input_waits(c)) {
         c->moved = true;
         conn_set_deadline(c);
         return;
@@ -94,7 +113,11 @@ static void fire(struct conn *c, enum deadline kind)
     case DEADLINE_LINE: line_is_late(c); break;
     case DEADLINE_LINGER: linger_is_over(c); break;
     case DEADLINE_RATE: c->blocked &= ~(unsigned)BLOCK_RATE; server_wake(c); break;
-    default: conn_close(c); break;             /* it takes no answers, or does not close */
+    case DEADLINE_DRAIN:                       /* it does not close */
+        if (!has_respite(c, kind))
+            conn_close(c);
+        break;
+    default: conn_close(c); break;             /* it takes no answers */
     }
 }
 

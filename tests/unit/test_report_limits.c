@@ -117,6 +117,25 @@ static void a_line_that_is_not_finished_in_time_is_given_up(void **state)
     hang_up(silent);
 }
 
+/* The node is held up for longer than a line may take; the line was there in time. */
+static void a_line_that_came_in_time_is_read_by_a_node_that_was_held_up(void **state)
+{
+    bool read = false;
+    (void)state;
+    config->limits.line_ms = 50;
+    start();
+    for (uint64_t i = 1; i <= TRIES && !read; i++) {
+        struct client *c = dial(0);
+        until(counted().connections == i);
+        if (send(c->fd, "stream\nblack 192.0.2.1\n", 23, MSG_NOSIGNAL) == 23)
+            usleep(100000);
+        until(c->got_len == strlen("ok\nok\n") || c->ended);
+        read = strcmp(c->got, "ok\nok\n") == 0;
+        hang_up(c);
+    }
+    assert_true(read);
+}
+
 static void an_idle_stream_stays_open_but_not_with_half_a_line(void **state)
 {
     struct client *idle, *half;
@@ -350,6 +369,7 @@ int main(void)
         with_server(a_line_of_exactly_the_limit_is_read),
         with_server(a_flood_without_a_newline_does_not_destroy_the_answer),
         with_server(a_line_that_is_not_finished_in_time_is_given_up),
+        with_server(a_line_that_came_in_time_is_read_by_a_node_that_was_held_up),
         with_server(an_idle_stream_stays_open_but_not_with_half_a_line),
         with_server(one_connection_too_many_is_told_so),
         with_server(hundreds_of_connections_too_many_are_all_told_so),
