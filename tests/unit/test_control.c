@@ -23,7 +23,9 @@
 #include "node/config.h"
 #include "node/control.h"
 
-enum { HELD_MAX = 64, TIMEOUT_MS = 10000 };
+/* TIMEOUT_MS is for a node that hangs: no good run comes near it. Who says nothing is borne for two seconds; a machine may hold up this process for longer, but not TRIES
+ * times in a row. */
+enum { HELD_MAX = 64, TIMEOUT_MS = 120000, SILENT_MS = 2000, TRIES = 20 };
 
 static char dir[64];
 static char path[128];
@@ -294,11 +296,11 @@ static void one_connection_too_many_is_told_so(void **state)
     }
 }
 
-static void silent_connections_make_room_for_a_command(void **state)
+/* Whether the newest of many silent ones is still heard after a command, for which the oldest made room. */
+static bool newest_is_heard(void)
 {
     int fds[40];
     struct asker a;
-    (void)state;
     for (int i = 0; i < 40; i++) {
         fds[i] = dial();
         uv_run(&loop, UV_RUN_NOWAIT);
@@ -308,11 +310,30 @@ static void silent_connections_make_room_for_a_command(void **state)
     assert_int_equal(a.rc, 0);
     assert_true(json_is_true(json_object_get(a.answer, "ok")));
     json_decref(a.answer);
-    assert_string_equal(read_all(fds[0]), "");          /* the oldest went, the newest is still heard */
-    assert_int_equal(write(fds[39], "{}\n", 3), 3);
-    assert_string_equal(read_all(fds[39]), "{\"ok\":true,\"was\":{}}\n");
+    assert_string_equal(read_all(fds[0]), "");
     for (int i = 1; i < 39; i++)
         close(fds[i]);
+    send(fds[39], "{}\n", 3, MSG_NOSIGNAL);
+    return strcmp(read_all(fds[39]), "{\"ok\":true,\"was\":{}}\n") == 0;
+}
+
+/* Fails unless it took so long that the node's patience was over. */
+static void assert_was_held_up(uint64_t began_ns)
+{
+    assert_true(uv_hrtime() - began_ns > (SILENT_MS - 10) * UINT64_C(1000000));
+}
+
+static void silent_connections_make_room_for_a_command(void **state)
+{
+    bool heard = false;
+    (void)state;
+    for (int i = 0; i < TRIES && !heard; i++) {
+        uint64_t began_ns = uv_hrtime();
+        heard = newest_is_heard();
+        if (!heard)
+            assert_was_held_up(began_ns);
+    }
+    assert_true(heard);
 }
 
 /* Sixteen came and spoke at once, and the loop has read none of them. */
@@ -344,18 +365,35 @@ static uint64_t patience_ms(void)
     return longest_ms;
 }
 
-static void who_says_nothing_has_less_time_than_who_began(void **state)
+/* Whether one that began to speak was given more time for it. */
+static bool speaker_has_more_time(void)
 {
     int fd = dial();
-    (void)state;
-    while (patience_ms() == 0)
+    bool more;
+    for (int i = 0; i < 1000 && patience_ms() == 0; i++)
         uv_run(&loop, UV_RUN_NOWAIT);
-    assert_true(patience_ms() <= 2000);
-    assert_int_equal(write(fd, "{", 1), 1);
-    for (int i = 0; i < 1000 && patience_ms() <= 2000; i++)
+    assert_true(patience_ms() <= SILENT_MS);
+    send(fd, "{", 1, MSG_NOSIGNAL);
+    for (int i = 0; i < 1000 && patience_ms() <= SILENT_MS; i++)
         uv_run(&loop, UV_RUN_NOWAIT);
-    assert_true(patience_ms() > 2000 && patience_ms() <= 10000);
+    more = patience_ms() > SILENT_MS && patience_ms() <= 10000;
     close(fd);
+    while (patience_ms() > 0)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    return more;
+}
+
+static void who_says_nothing_has_less_time_than_who_began(void **state)
+{
+    bool more = false;
+    (void)state;
+    for (int i = 0; i < TRIES && !more; i++) {
+        uint64_t began_ns = uv_hrtime();
+        more = speaker_has_more_time();
+        if (!more)
+            assert_was_held_up(began_ns);
+    }
+    assert_true(more);
 }
 
 static void only_its_user_may_connect(void **state)
