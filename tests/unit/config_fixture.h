@@ -18,6 +18,7 @@
 
 #include "node/config.h"
 #include "proto/subject.h"
+#include "tests/unit/scratch.h"
 
 static char dir[64];
 static char path[128];
@@ -58,7 +59,7 @@ static inline int setup(void **state)
 {
     (void)state;
     strcpy(dir, "/tmp/hearsay-config-XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/hearsay.conf", dir);
     make_card(0, "mx.b.example", "198.51.100.7");

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/scratch.h"
 #include "tools/maillog/follow.h"
 
 enum { GOT_BYTES = 4 << 20, T0_S = 1795176000 };         /* 2026-11-20 12:00:00 UTC */
@@ -40,7 +41,7 @@ static inline int open_lab(void **state)
 {
     struct lab *l = calloc(1, sizeof *l);
     strcpy(l->dir, "/tmp/maillog-XXXXXX");
-    assert_non_null(mkdtemp(l->dir));
+    assert_non_null(scratch_dir(l->dir));
     snprintf(l->log, sizeof l->log, "%s/mainlog", l->dir);
     l->got = malloc(GOT_BYTES);
     l->f = follow_create(l->log);

@@ -23,6 +23,7 @@
 #include "node/mesh_net.h"
 #include "store/store.h"
 #include "tests/unit/own_port.h"
+#include "tests/unit/scratch.h"
 
 enum { STATIONS = 3, WAIT_S = 120, EPOCH = 1000 };
 
@@ -184,7 +185,7 @@ static inline int begin(void **state)
     (void)state;
     log_open(getenv("MESH_LOG") != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
     strcpy(dir, "/tmp/hearsay-mesh-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(scratch_dir(dir));
     make(a, "a.example");
     make(b, "b.example");
     make(c, "c.example");

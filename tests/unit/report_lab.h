@@ -24,6 +24,7 @@
 
 #include "node/report_server.h"
 #include "tests/unit/own_port.h"
+#include "tests/unit/scratch.h"
 
 /* GUARD_S, like the line time below, is for a machine that hangs: no good run comes near it. What a client must do within the 50 ms for which the node lingers, a busy
  * machine may keep it from; so that is tried again, up to TRIES times. A node that does it wrong does it wrong each time. */
@@ -105,7 +106,7 @@ static inline int setup(void **state)
 {
     (void)state;
     strcpy(dir, "/tmp/hearsay-report-XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(socket_path, sizeof socket_path, "%s/deep/run/report.sock", dir);
     config = calloc(1, sizeof *config);

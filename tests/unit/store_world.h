@@ -19,6 +19,7 @@
 #include "proto/record.h"
 #include "store/reader.h"
 #include "store/store.h"
+#include "tests/unit/scratch.h"
 
 #define T0 INT64_C(1790000400)             /* some time in 2026; a multiple of 600 */
 #define WORLD_SAY "spam"
@@ -112,7 +113,7 @@ static inline void world_prepare(struct world *w)
     memset(w, 0, sizeof *w);
     /* In memory where there is such a place: a test asks whether fsync was called, not how long it takes. */
     strcpy(w->dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm/hearsay-store-XXXXXX" : "/tmp/hearsay-store-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
+    assert_non_null(scratch_dir(w->dir));
     snprintf(w->path, sizeof w->path, "%s/hearsay.db", w->dir);
     snprintf(w->nonce, sizeof w->nonce, "%s/nonce", w->dir);
     for (size_t i = 0; i < WORLD_MEMBERS; i++)

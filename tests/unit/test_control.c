@@ -22,6 +22,7 @@
 
 #include "node/config.h"
 #include "node/control.h"
+#include "tests/unit/scratch.h"
 
 /* TIMEOUT_MS is for a node that hangs: no good run comes near it. Who says nothing is borne for two seconds; a machine may hold up this process for longer, but not TRIES
  * times in a row. */
@@ -51,7 +52,7 @@ static int setup(void **state)
     (void)state;
     signal(SIGPIPE, SIG_IGN);
     strcpy(dir, "/tmp/hearsay-control-XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/run/control.sock", dir);
     held_n = 0;

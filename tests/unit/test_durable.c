@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "proto/durable.h"
+#include "tests/unit/scratch.h"
 
 static char dir[64], path[96], beside[104];
 
@@ -17,7 +18,7 @@ static int begin(void **state)
 {
     (void)state;
     strcpy(dir, "/tmp/hearsay-durable-XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/file", dir);
     snprintf(beside, sizeof beside, "%s.new", path);

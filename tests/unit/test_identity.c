@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "proto/identity.h"
+#include "tests/unit/scratch.h"
 
 static char dir[] = "/tmp/hearsay-identity-XXXXXX";
 static char path[64];
@@ -24,7 +25,7 @@ static int make_dir(void **state)
 {
     (void)state;
     umask(022);
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/identity.pem", dir);
     return 0;

@@ -15,6 +15,7 @@
 #include "node/conf_edit.h"
 #include "node/config.h"
 #include "node/invites_file.h"
+#include "tests/unit/scratch.h"
 
 enum { NOW_S = 1800000000 };
 
@@ -26,7 +27,7 @@ static size_t n;
 static int make_dir(void **state)
 {
     (void)state;
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/invites", dir);
     snprintf(conf, sizeof conf, "%s/hearsay.conf", dir);

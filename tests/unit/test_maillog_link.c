@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/scratch.h"
 #include "tools/maillog/link.h"
 
 struct lab {
@@ -38,7 +39,7 @@ static int open_lab(void **state)
     struct lab *l = calloc(1, sizeof *l);
     char why[LINK_WHY_MAX];
     strcpy(l->dir, "/tmp/link-XXXXXX");
-    assert_non_null(mkdtemp(l->dir));
+    assert_non_null(scratch_dir(l->dir));
     snprintf(l->path, sizeof l->path, "%s/sock", l->dir);
     snprintf(l->address, sizeof l->address, "unix:%s", l->path);
     assert_int_equal(link_create(l->address, "5eed", &l->link, why), 0);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/scratch.h"
 #include "tools/maillog/conf.h"
 #include "tools/maillog/state.h"
 
@@ -21,7 +22,7 @@ static int open_dir(void **state)
 {
     (void)state;
     strcpy(dir, "/tmp/maillog-state-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(scratch_dir(dir));
     snprintf(path, sizeof path, "%s/file", dir);
     return 0;
 }

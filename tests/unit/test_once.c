@@ -16,6 +16,7 @@
 #include "store/reader_tools.h"
 #include "store/store.h"
 #include "store/tool.h"
+#include "tests/unit/scratch.h"
 
 #define SOURCE "8f3a0c1d5e7b92468f3a0c1d5e7b9246"
 enum { NOW_S = 1795176000 };
@@ -98,7 +99,7 @@ static int open_world(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
     strcpy(w->dir, "/tmp/once-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
+    assert_non_null(scratch_dir(w->dir));
     snprintf(w->path, sizeof w->path, "%s/db", w->dir);
     w->policy = policy_create();
     assert_non_null(w->policy);

@@ -15,6 +15,7 @@
 
 #include "node/peers_file.h"
 #include "proto/record.h"
+#include "tests/unit/scratch.h"
 
 enum { CARD_A, CARD_B, CARD_B_NEWER, CARD_C, CARDS };
 
@@ -40,7 +41,7 @@ static int setup(void **state)
     static const char *const names[] = {"a.example", "b.example", "c.example"};
     (void)state;
     strcpy(dir, "/tmp/hearsay-peers-XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/peers.conf", dir);
     for (int i = 0; i < 3; i++) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "record_fixture.h"
+#include "tests/unit/scratch.h"
 
 static char dir[] = "/tmp/hearsay-record-XXXXXX";
 static char path[64];
@@ -23,7 +24,7 @@ static int set_up(void **state)
 {
     (void)state;
     id = fixed_identity();
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/record.card", dir);
     return 0;

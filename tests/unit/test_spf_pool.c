@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "node/spf_pool.h"
+#include "tests/unit/scratch.h"
 
 struct lab {
     char dir[64], program[96], starts[96];
@@ -39,7 +40,7 @@ static void create(struct lab *l, const char *script, unsigned workers, unsigned
     FILE *f;
     memset(l, 0, sizeof *l);
     strcpy(l->dir, "/tmp/hearsay-spf-XXXXXX");
-    assert_non_null(mkdtemp(l->dir));
+    assert_non_null(scratch_dir(l->dir));
     snprintf(l->program, sizeof l->program, "%s/helper", l->dir);
     snprintf(l->starts, sizeof l->starts, "%s/starts", l->dir);
     if (script != NULL) {

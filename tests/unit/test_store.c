@@ -283,7 +283,9 @@ static void a_file_that_is_no_database_is_refused_and_left_alone(void **state)
     assert_int_equal(read(fd, got, sizeof got), sizeof text);
     assert_string_equal(got, text);
     close(fd);
-    assert_int_equal(try_open(w.dir, true, why), -EBADMSG);
+    assert_int_equal(unlink(w.path), 0);
+    assert_int_equal(mkdir(w.path, 0700), 0);
+    assert_int_equal(try_open(w.path, true, why), -EBADMSG);
     world_destroy(&w);
 }
 

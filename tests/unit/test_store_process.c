@@ -15,6 +15,7 @@
 
 #include "store/reader.h"
 #include "store/store.h"
+#include "tests/unit/scratch.h"
 
 enum { NOW_S = 1795132800 };
 
@@ -101,7 +102,7 @@ static int make_dir(void **state)
 {
     (void)state;
     strcpy(dir, "/tmp/hearsay-process-XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/hearsay.db", dir);
     snprintf(wal, sizeof wal, "%s-wal", path);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "node/zone_file.h"
+#include "tests/unit/scratch.h"
 
 enum { NOW = 1795188370 };       /* 2026-11-20 16:46:10 UTC */
 
@@ -26,7 +27,7 @@ static int begin(void **state)
 {
     (void)state;
     strcpy(dir, "/tmp/hearsay-zone-XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (scratch_dir(dir) == NULL)
         return -1;
     policy = policy_create();
     image = zone_image_create();

@@ -15,6 +15,7 @@
 #include "node/zone_file.h"
 #include "store/reader.h"
 #include "store/store.h"
+#include "tests/unit/scratch.h"
 
 enum { NOW = 1795188370 };       /* 2026-11-20 16:46:10 UTC */
 
@@ -52,7 +53,7 @@ static inline void fixture_zone(struct fixture *f, const char *name)
 static inline void fixture_begin(struct fixture *f)
 {
     strcpy(f->dir, "/tmp/hearsay-zone-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
+    assert_non_null(scratch_dir(f->dir));
     f->config = calloc(1, sizeof *f->config);
     f->config->policy = policy_create();
     assert_non_null(f->config->policy);
