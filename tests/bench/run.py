@@ -141,7 +141,7 @@ class Dns:
             return len(answer) > 12 and answer[6:8] != b"\0\0"
         return False
 
-    def wait(self, addr, name, seconds=20):
+    def wait(self, addr, name, seconds=120):
         deadline = time.monotonic() + seconds
         while not self.lists(addr, name):
             if time.monotonic() > deadline:
@@ -201,7 +201,7 @@ def check(quick):
         teach(a, known)
         with echo(lab, "bare", f"unix:{lab.dir}/bare.sock") as bare:
             a.peer_add(b), b.peer_add(a)
-            wait_until(lambda: opinions(b) > 0, "B begins to merge", 60)
+            wait_until(lambda: opinions(b) > 0, "B begins to merge", 120)
             began, before = time.monotonic(), opinions(b)
             ours, limit = [], []
             for _ in range(rounds):

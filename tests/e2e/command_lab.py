@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hearsay_lab import HEARSAY
+from hearsay_lab import HEARSAY, WAIT_S
 
 DONE, NO, USAGE, ABSENT = 0, 1, 2, 3
 
@@ -15,7 +15,7 @@ def run(*args, cwd=None, env=None, **more):
     environment = {k: v for k, v in os.environ.items() if k != "HEARSAY_CONF"} | (env or {})
     more.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([str(HEARSAY), *map(str, args)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=60, cwd=cwd, env=environment, **more)
+                          timeout=WAIT_S, cwd=cwd, env=environment, **more)
 
 
 def init(directory, *args, name="mx.a.example"):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hearsay_lab import Process, private_world, wait_until
+from hearsay_lab import WAIT_S, Process, private_world, wait_until
 
 
 def dig(name, kind="A", server="127.0.0.1", port=53):
     """The answers of one query as a sorted list of strings; None for no answer or a failure other than NXDOMAIN."""
-    done = subprocess.run(["dig", f"@{server}", "-p", str(port), "+time=1", "+tries=1", "+noall", "+answer",
-                           "+comments", name, kind], text=True, stdout=subprocess.PIPE, timeout=20)
+    done = subprocess.run(["dig", f"@{server}", "-p", str(port), "+time=10", "+tries=3", "+noall", "+answer",
+                           "+comments", name, kind], text=True, stdout=subprocess.PIPE, timeout=WAIT_S)
     if "status: NOERROR" not in done.stdout and "status: NXDOMAIN" not in done.stdout:
         return None
     rows = (line.split(None, 4) for line in done.stdout.splitlines() if line and not line.startswith(";"))

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from hearsay_lab import Process, private_world, wait_until
+from hearsay_lab import WAIT_S, Process, private_world, wait_until
 
 USER = "Debian-exim"
 
@@ -107,7 +107,7 @@ box:
     def expand(self, *expressions):
         """`exim -be`: each expression's expansion. Exim prints the last newline of each, which is no part of it."""
         done = subprocess.run(_as_exim() + ["exim4", "-C", str(self.conf), "-be", *expressions], text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=WAIT_S)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -115,7 +115,7 @@ box:
         """`exim -bh`: a session that is only talked through. Returns what Exim answered, without its comments."""
         done = subprocess.run(_as_exim() + ["exim4", "-C", str(self.conf), "-bh", addr], text=True,
                               input="".join(line + "\r\n" for line in lines), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=60)
+                              stderr=subprocess.PIPE, timeout=WAIT_S)
         return [line for line in done.stdout.splitlines() if line[:3].isdigit()]
 
     def session(self, addr, **options):
@@ -130,7 +130,7 @@ box:
 class Smtp:
     """An SMTP client that says by the PROXY protocol which address it comes from."""
 
-    def __init__(self, port, addr, timeout=60):
+    def __init__(self, port, addr, timeout=WAIT_S):
         self._socket = socket.create_connection(("127.0.0.1", port), timeout)
         self._file = self._socket.makefile("rb")
         family, me = ("TCP6", "2001:db8:ffff::25") if ":" in addr else ("TCP4", "192.0.2.25")

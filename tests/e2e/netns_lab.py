@@ -26,7 +26,7 @@ import threading
 import time
 from collections import Counter
 
-from hearsay_lab import HEARSAYD, Node, private_world, wait_until
+from hearsay_lab import HEARSAYD, WAIT_S, Node, private_world, wait_until
 
 IPV4, IPV6 = "10.77.0.", "fd77::"       # networks of the wires: nobody routes to them
 PUBLISH_PORT, REPAIR_PORT = 4441, 4442
@@ -307,7 +307,7 @@ class MeshNode(Node):
     # -- what it knows
 
     def rows(self, query, *values):
-        with contextlib.closing(sqlite3.connect(f"file:{self.dir / 'hearsay.db'}?mode=ro", uri=True, timeout=10)) as db:
+        with contextlib.closing(sqlite3.connect(f"file:{self.dir / 'hearsay.db'}?mode=ro", uri=True, timeout=WAIT_S)) as db:
             return db.execute(query, values).fetchall()
 
     def registers(self):
@@ -336,10 +336,10 @@ def befriend(nodes, trust=0.9):
                 node.hearsay("peer", "add", cards[other], "--trust", trust, check=True)
 
 
-def all_connected(nodes, seconds=30):
+def all_connected(nodes):
     def missing():
         return [f"{a.name} to {b.name}: {a.peer(b).get('problem', '')}" for a in nodes for b in nodes if a is not b and not a.connected_to(b)]
-    wait_until(lambda: not missing(), lambda: f"connected: {missing()}", seconds, 0.1)
+    wait_until(lambda: not missing(), lambda: f"connected: {missing()}", every=0.1)
 
 
 def differences(nodes):
@@ -359,7 +359,7 @@ def differences(nodes):
     return lines
 
 
-def converge(nodes, told, seconds=30):
+def converge(nodes, told, seconds=WAIT_S):
     """Waits until every node holds all that was told ({author: subjects' keys in hexadecimal}) and all agree. Seconds it took."""
     started, roots = time.monotonic(), {author: author.root() for author in told}
 

@@ -18,6 +18,7 @@ import second_words as w
 from second_link import Link
 from second_words import Fault, batch_hash, pb
 
+WAIT_S = 100            # for what may hang: no good run comes near it
 HAVE_S, FULL_S, FETCH_S, WANT_S, PUT_OFF_MAX, FETCHES_MAX = 5, 30, 10, 5, 256, 8
 ZAP_DOMAIN = b"hearsay"
 
@@ -120,7 +121,7 @@ class SecondMember:
             self.poller.register(socket, zmq.POLLIN)
         return link
 
-    def join(self, text, seconds=15):
+    def join(self, text, seconds=WAIT_S):
         """Uses an invite: (the link to the inviter, the coalition's secret). A Fault `refused` with what the inviter says."""
         invite = w.open_invite(text)
         secret = z85.encode(invite.curve_secret)
@@ -154,7 +155,7 @@ class SecondMember:
 
     # -- turns
 
-    def until(self, true, what, seconds=15):
+    def until(self, true, what, seconds=WAIT_S):
         """Goes on until true() holds."""
         deadline = time.monotonic() + seconds
         while not true():
@@ -541,7 +542,7 @@ class SecondMember:
 
     # -- its own words
 
-    def settle(self, seconds=3):
+    def settle(self, seconds=WAIT_S):
         """Before anything is told: what do the neighbours know of us? Then the epoch."""
         deadline = time.monotonic() + seconds
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from hearsay_lab import HEARSAYD, Stream, connect, fill, private_world, stays, talk, wait_until, zone
+from hearsay_lab import HEARSAYD, WAIT_S, Stream, connect, fill, in_time, private_world, stays, talk, wait_until, zone
 
 KILLS = int(os.environ.get("HEARSAY_KILLS", "300"))
 ZONES = zone("bl.a.example")
@@ -34,14 +34,14 @@ def listed(node, subjects):
     return black
 
 
-def all_listed(node, subjects, seconds=20):
+def all_listed(node, subjects):
     subjects = list(subjects)
     missing = []
 
     def none_missing():
         missing[:] = set(subjects) - listed(node, subjects)
         return not missing
-    wait_until(none_missing, lambda: f"{len(missing)} of {len(subjects)} are missing, such as {missing[:3]}", seconds, 0.1)
+    wait_until(none_missing, lambda: f"{len(missing)} of {len(subjects)} are missing, such as {missing[:3]}", every=0.1)
 
 
 class Reporter:
@@ -79,7 +79,7 @@ class Reporter:
     def drain(self):
         """All answers that were on their way when the node died."""
         self.socket.setblocking(True)
-        self.socket.settimeout(5)
+        self.socket.settimeout(WAIT_S)
         with contextlib.suppress(ConnectionError):
             while self._read():
                 pass
@@ -109,11 +109,13 @@ def report_until_killed(node, numbers, seconds):
 def test_hundreds_of_kills_lose_nothing_that_was_answered_ok(own_lab):
     node = own_lab.node("mx.a.example", zones=ZONES, mesh=False)
     numbers, dice, oks = iter(range(1, 1 << 24)), random.Random(4440), []
-    for _ in range(KILLS):
+    for kills in range(1, 10 * KILLS):
         node.start()
         oks += report_until_killed(node, numbers, dice.uniform(0.0, 0.04))
+        if kills >= KILLS and len(oks) > 10 * KILLS:        # a slow machine takes fewer reports in these moments
+            break
     node.start()
-    print(f"{KILLS} kills, {len(oks)} reports answered ok")
+    print(f"{kills} kills, {len(oks)} reports answered ok")
     assert len(oks) > 10 * KILLS, "the reports were in full flow"
     all_listed(node, oks)
     assert node.hearsay("verify").returncode == 0
@@ -129,7 +131,7 @@ def test_what_a_member_said_between_kills_reaches_its_peer(own_lab):
         oks += report_until_killed(a, numbers, dice.uniform(0.02, 0.5))
     a.start()
     all_listed(a, oks)
-    all_listed(b, oks, 30)
+    all_listed(b, oks)
     counts = b.json("status")["mesh"]["counts"]
     assert counts["equivocation"] == 0 and counts["bad-signature"] == 0, counts
 
@@ -314,7 +316,7 @@ def test_a_unix_socket_that_somebody_answers_is_left_to_him(stopped):
 
 def test_a_second_node_on_the_same_database_is_refused(own_lab):
     node = own_lab.node("mx.a.example", zones=ZONES, mesh=False).start()
-    second = subprocess.run(node.argv(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+    second = subprocess.run(node.argv(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=WAIT_S)
     assert second.returncode > 0
     says(second.stdout, "hearsay.db|report.sock", "another|in use|running")
     assert node.ask("ping") == "pong"
@@ -340,7 +342,7 @@ def test_a_broken_configuration_is_refused_with_file_and_line(own_lab, text, wor
     node.write_conf(extra=text)
     line = node.conf.read_text().splitlines().index(text) + 1
     tested = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, timeout=20)
+                            text=True, timeout=WAIT_S)
     assert tested.returncode == 2, tested.stdout
     nearby = "|".join(f"{node.conf}:{n}:" for n in range(line, line + 4))       # an open brace is seen at the end
     says(tested.stdout, nearby, *([word] if word else []))
@@ -349,7 +351,7 @@ def test_a_broken_configuration_is_refused_with_file_and_line(own_lab, text, wor
 
 def test_a_good_configuration_passes_the_test(own_lab):
     node = own_lab.node("mx.a.example", zones=ZONES)
-    assert subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], timeout=20).returncode == 0
+    assert subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], timeout=WAIT_S).returncode == 0
 
 
 def test_keys_and_database_are_for_the_owner_alone(own_lab):
@@ -409,18 +411,20 @@ def test_a_broken_configuration_at_a_reload_changes_nothing(own_lab):
 def test_stopping_in_the_middle_of_reports_leaves_everything_safe(own_lab, signum):
     node = own_lab.node("mx.a.example", zones=ZONES).start()
     epoch = wait_until(lambda: node.json("status")["epoch"], "an epoch has begun")
-    reporter = Reporter(node.unix, iter(range(1, 1 << 20)))
-    deadline = time.monotonic() + 0.3
-    while time.monotonic() < deadline:
-        reporter.turn()
-    assert reporter.ok
-    node.process.send(signum)
-    reporter.drain()
-    started = time.monotonic()
-    assert node.process.wait() == 0, "Ctrl-C is an orderly end"
-    assert time.monotonic() - started < 6
+    numbers, oks = iter(range(1, 1 << 20)), []
+
+    def report_and_stop():
+        reporter = Reporter(node.unix, numbers)
+        deadline = time.monotonic() + 0.3
+        while time.monotonic() < deadline or not reporter.ok:
+            assert reporter.turn()
+        node.process.send(signum)
+        reporter.drain()
+        oks.extend(reporter.ok)
+        assert node.process.wait() == 0, "Ctrl-C is an orderly end"
+    in_time(report_and_stop, 6, node.start)
     node.start()
-    all_listed(node, reporter.ok)
+    all_listed(node, oks)
     assert wait_until(lambda: node.json("status")["epoch"], "an epoch goes on") == epoch, "after a clean stop the epoch goes on"
 
 
@@ -470,7 +474,7 @@ def test_what_was_said_while_a_member_was_down_reaches_it(own_lab):
     b.kill()
     report_all(a, second)
     b.start()
-    all_listed(b, first + second, 30)
+    all_listed(b, first + second)
 
 
 def test_what_was_said_before_a_member_joined_reaches_it(own_lab):
@@ -481,7 +485,7 @@ def test_what_was_said_before_a_member_joined_reaches_it(own_lab):
     b = own_lab.node("mx.b.example", zones=zone("bl.b.example", threshold=0.5, quorum=1)).start()
     a.peer_add(b, 1.0)                  # while both run: no restart
     b.peer_add(a, 1.0)
-    all_listed(b, subjects, 30)
+    all_listed(b, subjects)
 
 
 def test_a_member_that_was_frozen_catches_up(own_lab):
@@ -494,7 +498,7 @@ def test_a_member_that_was_frozen_catches_up(own_lab):
     report_all(a, subjects)
     all_listed(a, subjects)
     b.process.thaw()
-    all_listed(b, subjects, 30)
+    all_listed(b, subjects)
 
 
 def test_a_restored_backup_uses_no_number_twice(own_lab):
@@ -516,7 +520,7 @@ def test_a_restored_backup_uses_no_number_twice(own_lab):
     (a.dir / "hearsay.db").chmod(0o600)
     a.start()
     report_all(a, [subject(3)])
-    all_listed(b, [subject(1), subject(3)], 30)
+    all_listed(b, [subject(1), subject(3)])
     assert b.json("status")["mesh"]["counts"]["equivocation"] == 0
 
 
@@ -530,9 +534,9 @@ def test_a_lost_database_is_made_anew_and_filled_by_the_mesh(own_lab):
     for path in a.dir.glob("hearsay.db*"):
         path.unlink()
     a.start()
-    all_listed(a, [subject(2)], 30)
+    all_listed(a, [subject(2)])
     report_all(a, [subject(3)])
-    all_listed(b, [subject(3)], 30)
+    all_listed(b, [subject(3)])
     assert b.json("status")["mesh"]["counts"]["equivocation"] == 0
 
 
@@ -582,4 +586,4 @@ def test_a_tampered_batch_is_refused_and_counted(own_lab):
     wait_until(counted, "it is counted")
     assert b.ask(f"check {subject(1)}") == "unknown"
     report_all(a, [subject(2)])
-    all_listed(b, [subject(2)], 30)
+    all_listed(b, [subject(2)])

@@ -21,7 +21,7 @@ def member(lab, name):
 def teach(node, n, first=0):
     with node.stream() as s:
         assert s.ask(*(f"black 11.0.{k // 250}.{k % 250}" for k in range(first, first + n))) == ["ok"] * n
-    wait_until(lambda: node.json("status")["backlog"] == 0, "the reports are folded", 60)
+    wait_until(lambda: node.json("status")["backlog"] == 0, "the reports are folded")
 
 
 def catching(node):
@@ -33,8 +33,8 @@ def test_a_new_member_fetches_all_and_then_lists_it(lab):
     teach(a, SUBJECTS)
     a.peer_add(b)
     b.peer_add(a)
-    b.becomes("check 11.0.3.7", "black", 60)
-    wait_until(lambda: b.json("status")["counts"]["listings"] == SUBJECTS, "all is listed", 60)
+    b.becomes("check 11.0.3.7", "black")
+    wait_until(lambda: b.json("status")["counts"]["listings"] == SUBJECTS, "all is listed")
     wait_until(lambda: catching(b)["share"] == 1, "all is here")
     assert not catching(b)["held_back"]
     assert b.hearsay("peer", "list").stdout.rstrip().endswith(" up") and b.json("peer", "list")["peers"][0]["link"]
@@ -86,5 +86,5 @@ def test_a_member_that_is_killed_while_it_catches_up_goes_on_where_it_was(lab):
         b.process.end(signal.SIGKILL)
         b.start()
         assert b.json("status")["counts"]["batches"] >= before
-    wait_until(lambda: b.json("status")["counts"]["listings"] == 600, "all is listed", 60)
+    wait_until(lambda: b.json("status")["counts"]["listings"] == 600, "all is listed")
     assert b.hearsay("verify").returncode == 0

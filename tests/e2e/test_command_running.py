@@ -8,7 +8,7 @@ import time
 import pytest
 
 from command_lab import ABSENT, DONE, NO, USAGE
-from hearsay_lab import HEARSAY, wait_until, zone
+from hearsay_lab import HEARSAY, WAIT_S, in_time, wait_until, zone
 
 BL = "bl.a.example"
 
@@ -204,18 +204,15 @@ def test_a_slow_pipe_is_answered_as_it_comes(node):
     process.stdin.write("trickle.example\n")
     process.stdin.flush()
     listed(node, "trickle.example")
-    out, _ = process.communicate("", timeout=20)
+    out, _ = process.communicate("", timeout=WAIT_S)
     assert out == "1 stored, 0 failed\n"
 
 
 def test_a_hundred_thousand_lines_go_fast(lab):
     node = lab.node("mx.fast.example", mesh=False).start()
     lines = "".join(f"203.{i >> 16 & 1}.{i >> 8 & 255}.{i & 255}\n" for i in range(131072 - 100_000, 131072))
-    start = time.monotonic()
-    done = node.hearsay("report", "black", "--from-file", "-", input=lines)
-    took = time.monotonic() - start
+    done = in_time(lambda: node.hearsay("report", "black", "--from-file", "-", input=lines), 10, tries=5)    # the benchmark says how fast; this only tells when it waits for each answer
     assert done.stdout == "100,000 stored, 0 failed\n", done.stderr
-    assert took < 10, f"{took:.1f} s"         # the benchmark says how fast; this only tells when it waits for each answer
     node.stop()
 
 
@@ -227,7 +224,7 @@ def test_a_node_that_goes_away_is_told_with_the_line(lab):
     process.stdin.flush()
     wait_until(lambda: stored(node) == 10, "ten are stored")
     node.kill()
-    out, err = process.communicate("gone10.example\n", timeout=20)
+    out, err = process.communicate("gone10.example\n", timeout=WAIT_S)
     assert process.returncode == ABSENT
     assert "before line 11" in err and "10 stored" in out
 

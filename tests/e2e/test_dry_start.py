@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from hearsay_lab import HEARSAYD, zone
+from hearsay_lab import HEARSAYD, WAIT_S, zone
 
 MEMBER = "mx.a.example"
 
@@ -19,7 +19,7 @@ def node(own_lab):
 
 def dry_start(node):
     before = listing(node)
-    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, capture_output=True, timeout=20)
+    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, capture_output=True, timeout=WAIT_S)
     assert listing(node) == before
     return done
 
@@ -95,7 +95,7 @@ def test_a_zone_that_cannot_be_written_is_a_warning(node):
     zones.mkdir(exist_ok=True)
     os.chown(zones, 0, 0)
     zones.chmod(0o755)
-    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, capture_output=True, timeout=20, user=65534, group=65534)
+    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, capture_output=True, timeout=WAIT_S, user=65534, group=65534)
     if "good" not in done.stdout and "ermission" in done.stderr and "zones" not in done.stderr:
         pytest.skip("the laboratory is closed to others")
     assert done.returncode == 0, done

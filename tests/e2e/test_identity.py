@@ -40,7 +40,7 @@ def linked(node, name):
 
 def wait_linked(node, *names):
     for name in names:
-        wait_until(lambda: linked(node, name), f"{node.name} has a link to {name}", 40)
+        wait_until(lambda: linked(node, name), f"{node.name} has a link to {name}")
 
 
 def warnings(node, word):
@@ -49,7 +49,7 @@ def warnings(node, word):
 
 def said(a, b, subject):
     assert a.ask(f"black {subject}") == "ok"
-    b.becomes(f"check {subject}", "black", 30)
+    b.becomes(f"check {subject}", "black")
 
 
 # ---- the root key offline
@@ -118,11 +118,11 @@ def test_new_keys_are_followed_by_all_without_an_operator(own_lab, how):
     done = json.loads(a.hearsay("rotate", "--keys", *(("--root", root) if root else ()), "--json", check=True).stdout)
     assert done["ok"] and done["in_force"] and done["keys"]
     said(a, b, "203.0.113.2")                           # signed with the new key already
-    wait_until(lambda: "the new CURVE key is in use" in a.log_text(), "the new CURVE key is in use", 40)
+    wait_until(lambda: "the new CURVE key is in use" in a.log_text(), "the new CURVE key is in use")
     wait_linked(a, "mx.b.example", "mx.c.example")
     wait_linked(b, "mx.a.example"), wait_linked(c, "mx.a.example")
     for node in (b, c):
-        wait_until(lambda: "the old CURVE key of mx.a.example is cut" in node.log_text(), "the old key is cut", 40)
+        wait_until(lambda: "the old CURVE key of mx.a.example is cut" in node.log_text(), "the old key is cut")
     wait_linked(a, "mx.b.example", "mx.c.example")
     said(a, c, "203.0.113.3")
     said(b, a, "203.0.113.4")
@@ -143,7 +143,7 @@ def test_keys_that_changed_while_the_node_was_down_are_followed(own_lab):
     a.hearsay("rotate", "--keys", check=True)
     a.start()
     said(a, b, "203.0.113.2")
-    wait_until(lambda: "the new CURVE key is in use" in a.log_text(), "the new CURVE key is in use", 40)
+    wait_until(lambda: "the new CURVE key is in use" in a.log_text(), "the new CURVE key is in use")
     wait_linked(b, "mx.a.example")
     said(b, a, "203.0.113.3")
 
@@ -166,10 +166,11 @@ def test_a_record_with_the_root_key_here_is_renewed_in_time(own_lab):
     a, b = member(own_lab, "mx.a.example"), member(own_lab, "mx.b.example")
     trust(a, b)
     a.start(), b.start()
-    a.hearsay("rotate", "--not-after", "8s", check=True)
-    short = a.json("status")["record_expires_s"]
-    wait_until(lambda: a.json("status")["record_expires_s"] > short + 80 * 86400, "it is renewed half way", 20)
-    wait_until(lambda: peer(b, "mx.a.example")["record_expires_s"] > short + 80 * 86400, "and B has it", 30)
+    short = json.loads(a.hearsay("rotate", "--not-after", "8s", "--json", check=True).stdout)
+    assert short["in_force"]
+    late = short["not_after_s"] + 80 * 86400
+    wait_until(lambda: a.json("status")["record_expires_s"] > late, "it is renewed half way")
+    wait_until(lambda: peer(b, "mx.a.example")["record_expires_s"] > late, "and B has it")
     said(a, b, "203.0.113.1")
 
 
@@ -181,18 +182,18 @@ def test_a_record_that_runs_out_is_warned_of_and_the_node_goes_on(own_lab):
     a.hearsay("rotate", "--root", root, "--not-after", "29d", check=True)
     assert not warnings(a, "runs out"), "not from the first day of a short life"
     a.hearsay("rotate", "--root", root, "--not-after", "20s", check=True)
-    wait_until(lambda: warnings(a, "runs out"), "A is warned", 30)
-    wait_until(lambda: warnings(b, "record of mx.a.example"), "B is warned of A", 30)
-    wait_until(lambda: warnings(a, "has run out"), "it has run out", 40)
-    wait_until(lambda: warnings(b, "has run out"), "B says so", 40)
+    wait_until(lambda: warnings(a, "runs out"), "A is warned")
+    wait_until(lambda: warnings(b, "record of mx.a.example"), "B is warned of A")
+    wait_until(lambda: warnings(a, "has run out"), "it has run out")
+    wait_until(lambda: warnings(b, "has run out"), "B says so")
     a.restart()                                         # also a start is possible
     assert a.ask("black 203.0.113.2") == "ok"
     a.becomes("check 203.0.113.2", "black")
     stays(lambda: b.ask("check 203.0.113.2") == "unknown", 3, "nobody is told")
     assert a.hearsay("card").stderr.count("over") == 1
     a.hearsay("rotate", "--root", root, check=True)
-    b.becomes("check 203.0.113.2", "black", 30)         # nothing was lost
-    wait_until(lambda: not warnings(b, "mx.a.example"), "B is content", 40)
+    b.becomes("check 203.0.113.2", "black")             # nothing was lost
+    wait_until(lambda: not warnings(b, "mx.a.example"), "B is content")
 
 
 # ---- leaving, and being thrown out
@@ -203,7 +204,7 @@ def test_who_leaves_is_shown_and_says_nothing_new(own_lab):
     a.start(), b.start()
     said(a, b, "203.0.113.1")
     assert a.hearsay("leave", check=True).stdout.startswith("mx.a.example has left")
-    wait_until(lambda: peer(b, "mx.a.example")["left"], "B shows that A has left", 30)
+    wait_until(lambda: peer(b, "mx.a.example")["left"], "B shows that A has left")
     assert a.ask("black 203.0.113.2") == "ok"
     a.becomes("check 203.0.113.2", "black")
     stays(lambda: b.ask("check 203.0.113.2") == "unknown", 3, "it tells nothing more")
@@ -216,8 +217,8 @@ def test_who_leaves_is_shown_and_says_nothing_new(own_lab):
     stays(lambda: not warnings(b, "mx.a.example"), 2, "nobody expects it back")
     a.start()
     a.hearsay("rotate", check=True)
-    b.becomes("check 203.0.113.2", "black", 40)
-    wait_until(lambda: not peer(b, "mx.a.example")["left"], "it is back", 30)
+    b.becomes("check 203.0.113.2", "black")
+    wait_until(lambda: not peer(b, "mx.a.example")["left"], "it is back")
 
 
 def test_who_is_thrown_out_is_cut_at_once_and_the_others_come_back(own_lab):
@@ -229,7 +230,7 @@ def test_who_is_thrown_out_is_cut_at_once_and_the_others_come_back(own_lab):
     wait_linked(a, "mx.b.example"), wait_linked(c, "mx.b.example")
     started = time.monotonic()
     b.hearsay("peer", "remove", "mx.a.example", "--purge", check=True)
-    wait_until(lambda: not linked(a, "mx.b.example"), "A has lost its link to B", 10)
+    wait_until(lambda: not linked(a, "mx.b.example"), "A has lost its link to B, and not for silence", 25)
     print(f"cut after {time.monotonic() - started:.2f} s")
     b.becomes("check 203.0.113.1", "unknown")           # what it said is gone
     assert b.ask("check 203.0.113.2") == "black"
@@ -237,6 +238,6 @@ def test_who_is_thrown_out_is_cut_at_once_and_the_others_come_back(own_lab):
     print(f"the other is back after {time.monotonic() - started:.2f} s")
     said(c, b, "203.0.113.3")
     assert a.ask("black 203.0.113.4") == "ok"
-    c.becomes("check 203.0.113.4", "black", 30)         # C trusts it still
+    c.becomes("check 203.0.113.4", "black")             # C trusts it still
     stays(lambda: b.ask("check 203.0.113.4") == "unknown", 2, "B takes nothing of A, from nobody")
     assert not linked(a, "mx.b.example")

@@ -93,11 +93,17 @@ def test_an_introduction_ends_by_itself(line):
     b.becomes(f"check {BAD}", "black")
     b.hearsay("introduce", "mx.c.example", "--share", "1", check=True)
     peers = b.dir / "peers.conf"
-    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 12))
-    peers.write_text(re.sub(r'introduce-until = "[^"]*"', f'introduce-until = "{soon}"', peers.read_text()))
-    b.hang_up()
-    wait_until(lambda: score(a) > 0, "C's word counts at A")
-    wait_until(lambda: score(a) == 0 and introduced(a) == {}, "and counts no more", 40)
+
+    def counts_for(seconds):
+        """Whether C's word counted at A before its introduction ended; a busy machine may be too slow for that."""
+        end_s = int(time.time()) + seconds
+        soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end_s))
+        peers.write_text(re.sub(r'introduce-until = "[^"]*"', f'introduce-until = "{soon}"', peers.read_text()))
+        b.hang_up()
+        wait_until(lambda: score(a) > 0 or time.time() > end_s, "C's word counts at A, or it is too late for that")
+        return score(a) > 0
+    assert any(counts_for(seconds) for seconds in (6, 12, 60)), "C's word counts at A"
+    wait_until(lambda: score(a) == 0 and introduced(a) == {}, "and counts no more")
 
 
 def test_an_introducer_that_lost_its_database_goes_on(line):
@@ -141,14 +147,14 @@ def test_trust_reaches_over_two_hops(line):
     b.hearsay("introduce", "mx.c.example", "--share", "1", check=True)
     c.hearsay("introduce", "mx.d.example", "--share", "1", check=True)
     assert d.ask(f"black {BAD} count=4") == "ok"
-    wait_until(lambda: score(a) > 150, lambda: f"D's word counts at A {a.json('introductions')} {a.log_text()}", 60)
+    wait_until(lambda: score(a) > 150, lambda: f"D's word counts at A {a.json('introductions')} {a.log_text()}")
     wait_until(lambda: "mx.d.example" in introduced(a), "the snapshot that status shows has D")
     there = introduced(a)["mx.d.example"]
     assert abs(there["trust"] - 0.2) < 1e-6 and there["hops"] == 2
     assert (there["group"], there["introducer"]) == ("mx.b.example", "mx.c.example")
     assert "mx.d.example (by mx.c.example of mx.b.example)" in a.hearsay("why", BAD).stdout
     b.hearsay("introduce", "--withdraw", "mx.c.example", check=True)
-    wait_until(lambda: introduced(a) == {} and score(a) == 0, "without the first hop the second is gone", 40)
+    wait_until(lambda: introduced(a) == {} and score(a) == 0, "without the first hop the second is gone")
     assert abs(introduced(b)["mx.d.example"]["trust"] - 0.4) < 1e-6
 
 
@@ -159,9 +165,9 @@ def test_a_rotation_of_the_introducers_keys_signs_its_list_anew(line):
     assert c.ask(f"black {BAD} count=4") == "ok"
     b.hearsay("rotate", "--keys", check=True)
     wait_until(lambda: b.log_text().count("introductions: signed a list of 1") == 2, b.log_text)
-    wait_until(lambda: score(a) > 300, lambda: f"C's word counts at A {a.log_text()}", 40)
+    wait_until(lambda: score(a) > 300, lambda: f"C's word counts at A {a.log_text()}")
     b.hearsay("introduce", "--withdraw", "mx.c.example", check=True)
-    wait_until(lambda: introduced(a) == {}, "a list under the new key is taken", 40)
+    wait_until(lambda: introduced(a) == {}, "a list under the new key is taken")
 
 
 def test_a_removed_peer_that_others_introduce_is_warned_of(line):

@@ -55,8 +55,8 @@ class Mesh:
             if node.process.alive() and not node.process.frozen:
                 self.tell(node, n)
 
-    def agree(self, what, seconds=30):
-        took = converge(self.nodes, self.told, seconds)
+    def agree(self, what):
+        took = converge(self.nodes, self.told)
         print(f"{what}: all five agree on {sum(map(len, self.told.values()))} subjects after {took:.2f} s")
         return took
 
@@ -84,7 +84,7 @@ def whole_again(mesh):
 
 def connected_again(mesh):
     started = time.monotonic()
-    all_connected(mesh.nodes, 75)
+    all_connected(mesh.nodes)
     print(f"all connected again after {time.monotonic() - started:.2f} s")
 
 
@@ -133,7 +133,7 @@ def test_loss_and_delay(mesh, how):
     for _ in range(4):
         mesh.tell_all(10)
         time.sleep(1)
-    mesh.agree(f"10 % of all packets lost, 100 to 140 ms there and back ({how})", 45)
+    mesh.agree(f"10 % of all packets lost, 100 to 140 ms there and back ({how})")
     if how == "wire":
         assert mesh.wires.counts["lost"] > before
     mesh.no_liar()
@@ -187,7 +187,7 @@ def test_a_clock_an_hour_off(mesh, offset):
     mesh.tell_all()
     if int(offset) > 0:
         mesh.ahead |= set(mesh.told[node][-20:])
-        wait_until(lambda: "more than five minutes ahead" in mesh.nodes[0].log_text(), "the others' operators are told", 20)
+        wait_until(lambda: "more than five minutes ahead" in mesh.nodes[0].log_text(), "the others' operators are told")
     mesh.agree(f"the last one's clock is {offset} s off")
     (dated, ), = mesh.nodes[0].rows("SELECT b.time_s FROM batch b JOIN member m ON m.id = b.member WHERE hex(m.root) = ?"
                                     " ORDER BY b.epoch DESC, b.seq DESC LIMIT 1", node.root())
@@ -198,23 +198,26 @@ def test_a_clock_an_hour_off(mesh, offset):
     mesh.no_liar()
 
 
-def test_a_node_stopped_for_a_minute_under_load(mesh):
+def test_a_node_stopped_under_load_until_all_have_given_it_up(mesh):
     """Longer than silence is borne (30 s), than a question waits (10 s) and than any retry of a connection that is up."""
-    node = mesh.nodes[0]
+    node, others = mesh.nodes[0], mesh.nodes[1:]
     mesh.tell_all()
     node.process.freeze()
     mesh.wires.cut(mesh.nodes[3].host, mesh.nodes[4].host)
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        for other in mesh.nodes[1:]:
+
+    def noticed():
+        for other in others:
             mesh.tell(other, 10)
-        time.sleep(0.5)
-    assert not mesh.nodes[1].connected_to(node), "who is silent for so long is noticed"
-    assert not mesh.nodes[3].connected_to(mesh.nodes[4]), "and who is cut off"
+        return not any(other.connected_to(node) for other in others) and not mesh.nodes[3].connected_to(mesh.nodes[4])
+    wait_until(noticed, "who is silent for so long is noticed, and who is cut off", every=0.5)
+    for _ in range(5):                      # nor does a new attempt to connect get anywhere
+        noticed()
+        time.sleep(1)
+    assert noticed()
     converge(mesh.nodes[1:], {other: mesh.told[other] for other in mesh.nodes[1:]})
     node.process.thaw()
     mesh.wires.heal()
-    mesh.agree("one stopped for a minute, two others cut apart, all speaking")
+    mesh.agree("one stopped, two others cut apart, all speaking")
     connected_again(mesh)
     mesh.no_liar()
 
@@ -229,5 +232,5 @@ def test_all_zones_are_the_same_in_the_end(mesh):
     def listed(node):
         return {entry["subject"] for entry in node.json("list")["listings"]}
     for node in mesh.nodes[:4]:
-        wait_until(lambda: listed(node) == everything - early, lambda: f"{node.name} lists {len(everything ^ early ^ listed(node))} wrongly", 20, 0.2)
+        wait_until(lambda: listed(node) == everything - early, lambda: f"{node.name} lists {len(everything ^ early ^ listed(node))} wrongly", every=0.2)
     assert listed(mesh.nodes[4]) == everything, "whose clock was put right takes its own word from then on"

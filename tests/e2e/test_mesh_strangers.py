@@ -66,7 +66,7 @@ def hold_out(a, member, addr, before_bytes, before_fds):
     assert rss(a) - before_bytes < 16 * 1024 * 1024, f"{(rss(a) - before_bytes) >> 20} MiB"
     member.publish([Word(subject_address(addr), b"malware", 5, 0)])
     member.until(lambda: a.ask(f"check {addr}") == "black", "the member is heard")
-    wait_until(lambda: descriptors(a) <= before_fds + 2, lambda: f"{descriptors(a)} descriptors, {before_fds} before", 20, 0.2)
+    wait_until(lambda: descriptors(a) <= before_fds + 2, lambda: f"{descriptors(a)} descriptors, {before_fds} before", every=0.2)
     assert member.link.up and member.link.lost == 0, "nor was its connection lost"
 
 
@@ -88,7 +88,7 @@ def test_strangers_with_keys_of_their_own_are_refused(a, member):
                     for _ in range(10):
                         s.send(bytes(w.MESSAGE_MAX), zmq.DONTWAIT)
             sockets.append(s)
-        member.until(lambda: a.json("status")["mesh"]["zap_denied"] >= STRANGERS, lambda: f"all refused: {a.json('status')['mesh']}", 30)
+        member.until(lambda: a.json("status")["mesh"]["zap_denied"] >= STRANGERS, lambda: f"all refused: {a.json('status')['mesh']}")
         for s in sockets:
             s.close()
     hold_out(a, member, "192.0.2.1", *before)

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 
-from hearsay_lab import HEARSAY, wait_until, zone
+from hearsay_lab import HEARSAY, WAIT_S, wait_until, zone
 
 ZONES = zone("bl.x.example", threshold=0.5, quorum=1)
 
@@ -14,7 +14,7 @@ ZONES = zone("bl.x.example", threshold=0.5, quorum=1)
 def says(node, subject, other):
     """Told to `other`."""
     assert node.ask(f"black {subject}") == "ok"
-    other.becomes(f"check {subject}", "black", 30)
+    other.becomes(f"check {subject}", "black")
 
 
 def proofs(node):
@@ -60,7 +60,7 @@ def equivocate(a, twin, b, c, subjects, above=()):
 
 
 def verify(path):
-    return subprocess.run([str(HEARSAY), "verify", "--proof", str(path)], text=True, capture_output=True, timeout=60, env={})
+    return subprocess.run([str(HEARSAY), "verify", "--proof", str(path)], text=True, capture_output=True, timeout=WAIT_S, env={})
 
 
 def test_two_batches_with_one_number_are_proved_and_the_second_time_is_quarantine(own_lab):
@@ -71,11 +71,11 @@ def test_two_batches_with_one_number_are_proved_and_the_second_time_is_quarantin
     equivocate(a, twin, b, c, ("203.0.113.2", "203.0.113.3"), above=["203.0.113.7"])
     b.start(), c.start()
     for node in (b, c):
-        wait_until(lambda: proofs(node), f"{node.name} has the proof", 60)
+        wait_until(lambda: proofs(node), f"{node.name} has the proof")
         wait_until(lambda: [w for w in node.json("status")["warnings"] if "two different batches" in w], "it is a warning")
-        node.becomes("check 203.0.113.2", "black", 30)  # both of the pair count
-        node.becomes("check 203.0.113.3", "black", 30)
-        node.becomes("check 203.0.113.7", "unknown", 30)  # above it all is dead
+        node.becomes("check 203.0.113.2", "black")  # both of the pair count
+        node.becomes("check 203.0.113.3", "black")
+        node.becomes("check 203.0.113.7", "unknown")  # above it all is dead
     first = proofs(b)[0]
     keys = ("root", "epoch", "seq", "hash_a", "hash_b")
     assert [first[k] for k in keys] == [proofs(c)[0][k] for k in keys] and first["hash_a"] > first["hash_b"]
@@ -103,9 +103,9 @@ def test_two_batches_with_one_number_are_proved_and_the_second_time_is_quarantin
     assert proofs(b)[0]["hash_a"] == first["hash_a"]
     a.start()
     says(a, "203.0.113.4", b)
-    c.becomes("check 203.0.113.4", "black", 30)
+    c.becomes("check 203.0.113.4", "black")
     for node in (b, c):
-        node.becomes("check 203.0.113.7", "black", 30)  # its author's own node tells it again
+        node.becomes("check 203.0.113.7", "black")  # its author's own node tells it again
     assert b.hearsay("verify").returncode == 0
     stop(a, b, c)
 
@@ -113,17 +113,17 @@ def test_two_batches_with_one_number_are_proved_and_the_second_time_is_quarantin
     equivocate(a, twin, b, c, ("203.0.113.5", "203.0.113.6"))
     b.start(), c.start()
     for node in (b, c):
-        wait_until(lambda: len(proofs(node)) == 2, f"{node.name} has the second proof", 60)
+        wait_until(lambda: len(proofs(node)) == 2, f"{node.name} has the second proof")
         wait_until(lambda: [w for w in node.json("status")["warnings"] if "quarantine" in w and "again" in w], "it is in quarantine")
         for subject in ("203.0.113.1", "203.0.113.2", "203.0.113.5"):
-            node.becomes(f"check {subject}", "unknown", 30)
+            node.becomes(f"check {subject}", "unknown")
     b.restart()
     assert b.ask("check 203.0.113.1") == "unknown", "a restart does not end it"
     quarantined = {p["name"]: p["quarantined"] for p in b.json("peer", "list")["peers"]}
     assert quarantined.pop("mx.a.example") and not any(quarantined.values()), quarantined
     assert ", in quarantine" in b.hearsay("peer", "list").stdout
     b.hearsay("peer", "trust", "mx.a.example", "0.9", check=True)
-    b.becomes("check 203.0.113.1", "black", 30)
+    b.becomes("check 203.0.113.1", "black")
     assert all(p["forgiven"] and not p["quarantined"] for p in proofs(b))
     assert not any(p["quarantined"] for p in b.json("peer", "list")["peers"])
     assert c.ask("check 203.0.113.1") == "unknown", "each node decides for itself"

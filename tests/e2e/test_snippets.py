@@ -263,7 +263,7 @@ def test_mail_goes_on_without_rbldnsd(village):
         with ThreadPoolExecutor(len(names)) as pool:
             results = list(pool.map(lambda name: mailed(village.exims[name], "203.0.113.31"), names))
         assert all(answer.startswith("250 ") for answer, _ in results), results
-        assert max(seconds for _, seconds in results) < 15, results
+        assert max(seconds for _, seconds in results) < 60, results
     finally:
         village.dns.start()
     wait_until(lambda: mailed(village.exims["dnsbl"], "203.0.113.31")[0].startswith("550 "), "refused again")

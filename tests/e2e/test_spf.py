@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hearsay_lab import BUILD, Lab, wait_until
+from hearsay_lab import BUILD, Lab, in_time, wait_until
 from zone_server import ZoneServer
 
 SUITE = Path("/usr/share/doc/python3-spf/rfc7208-tests.yml.gz")
@@ -42,7 +42,7 @@ def start(lab, dns, more=""):
 @pytest.fixture(scope="module")
 def node(dns):
     with Lab("spf") as lab:
-        yield start(lab, dns, 'timeout = "5s"')
+        yield start(lab, dns, 'timeout = "60s"')
 
 
 def helpers(node):
@@ -136,12 +136,10 @@ def test_a_silent_server_is_a_temperror_in_time():
     try:
         with Lab("spfslow") as lab:
             node = start(lab, dns, 'timeout = "1s" workers = 2 queue = 4')
-            begun = time.monotonic()
             with node.stream() as stream:
-                stream.send(*["spfcheck 192.0.2.7 mail.example.com user@example.com"] * 12)
-                answers = [stream.answer() for _ in range(12)]
+                # 2 at work, 4 wait, 6 are too many: none waits longer than the timeout, but for a busy machine
+                answers = in_time(lambda: stream.ask(*["spfcheck 192.0.2.7 mail.example.com user@example.com"] * 12), 5)
                 assert answers == ["temperror"] * 12
-                assert time.monotonic() - begun < 5      # 2 at work, 4 wait, 6 are too many: none waits longer than the timeout, on a loaded machine a little more
                 stream.send("ping")
                 assert stream.answer() == "pong"
             assert len(helpers(node)) <= 2
@@ -159,7 +157,7 @@ def test_a_slow_resolver_is_waited_for_to_the_end():
     dns = Slow({"example.com": [{"TXT": "v=spf1 ip4:192.0.2.7 -all"}]})
     try:
         with Lab("spfpatient") as lab:
-            node = start(lab, dns, 'timeout = "5s"')
+            node = start(lab, dns, 'timeout = "60s"')
             assert check(node, "192.0.2.7", "mail.example.com", "user@example.com") == "pass"
             assert len(dns.asked) == 1
     finally:

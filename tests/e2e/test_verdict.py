@@ -8,7 +8,7 @@ import time
 import pytest
 
 from exim_lab import Exim
-from hearsay_lab import HEARSAYD, Lab, wait_until
+from hearsay_lab import HEARSAYD, WAIT_S, Lab, wait_until
 
 RULES = '''
 rule 1 { when = "sender is boss@good.example" action = deliver }
@@ -198,7 +198,7 @@ def test_another_file_of_profiles_takes_over_when_it_is_read():
 
 
 def dry(node):
-    return subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    return subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=WAIT_S)
 
 
 def test_a_dry_start_says_what_is_wrong_with_file_and_line():
