@@ -153,6 +153,18 @@ static void on_own(struct mesh_net *n, const struct net_input *in)
     net_step(n, &(struct mesh_event){ .kind = MESH_OWN, .name = &in->name, .bytes = { in->frame, in->len } });
 }
 
+/* Those that are configured, into what a core begins with. */
+static void put_bounds(struct mesh_net *n, struct mesh_config *mc)
+{
+    const struct net_peers *c = n->configured;
+
+    mc->ttl_s = c->ttl_s;
+    mc->quota_day[MESH_QUOTA_BATCHES] = c->quota.batches;
+    mc->quota_day[MESH_QUOTA_BYTES] = c->quota.bytes;
+    mc->quota_day[MESH_QUOTA_OPINIONS] = c->quota.opinions;
+    n->subjects = (uint64_t)c->quota.subjects;
+}
+
 static void on_peers(struct mesh_net *n, struct net_input *in)
 {
     int rc = reader_set_policy(n->reader, in->policy);
@@ -162,6 +174,8 @@ static void on_peers(struct mesh_net *n, struct net_input *in)
     free(n->configured);
     n->configured = in->peers;
     in->peers = NULL;
+    put_bounds(n, &n->core);
+    mesh_quota(n->mesh, n->core.quota_day, n->core.ttl_s);
     if (strcmp(in->policy->federation, n->core.federation) == 0)
         net_peers_change(n);
     else if ((rc = net_coalition(n, in->policy->federation)) != 0)
@@ -406,14 +420,9 @@ static void *run(void *ctx)
 
 static int open_core(struct mesh_net *n, const struct config *c)
 {
-    struct mesh_config mc = { .ttl_s = c->policy->ttl_s };
+    struct mesh_config mc = { .caught_up = !c->policy->catching_up };
 
-    mc.caught_up = !c->policy->catching_up;
-    mc.quota_day[MESH_QUOTA_BATCHES] = c->quota.batches;
-    mc.quota_day[MESH_QUOTA_BYTES] = c->quota.bytes;
-    mc.quota_day[MESH_QUOTA_OPINIONS] = c->quota.opinions;
-
-    n->subjects = (uint64_t)c->quota.subjects;
+    put_bounds(n, &mc);
     mc.links = c->mesh.links;
     memcpy(mc.self, n->self, KEY_BYTES);
     snprintf(mc.federation, sizeof mc.federation, "%s", c->federation);

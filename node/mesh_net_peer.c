@@ -13,6 +13,8 @@ struct net_peers *net_peers_copy(const struct config *c)
     if (copy == NULL)
         return NULL;
     copy->links = c->mesh.links;
+    copy->quota = c->quota;
+    copy->ttl_s = c->policy->ttl_s;
     copy->n = c->peers_n;
     if (c->peers_n > 0)
         memcpy(copy->peers, c->peers, c->peers_n * sizeof copy->peers[0]);

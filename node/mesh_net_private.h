@@ -170,6 +170,8 @@ struct net_input {
 /* Members as the configuration has them: a copy that travels to the thread. */
 struct net_peers {
     unsigned links;                    /* that the core is to have */
+    struct config_quota quota;
+    int64_t ttl_s;
     size_t n;
     struct config_peer peers[];
 };

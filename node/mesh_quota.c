@@ -92,6 +92,36 @@ static void refill_both(const struct mesh *m, struct member *o)
         refill(m, o->quota.group, true, pool_of(o));
 }
 
+/* ---- other bounds */
+
+static void add_most(const struct mesh *m, const struct member *o, bool pool, struct bucket *b, int sign)
+{
+    for (int i = 0; i < MESH_QUOTAS; i++) {
+        int64_t most = rate_of(m, o, pool, i).most * DAY_MS * sign;
+        b->day[i] += most;
+        b->log[i] += most * log_days(m);
+    }
+}
+
+/* Without what they could hold at the most, the levels are what was used. */
+void mesh_quota(struct mesh *m, const int64_t day[MESH_QUOTAS], int64_t ttl_s)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct member *o = m->members[i];
+        refill(m, o, false, &o->quota.own);
+        refill(m, o, true, &o->quota.pool);
+        add_most(m, o, false, &o->quota.own, -1);
+        add_most(m, o, true, &o->quota.pool, -1);
+    }
+    memcpy(m->config.quota_day, day, sizeof m->config.quota_day);
+    m->config.ttl_s = ttl_s;
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct member *o = m->members[i];
+        add_most(m, o, false, &o->quota.own, 1);
+        add_most(m, o, true, &o->quota.pool, 1);
+    }
+}
+
 /* ---- groups */
 
 static int64_t lesser(int64_t a, int64_t b)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/config_fixed.h"
 #include "node/daemon_parts.h"
 #include "node/log.h"
 #include "node/tools_parts.h"
@@ -32,17 +33,9 @@ static int load_rules(struct daemon *d, char *why)
     return 0;
 }
 
-static void warn_of_fixed(const struct config *old, const struct config *new)
-{
-    if (strcmp(old->identity, new->identity) != 0 || strcmp(old->database, new->database) != 0 || strcmp(old->control, new->control) != 0)
-        log_warning("reload: the names of the files of identity, database and control change at a restart only");
-    if (old->mesh.present && (strcmp(old->mesh.publish, new->mesh.publish) != 0 || strcmp(old->mesh.repair, new->mesh.repair) != 0))
-        log_warning("reload: mesh.publish and mesh.repair change at a restart only");
-}
-
 void reload_begin(struct daemon *d, struct control_request *rq)
 {
-    char why[CONFIG_WHY_MAX] = "";
+    char why[CONFIG_WHY_MAX] = "", fixed[CONFIG_FIXED_TEXT_MAX];
     int rc;
 
     if (d->next != NULL || d->stopping) {
@@ -65,7 +58,8 @@ void reload_begin(struct daemon *d, struct control_request *rq)
     }
     memcpy(d->next->policy->self, identity_root(d->identity), KEY_BYTES);
     d->next->policy->catching_up = d->config->policy->catching_up;
-    warn_of_fixed(d->config, d->next);
+    if (config_keep_fixed(d->config, d->next, fixed))
+        log_warning("reload: changes at a restart only: %s", fixed);
     rc = renew_reload(d, d->next, why);
     for (size_t i = 0; rc == 0 && i < d->next->peers_n; i++) {
         const struct config_peer *peer = &d->next->peers[i];

@@ -155,9 +155,12 @@ bool listener_is_for(const struct listener *l, const struct config_report *spec)
 int listener_update(struct listener *l, const struct config_report *spec, char *why)
 {
     struct config_report changed = *spec;
+    uv_os_fd_t fd;
     int rc = copy_allow(&changed, spec);
     if (rc != 0)
         return listen_failed(spec, rc, why);
+    if (uv_fileno(&l->io.handle, &fd) == 0)
+        listen(fd, (int)l->server->limits.backlog);        /* POSIX lets it be said again of a socket that listens; without, the queue stays as it is */
     free(l->spec.allow);
     l->spec = changed;
     if (spec->is_unix) {

@@ -1,6 +1,8 @@
 /* Every option is written down: in the sample and in the manual, with its true default. */
 #include "tests/unit/config_fixture.h"
 
+#include "node/config_fixed.h"
+
 /* ---- the sample and the manual */
 
 static char *slurp(const char *name)
@@ -129,6 +131,79 @@ static void every_option_is_in_the_manual_with_its_default(void **state)
     free(manual);
 }
 
+/* ---- what takes a restart */
+
+static bool is_fixed(const struct config_option *o)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%s%s", o->section, o->section[0] != '\0' ? " " : "", o->name);
+    for (const char *const *at = config_fixed_names(); *at != NULL; at++)
+        if (strcmp(*at, name) == 0)
+            return true;
+    return false;
+}
+
+static void what_takes_a_restart_is_said_in_the_manual_and_in_the_sample(void **state)
+{
+    char *manual = slurp(SOURCE_DIR "/tools/man/hearsay.conf.5"), *sample = slurp(SOURCE_DIR "/conf/hearsay.conf"), want[CONFIG_FIXED_TEXT_MAX + 40] = "needed for: ";
+    size_t n, fixed_n = 0, names_n = 0;
+    const struct config_option *o = config_options(&n);
+    (void)state;
+    if (manual == NULL || sample == NULL)
+        skip();
+    for (size_t i = 0; i < n; i++) {
+        char *said = manual_item(manual, &o[i]);
+        assert_non_null(said);
+        if ((strstr(said, "\nChanges at a restart only.") != NULL) != is_fixed(&o[i]))
+            fail_msg("hearsay.conf.5 says of %s %s: %s", o[i].section, o[i].name, said);
+        fixed_n += is_fixed(&o[i]);
+        free(said);
+    }
+    for (const char *const *at = config_fixed_names(); *at != NULL; at++, names_n++)
+        snprintf(want + strlen(want), sizeof want - strlen(want), "%s%s", names_n > 0 ? ", " : "", *at);
+    assert_int_equal(fixed_n, names_n);
+    assert_non_null(strstr(sample, want));
+    free(manual);
+    free(sample);
+}
+
+static void a_fresh_configuration_keeps_what_takes_a_restart_and_nothing_else(void **state)
+{
+    static const char *const all = "identity, database, control, limits queue, mesh publish, mesh repair";
+    struct config *running = load("name = mx.a.example\nmesh { }\n");
+    struct config *fresh = load("name = mx.b.example\nttl = \"5d\"\nidentity = i\ndatabase = d\ncontrol = c\nlog = debug\nlimits { queue = 9 backlog = 7 }\nquota { batches = 1000 }\n"
+                                "mesh { publish = \"tcp://0.0.0.0:11\" repair = \"tcp://0.0.0.0:12\" links = 5 }\n");
+    char said[CONFIG_FIXED_TEXT_MAX];
+    (void)state;
+    assert_true(config_keep_fixed(running, fresh, said));
+    assert_string_equal(said, all);
+    assert_string_equal(fresh->identity, running->identity);
+    assert_string_equal(fresh->card, running->card);
+    assert_string_equal(fresh->database, running->database);
+    assert_string_equal(fresh->control, running->control);
+    assert_int_equal(fresh->limits.queue, running->limits.queue);
+    assert_string_equal(fresh->mesh.publish, running->mesh.publish);
+    assert_string_equal(fresh->mesh.repair, running->mesh.repair);
+    assert_string_equal(fresh->name, "mx.b.example");
+    assert_true(fresh->limits.backlog == 7 && fresh->mesh.links == 5 && fresh->quota.batches == 1000 && fresh->policy->ttl_s == 5 * 86400);
+    assert_false(config_keep_fixed(running, fresh, said));
+    assert_string_equal(said, "");
+    config_free(&fresh);
+    config_free(&running);
+}
+
+static void where_no_mesh_runs_its_endpoints_may_change(void **state)
+{
+    struct config *running = load("name = mx.a.example\n");
+    struct config *fresh = load("name = mx.a.example\nmesh { publish = \"tcp://0.0.0.0:11\" }\n");
+    char said[CONFIG_FIXED_TEXT_MAX];
+    (void)state;
+    assert_false(config_keep_fixed(running, fresh, said));
+    assert_string_equal(fresh->mesh.publish, "tcp://0.0.0.0:11");
+    config_free(&fresh);
+    config_free(&running);
+}
+
 /* Outside of sections there is none to be left out either. */
 static bool has_title(const char *section)
 {
@@ -170,6 +245,9 @@ int main(void)
         cmocka_unit_test(the_defaults_in_the_sample_are_the_defaults),
         cmocka_unit_test(every_option_is_in_the_sample),
         cmocka_unit_test(every_option_is_in_the_manual_with_its_default),
+        cmocka_unit_test(what_takes_a_restart_is_said_in_the_manual_and_in_the_sample),
+        cmocka_unit_test(a_fresh_configuration_keeps_what_takes_a_restart_and_nothing_else),
+        cmocka_unit_test(where_no_mesh_runs_its_endpoints_may_change),
         cmocka_unit_test(every_default_is_a_value_of_its_option),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -68,6 +68,21 @@ static void who_floods_is_passed_over_and_others_are_not(void **state)
     assert_int_equal(c.penalty_milli, 0);
 }
 
+static void other_quotas_count_at_once_and_what_was_used_stays_used(void **state)
+{
+    const int64_t more[MESH_QUOTAS] = { BATCHES + 7, 0, 0 }, less[MESH_QUOTAS] = { BATCHES / 2, 0, 0 };
+
+    (void)state;
+    assert_int_equal(flood(3, 1, BATCHES + 5), BATCHES);
+    mesh_quota(mesh, more, 30 * 86400);
+    assert_int_equal(flood(3, 1 + BATCHES, 20), 7);
+    mesh_quota(mesh, less, 30 * 86400);
+    assert_int_equal(flood(3, 1 + BATCHES + 7, 5), 0);
+    assert_int_equal(flood(2, 1, BATCHES), BATCHES / 2);
+    mesh_quota(mesh, more, 30 * 86400);
+    assert_int_equal(flood(2, 1 + BATCHES / 2, BATCHES), BATCHES / 2 + 7);
+}
+
 static void each_bound_is_counted_by_its_reason(void **state)
 {
     (void)state;
@@ -321,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOUND(who_floods_is_passed_over_and_others_are_not, begin_few_batches),
+        BOUND(other_quotas_count_at_once_and_what_was_used_stays_used, begin_few_batches),
         BOUND(each_bound_is_counted_by_its_reason, begin_few_bytes),
         BOUND(each_bound_is_counted_by_its_reason, begin_few_opinions),
         BOUND(what_was_passed_over_is_fetched_when_there_is_room, begin_few_batches),
