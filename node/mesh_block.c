@@ -102,6 +102,19 @@ const struct held *log_find(const struct epoch_log *e, uint64_t seq, const uint8
     return NULL;
 }
 
+struct log_walk log_from(const struct epoch_log *e, uint64_t seq)
+{
+    static const struct epoch_log nothing;
+    struct log_walk w = { .e = e == NULL ? &nothing : e };
+
+    if (seq == 0)
+        return w;
+    w.block = place_of(w.e, base_of(seq));
+    if (w.block < w.e->blocks_n && w.e->blocks[w.block].base == base_of(seq))
+        w.entry = entry_of(w.e->blocks[w.block].at, low_of(seq));
+    return w;
+}
+
 const struct held *log_next(struct log_walk *w)
 {
     for (; w->block < w->e->blocks_n; w->block++, w->entry = 0) {

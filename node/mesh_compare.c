@@ -35,16 +35,14 @@ void compare_sum(const struct epoch_log *e, const uint8_t salt[SALT_BYTES], uint
 
 static void sum_part(const struct epoch_log *e, uint64_t from, uint64_t to, const uint8_t salt[SALT_BYTES], uint8_t out[SUM_BYTES])
 {
-    const struct held *versions[VERSIONS_ROOM];
+    struct log_walk w = log_from(e, from);
+    const struct held *h;
     struct fingerprint f;
 
     fingerprint_begin(&f, salt);
-    for (uint64_t seq = from; e != NULL && seq <= to; seq++) {
-        size_t n = log_versions(e, seq, versions);
-        for (size_t i = 0; i < n; i++) {
-            if (versions[i]->state == HELD_STORED)
-                fingerprint_add(&f, versions[i]->hash);
-        }
+    while ((h = log_next(&w)) != NULL && w.seq <= to) {
+        if (h->state == HELD_STORED)
+            fingerprint_add(&f, h->hash);
     }
     fingerprint_end(&f, out);
 }

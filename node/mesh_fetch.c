@@ -153,6 +153,7 @@ static void ask(struct mesh *m, struct member *o, struct member *from, uint32_t 
 
     *f = (struct fetch){ .from = from, .id = ++m->fetch_id, .epoch = epoch, .lowest = lowest, .highest = highest, .since_ms = m->now_ms,
                          .late = f->late, .late_id = f->late_id };
+    m->asked[f->id % ASKED_MAX] = o;
     f->missing = missing_of(o, f);
     f->deadline_ms = m->now_ms + claim_patience_ms(o, from);
     from->link.fetches++;
@@ -366,12 +367,21 @@ void fetch_plan(struct mesh *m, struct member *o)
 
 /* ---- answers */
 
+static bool was_asked(const struct member *o, const struct member *from, uint32_t id)
+{
+    return (o->fetch.from == from && o->fetch.id == id) || (o->fetch.late == from && o->fetch.late_id == id);
+}
+
+/* Nearly always the first guess: each frame that comes asks this. */
 static struct member *asked_for(const struct mesh *m, const struct member *from, uint32_t id)
 {
+    struct member *guess = m->asked[id % ASKED_MAX];
+
+    if (guess != NULL && was_asked(guess, from, id))
+        return guess;
     for (size_t i = 0; i < m->members_n; i++) {
-        struct member *o = m->members[i];
-        if ((o->fetch.from == from && o->fetch.id == id) || (o->fetch.late == from && o->fetch.late_id == id))
-            return o;
+        if (was_asked(m->members[i], from, id))
+            return m->members[i];
     }
     return NULL;
 }

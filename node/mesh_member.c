@@ -61,6 +61,8 @@ bool member_part_is_enough(const struct mesh *m, const struct member *o)
 
 void member_destroy(struct mesh *m, struct member *o)
 {
+    for (size_t i = 0; i < ASKED_MAX; i++)
+        m->asked[i] = m->asked[i] == o ? NULL : m->asked[i];
     log_clear(m, o);
     claims_forget(o);
     freeze_clear(o);

@@ -79,6 +79,7 @@ void log_head_hash(const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HAS
 /* The versions of one seq; at most VERSIONS_ROOM, which is how many places `out` has. Pointers are good until the log changes. */
 size_t log_versions(const struct epoch_log *e, uint64_t seq, const struct held **out);
 const struct held *log_find(const struct epoch_log *e, uint64_t seq, const uint8_t *hash);      /* or NULL */
+struct log_walk log_from(const struct epoch_log *e, uint64_t seq);       /* begins with the first that is not below; `e` may be NULL, and has nothing then */
 const struct held *log_next(struct log_walk *w);           /* NULL: that was all */
 /* For mesh_log.c, which keeps the rest of the log as it should be. */
 int block_reserve(const struct mesh *m, struct epoch_log *e, uint64_t seq, struct mark floor);  /* for one more: then block_put() cannot fail. 0, -ENOMEM */

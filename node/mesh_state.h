@@ -69,7 +69,9 @@ enum {
     CHOOSE_AGAIN_MS = 300000,          /* not sooner is a member chosen again that was given up; doubles each time ... */
     CHOOSE_AGAIN_MAX_MS = 1800000,     /* ... up to */
     WANDER_MS = 300000,                /* so long one of the links stays with a member, then it goes to another */
-    FETCH_TOTAL_MS = 60000             /* however slowly its frames come */
+    FETCH_TOTAL_MS = 60000,            /* however slowly its frames come */
+    ASKED_MAX = 1024,                  /* more than can be outstanding: MESH_LINKS_MAX * MESH_LINK_FETCHES_MAX */
+    ACTIONS_KEPT_MAX = 256             /* room for things to do that is kept from step to step; what is beyond, as when a link comes up, is given back */
 };
 #define SERIAL_TIME_LEAST INT64_C(1577836800)   /* 2020-01-01T00:00:00Z: a serial below this is no time */
 #define EPOCH_START_S INT64_C(1767225600)       /* 2026-01-01T00:00:00Z: minute 0 of epoch numbers */
@@ -379,6 +381,7 @@ struct mesh {
     uint64_t random;
     uint64_t salts;                    /* drawn so far */
     uint32_t fetch_id;
+    struct member *asked[ASKED_MAX];   /* by the last bits of a fetch's id: about whom it was. A first guess: later ones take its place, and who is asked may have gone */
     uint64_t counts[MESH_COUNTS];
 
     int64_t now_ms, now_s;             /* of the event at hand */

@@ -105,7 +105,7 @@ static enum taken verify(struct mesh *m, struct arrival *a)
             fetch_doubt(m, a->origin, a->from, a->name.epoch, a->name.seq);      /* it is asked for again when the record is here */
         return put_off(m, MESH_COUNT_UNKNOWN_KEY);
     }
-    rc = batch_open(a->frame, key->operational, m->config.federation, &a->batch);
+    rc = batch_open_named(a->frame, &a->name, key->operational, m->config.federation, &a->batch);
     if (rc == -ENOMEM) {
         m->starved = true;
         return TAKEN_LATER;

@@ -99,6 +99,15 @@ void update_alert(struct mesh *m, const struct member *origin, const char *text)
     snprintf(a->text, sizeof a->text, "%s", text);
 }
 
+static void give_back(struct mesh *m)
+{
+    if (m->actions_room <= ACTIONS_KEPT_MAX)
+        return;
+    free(m->actions);
+    m->actions = NULL;
+    m->actions_room = 0;
+}
+
 /* What mesh_member_set() and its like left to do is not delivered yet and stays. */
 void update_begin(struct mesh *m)
 {
@@ -110,6 +119,7 @@ void update_begin(struct mesh *m)
     m->buffers_n = 0;
     m->actions_n = 0;
     m->delivered = false;
+    give_back(m);
 }
 
 void update_clear(struct mesh *m)

@@ -30,17 +30,31 @@ int batch_peek(struct bytes frame, struct batch_name *out)
     return 0;
 }
 
-int batch_open(struct bytes frame, const uint8_t operational[KEY_BYTES], const char *federation, struct batch *out)
+static int open_but_hash(struct bytes frame, const uint8_t operational[KEY_BYTES], const char *federation, struct batch *out)
 {
     struct bytes body;
     int rc = frame_body(frame, BATCH_TAG, BATCH_FRAME_MAX, &body);
 
     if (rc == 0)
         rc = frame_verify(frame, operational);
-    if (rc == 0)
-        rc = batch_decode(body, federation, out);
+    return rc != 0 ? rc : batch_decode(body, federation, out);
+}
+
+int batch_open(struct bytes frame, const uint8_t operational[KEY_BYTES], const char *federation, struct batch *out)
+{
+    int rc = open_but_hash(frame, operational, federation, out);
+
     if (rc == 0)
         hash_frame(frame, out->hash);
+    return rc;
+}
+
+int batch_open_named(struct bytes frame, const struct batch_name *name, const uint8_t operational[KEY_BYTES], const char *federation, struct batch *out)
+{
+    int rc = open_but_hash(frame, operational, federation, out);
+
+    if (rc == 0)
+        memcpy(out->hash, name->hash, HASH_BYTES);
     return rc;
 }
 

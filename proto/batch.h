@@ -67,6 +67,8 @@ int batch_peek(struct bytes frame, struct batch_name *out);        /* 0; -EINVAL
  * On failure *out is as it was. federation NULL: any.
  * A wrong signature wins over every other fault, so that blame is only given for what was signed. */
 int batch_open(struct bytes frame, const uint8_t operational[KEY_BYTES], const char *federation, struct batch *out);
+/* The same, of a frame whose name batch_peek() told: it is not hashed a second time. */
+int batch_open_named(struct bytes frame, const struct batch_name *name, const uint8_t operational[KEY_BYTES], const char *federation, struct batch *out);
 void batch_close(struct batch *b);                                 /* takes a zeroed one; zeroes it */
 
 /* Signs a hand-made batch, whose opinions may be in any order. *frame is the caller's to free(). Sets b->hash.

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,9 +199,19 @@ int signature_verify(const uint8_t key[KEY_BYTES], const void *at, size_t len, c
     return good ? 0 : -EBADMSG;
 }
 
+/* Looked up once: with EVP_sha256() the library does so each time, under a lock, which takes as long as to hash a small batch. */
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void fetch_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 void hash_sha256(const void *at, size_t len, uint8_t out[HASH_BYTES])
 {
-    if (EVP_Digest(at, len, out, NULL, EVP_sha256(), NULL) != 1)
+    pthread_once(&sha256_once, fetch_sha256);
+    if (sha256 == NULL || EVP_Digest(at, len, out, NULL, sha256, NULL) != 1)
         abort();                     /* no memory for a few hundred bytes; a wrong hash would be worse than no node */
 }
 
