@@ -7,11 +7,10 @@
 /* Nothing unsigned or foreign is stored, nothing dead, and nothing twice; a core that had no memory to remember a batch may offer it again. */
 long check_store(struct world *w, const struct node *n, const struct mesh_action *a)
 {
-    struct batch_name name;
-    long i = batch_peek(a->frame, &name) == 0 ? registry_find(&w->registry, name.hash) : -1;
+    long i = registry_find(&w->registry, a->batch.name.hash);
     const struct signed_batch *b = i < 0 ? NULL : &w->registry.at[i];
 
-    if (b == NULL || !b->sound || b->len != a->frame.len || memcmp(b->frame, a->frame.at, b->len) != 0) {
+    if (b == NULL || !b->sound || b->ref.name.seq != a->batch.name.seq || b->ref.name.epoch != a->batch.name.epoch || b->len != a->frame.len || memcmp(b->frame, a->frame.at, b->len) != 0) {
         fail(w, "n%u stores what nobody signed, or for another federation", n->index);
         return -1;
     }

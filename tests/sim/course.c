@@ -271,9 +271,9 @@ void sim_run_until(struct world *w, int64_t end_ms)
 {
     uint64_t steps = w->steps;
     int64_t moment_ms = w->now_ms;
+    struct event ev;
 
-    while (!w->failed && w->queue_n > 0 && w->queue[0].at_ms <= end_ms) {
-        struct event ev = queue_take(w);
+    while (!w->failed && queue_take(w, end_ms, &ev)) {
         if (ev.at_ms != moment_ms) {
             moment_ms = ev.at_ms;
             steps = w->steps;
@@ -327,10 +327,9 @@ void sim_clear(struct world *w)
         free(n->way_to);
         free(n->watchers.at);
     }
-    for (size_t i = 0; i < w->queue_n; i++)
-        blob_drop(w->queue[i].blob);
+    queue_clear(w);
     registry_clear(&w->registry);
-    free(w->queue);
     verify_forget();
+    blocks_end();
     memset(w, 0, sizeof *w);
 }

@@ -18,10 +18,10 @@ void plant_before_step(struct world *w, struct node *n, const struct mesh_event 
 /* A replay that the core did not see through. */
 static void revive(struct world *w, struct node *n)
 {
-    for (size_t i = 0; i < n->disk.batches.n && !w->failed; i++) {
-        const struct signed_batch *b = &w->registry.at[n->disk.batches.at[i]];
+    for (size_t i = disk_next(&n->disk, 0); i != NO_BATCH && !w->failed; i = disk_next(&n->disk, i + 1)) {
+        const struct signed_batch *b = &w->registry.at[i];
         if (is_below(n->disk.floors[b->author], &b->ref.name))
-            registers_merge(w, n, n->disk.batches.at[i]);
+            registers_merge(w, n, i);
     }
 }
 
@@ -31,7 +31,15 @@ static void lose(struct world *w, struct node *n)
     const struct batches *all = &w->registry.by_author[0];
 
     if (all->n > 0 && disk_has(&n->disk, all->at[all->n - 1]))
-        bit_set(n->disk.bits, all->at[all->n - 1], false);
+        disk_remove(&n->disk, all->at[all->n - 1]);
+}
+
+static void store_unverified(struct world *w, const struct node *n, struct bytes frame)
+{
+    struct mesh_action a = { .kind = MESH_DO_STORE, .frame = frame };
+
+    if (batch_peek(frame, &a.batch.name) == 0)
+        check_store(w, n, &a);
 }
 
 void plant_after_step(struct world *w, struct node *n, const struct mesh_event *ev)
@@ -43,7 +51,7 @@ void plant_after_step(struct world *w, struct node *n, const struct mesh_event *
         break;
     case PLANT_STORE_UNVERIFIED:
         if (ev->kind == MESH_FRAME)
-            check_store(w, n, &(struct mesh_action){ .kind = MESH_DO_STORE, .frame = ev->bytes });
+            store_unverified(w, n, ev->bytes);
         break;
     case PLANT_REVIVE_DEAD:
         if (w->steps % 101 == 0)

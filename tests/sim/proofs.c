@@ -70,17 +70,13 @@ static struct disk_proof *make(struct disk *d, unsigned author, uint32_t epoch, 
 static void sweep(struct world *w, struct node *n, unsigned author)
 {
     struct disk *d = &n->disk;
-    struct batches old = d->batches;
+    const struct batches *all = &w->registry.by_author[author];
 
-    d->batches = (struct batches){ 0 };
-    for (size_t i = 0; i < old.n; i++) {
-        const struct signed_batch *b = &w->registry.at[old.at[i]];
-        if (b->author == author && (proofs_kill(&w->registry, d, old.at[i]) || is_below(d->floors[author], &b->ref.name)))
-            bit_set(d->bits, old.at[i], false);
-        else
-            batches_add(&d->batches, old.at[i]);
+    for (size_t i = 0; i < all->n; i++) {
+        const struct signed_batch *b = &w->registry.at[all->at[i]];
+        if (disk_has(d, all->at[i]) && (proofs_kill(&w->registry, d, all->at[i]) || is_below(d->floors[author], &b->ref.name)))
+            disk_remove(d, all->at[i]);
     }
-    free(old.at);
     registers_again(w, n, author);
 }
 

@@ -42,13 +42,41 @@ static void index_grow(struct registry *r)
         index_put(r, i);
 }
 
+size_t registry_place(const struct registry *r, unsigned author, uint32_t epoch, uint64_t seq)
+{
+    const struct batches *all = &r->by_author[author];
+    size_t low = 0, high = all->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct batch_name *name = &r->at[all->at[middle]].ref.name;
+        if (name->epoch < epoch || (name->epoch == epoch && name->seq < seq))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Nearly always behind all others. */
+static void add_to_author(struct registry *r, size_t batch)
+{
+    struct batches *all = &r->by_author[r->at[batch].author];
+    size_t i = all->n;
+
+    batches_add(all, batch);
+    for (; i > 0 && registry_compare(r, all->at[i - 1], batch) > 0; i--)
+        all->at[i] = all->at[i - 1];
+    all->at[i] = (uint32_t)batch;
+}
+
 size_t registry_add(struct registry *r, const struct signed_batch *b)
 {
     index_grow(r);
     r->at = grow(r->at, r->n, &r->room, sizeof *r->at);
     r->at[r->n] = *b;
     index_put(r, r->n);
-    batches_add(&r->by_author[b->author], r->n);
+    add_to_author(r, r->n);
     return r->n++;
 }
 
@@ -107,7 +135,7 @@ void disk_add(struct disk *d, size_t batch)
     size_t words = batch / 64 + 1;
 
     if (words > d->words) {
-        words += words / 2 + 4;
+        words += words / 8 + 4;
         d->bits = realloc(d->bits, words * sizeof *d->bits);
         if (d->bits == NULL)
             abort();
@@ -115,12 +143,27 @@ void disk_add(struct disk *d, size_t batch)
         d->words = words;
     }
     bit_set(d->bits, batch, true);
-    batches_add(&d->batches, batch);
+    d->batches_n++;
+}
+
+void disk_remove(struct disk *d, size_t batch)
+{
+    bit_set(d->bits, batch, false);
+    d->batches_n--;
+}
+
+size_t disk_next(const struct disk *d, size_t from)
+{
+    for (size_t i = from / 64; i < d->words; i++) {
+        uint64_t word = i == from / 64 ? d->bits[i] & UINT64_MAX << from % 64 : d->bits[i];
+        if (word != 0)
+            return i * 64 + (size_t)__builtin_ctzll(word);
+    }
+    return NO_BATCH;
 }
 
 void disk_clear(struct disk *d)
 {
-    free(d->batches.at);
     free(d->bits);
     free(d->floors);
     free(d->registers);
@@ -134,8 +177,8 @@ void disk_copy(const struct disk *from, struct disk *to, unsigned nodes_n)
     struct disk copy;
 
     disk_create(&copy, nodes_n);
-    for (size_t i = 0; i < from->batches.n; i++)
-        disk_add(&copy, from->batches.at[i]);
+    for (size_t i = disk_next(from, 0); i != NO_BATCH; i = disk_next(from, i + 1))
+        disk_add(&copy, i);
     memcpy(copy.floors, from->floors, nodes_n * sizeof *copy.floors);
     memcpy(copy.registers, from->registers, (size_t)nodes_n * SUBJECTS * sizeof *copy.registers);
     memcpy(copy.highest, from->highest, (size_t)nodes_n * SUBJECTS * sizeof *copy.highest);

@@ -1,48 +1,71 @@
 /* The reunion with a third of the members that was away. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "scale.h"
 
-enum { AWAY_HELD_MAX = 20000000, AWAY_GIVE_UP_MS = 3600 * 1000 };
+enum { AWAY_GIVE_UP_MS = 3600 * 1000, TELL_S = 10 };
 
 /* While they are away nothing crosses, so what was said is put on the disks of its own side: what the mesh would have done, in less time. */
-static void put_on_side(struct world *w, size_t batch, uint64_t *missed)
+static void put_on_disk(struct world *w, struct node *n, size_t from, size_t to)
 {
-    unsigned side = w->side[w->registry.at[batch].author];
-
-    for (unsigned i = 0; i < w->nodes_n; i++) {
-        if (w->side[i] != side)
-            *missed += 1;
-        else if (!disk_has(&w->nodes[i].disk, batch))
-            disk_add(&w->nodes[i].disk, batch);
-        if (w->side[i] == side && w->nodes[i].core != NULL && mesh_held(w->nodes[i].core, &w->registry.at[batch].ref) != 0)
+    for (size_t batch = from; batch < to; batch++) {
+        if (!disk_has(&n->disk, batch))
+            disk_add(&n->disk, batch);
+        if (n->core != NULL && mesh_held(n->core, &w->registry.at[batch].ref) != 0)
             abort();
     }
 }
 
-/* So many batches of a member in a day as the window showed; of the day, as much as there is memory for. */
+/* So many batches of a member in a day as the window showed. */
 static void say_apart(struct world *w, double batches_per_ms, struct reunion *r)
 {
-    double all = batches_per_ms * DAY_MS;
+    double share = batches_per_ms * DAY_MS / w->nodes_n;
 
-    double most = (double)AWAY_HELD_MAX / w->nodes_n;        /* all nodes together hold so many, of some 80 bytes */
-
-    r->away_ms = all > most ? (int64_t)(most / batches_per_ms) : DAY_MS;
+    r->away_ms = DAY_MS;
     for (unsigned i = 0; i < w->nodes_n; i++) {
-        double share = batches_per_ms * (double)r->away_ms / w->nodes_n;
+        size_t from = w->registry.n;
         for (double said = voice_uniform(w); said < share; said++)
-            put_on_side(w, voice_sign(w, &w->nodes[i], 1 + (unsigned)draw(w, 3)), &r->batches);
+            voice_sign(w, &w->nodes[i], 1 + (unsigned)draw(w, 3));
+        for (unsigned j = 0; j < w->nodes_n; j++) {
+            if (w->side[j] == w->side[i])
+                put_on_disk(w, &w->nodes[j], from, w->registry.n);
+            else
+                r->batches += w->registry.n - from;
+        }
     }
+}
+
+static double held_part(const struct world *w)
+{
+    double held = 0;
+
+    for (unsigned i = 0; i < w->nodes_n; i++)
+        held += (double)w->nodes[i].disk.batches_n;
+    return held / (double)w->registry.n / w->nodes_n;
 }
 
 static bool is_level(const struct world *w)
 {
     for (unsigned i = 0; i < w->nodes_n; i++) {
-        if (w->nodes[i].disk.batches.n < w->registry.n)
+        if (w->nodes[i].disk.batches_n < w->registry.n)
             return false;
     }
     return true;
+}
+
+/* With many members this takes long. */
+static void tell_progress(const struct world *w, int64_t start_ms)
+{
+    static time_t told;
+    const time_t now = time(NULL);
+
+    if (now - told < TELL_S)
+        return;
+    told = now;
+    fprintf(stderr, "%u members: %.3f %% of all is everywhere %.0f s after the reunion\n", w->nodes_n, held_part(w) * 100, (double)(w->now_ms - start_ms) / 1000);
 }
 
 void reunite(struct world *w, double batches_per_ms, struct reunion *r)
@@ -61,8 +84,10 @@ void reunite(struct world *w, double batches_per_ms, struct reunion *r)
     net_look(w);
     meter_reset(w->meter);
     start_ms = w->now_ms;
-    while (!is_level(w) && w->now_ms < start_ms + AWAY_GIVE_UP_MS)
+    while (!is_level(w) && !w->failed && w->now_ms < start_ms + AWAY_GIVE_UP_MS) {
+        tell_progress(w, start_ms);
         sim_run_until(w, w->now_ms + 1000);
+    }
     r->took_ms = is_level(w) ? w->now_ms - start_ms : -1;
     for (unsigned i = 0; i < w->nodes_n; i++) {
         uint64_t all = w->meter->nodes[i].sent[TRAFFIC_REPAIR] + w->meter->nodes[i].sent[TRAFFIC_HAVES] + w->meter->nodes[i].sent[TRAFFIC_BATCHES];

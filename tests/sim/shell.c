@@ -48,26 +48,16 @@ static bool has(const struct node *n, size_t batch)
 static void serve(struct world *w, struct node *n, unsigned to, const struct mesh_action *a)
 {
     int origin = author_of(a->fetch.origin);
-    uint64_t above = a->fetch.to;
+    size_t from, to_place;
 
     if (w->options.plant == PLANT_NO_REPAIR || (n->liar && n->censor))
         return;
-    while (origin >= 0) {
-        const struct batches *all = &w->registry.by_author[origin];
-        uint64_t next = 0;
-        for (size_t i = 0; i < all->n; i++) {
-            const struct batch_name *name = &w->registry.at[all->at[i]].ref.name;
-            if (name->epoch == a->fetch.epoch && name->seq >= a->fetch.from && name->seq <= above && name->seq > next && has(n, all->at[i]))
-                next = name->seq;
-        }
-        for (size_t i = 0; next > 0 && i < all->n; i++) {
-            const struct batch_name *name = &w->registry.at[all->at[i]].ref.name;
-            if (name->epoch == a->fetch.epoch && name->seq == next && has(n, all->at[i]))
-                serve_batch(w, n, to, a->fetch.id, &w->registry.at[all->at[i]]);
-        }
-        if (next <= a->fetch.from)
-            break;
-        above = next - 1;
+    from = origin < 0 ? 0 : registry_place(&w->registry, (unsigned)origin, a->fetch.epoch, a->fetch.from);
+    to_place = origin < 0 ? 0 : registry_place(&w->registry, (unsigned)origin, a->fetch.epoch, a->fetch.to + 1);
+    for (size_t i = to_place; i > from; i--) {
+        size_t batch = w->registry.by_author[origin].at[i - 1];
+        if (has(n, batch))
+            serve_batch(w, n, to, a->fetch.id, &w->registry.at[batch]);
     }
     fetched(w, n, to, a->fetch.id, (struct bytes){ 0 }, true);
 }

@@ -2,13 +2,15 @@
  * The same seed gives the same run, to the byte. What goes wrong ends the run with a trace that a person can read.
  *
  *   sim_mesh.c   options, seeds, results
- *   world.c      the clock, the queue of events, chance, the trace
+ *   world.c      chance, the trace, and a few small things
+ *   queue.c      what is yet to happen
  *   course.c     what is drawn from the seed, and the course of a run
  *   net.c        links, delay, loss, duplication, reordering, partitions, one-way links, slow consumers
  *   node.c       a core with its disk: what a daemon does around it
  *   shell.c      what the core wants done
  *   author.c     keys, records, batches
  *   registry.c   all that was ever signed; who holds what
+ *   blocks.c     what is the same in the logs of many cores is held once
  *   verify.c     signatures are checked once for the same bytes and key (linked in the place of proto's)
  *   liar.c       what a member whose node does what it likes can send
  *   starved.c    the same with memory that runs out (a program of its own)
@@ -63,7 +65,7 @@ struct signed_batch {
     unsigned said_n;
 };
 
-/* Indices into the registry, in the order in which they came. */
+/* Indices into the registry. */
 struct batches {
     uint32_t *at;
     size_t n, room;
@@ -74,7 +76,7 @@ struct registry {
     size_t n, room;
     uint32_t *by_hash;                         /* open addressing: index + 1 */
     size_t by_hash_room;
-    struct batches by_author[NODES_MAX + 1];
+    struct batches by_author[NODES_MAX + 1];   /* as registry_compare() orders them */
 };
 
 struct floor_mark {
@@ -94,9 +96,8 @@ struct disk_proof {
 struct disk {
     struct disk_proof *proofs;                 /* one of each frozen epoch */
     size_t proofs_n;
-    struct batches batches;
-    uint64_t *bits;                            /* of the registry: what is on this disk */
-    size_t words;
+    uint64_t *bits;                            /* of the registry: what is on this disk ... */
+    size_t words, batches_n;                   /* ... and how much that is */
     struct floor_mark *floors;                       /* [author] */
     uint32_t *registers;                       /* [author][SUBJECTS]: index + 1 of the batch that counts; 0: none lives */
     uint32_t *highest;                         /* the same: the highest that ever counted */
@@ -162,6 +163,18 @@ struct weather {
     bool reorders;                             /* frames from one publisher pass each other */
 };
 
+enum { QUEUE_NEAR_MS = 1 << 15 };
+struct queue {
+    int64_t at_ms;                             /* what happens within QUEUE_NEAR_MS from here on is near */
+    uint64_t order;
+    struct { struct event ev; uint32_t next; } *near;            /* index + 1, here and below; 0: none */
+    size_t near_n, near_room;
+    uint32_t free, first[QUEUE_NEAR_MS], last[QUEUE_NEAR_MS];
+    uint64_t any[QUEUE_NEAR_MS / 64];          /* something happens in this millisecond */
+    struct event *far;                         /* a binary heap */
+    size_t far_n, far_room;
+};
+
 /* What nodes sent and got. */
 enum traffic { TRAFFIC_BATCHES, TRAFFIC_HAVES, TRAFFIC_REPAIR, TRAFFICS };
 struct meter {
@@ -174,9 +187,7 @@ struct world {
     uint64_t random;
     unsigned links;                            /* that each core is to have; 0: it chooses none */
     int64_t now_ms;
-    uint64_t order;
-    struct event *queue;                       /* a binary heap */
-    size_t queue_n, queue_room;
+    struct queue queue;
     struct node nodes[NODES_MAX];
     unsigned nodes_n;
     unsigned side[NODES_MAX];                  /* of the partition */
@@ -202,11 +213,14 @@ uint64_t draw(struct world *w, uint64_t below);                  /* 0 .. below -
 bool chance(struct world *w, unsigned per_mille);
 void trace(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));     /* the first one counts */
-void queue_put(struct world *w, struct event ev, int64_t after_ms);
-struct event queue_take(struct world *w);
 void *grow(void *at, size_t n, size_t *room, size_t size);       /* room for one more; never NULL */
 bool bit_has(const uint64_t *bits, size_t i);
 void bit_set(uint64_t *bits, size_t i, bool on);
+
+/* ---- queue.c */
+void queue_put(struct world *w, struct event ev, int64_t after_ms);
+bool queue_take(struct world *w, int64_t end_ms, struct event *ev);      /* the next one up to then; false: there is none */
+void queue_clear(struct world *w);
 
 /* ---- course.c */
 int sim_run(const struct sim_options *o, struct world *w);       /* 0 when all held; *w is to be cleared */
@@ -263,12 +277,19 @@ void batches_add(struct batches *b, size_t i);
 size_t registry_add(struct registry *r, const struct signed_batch *b);
 long registry_find(const struct registry *r, const uint8_t hash[HASH_BYTES]);     /* index or -1 */
 void registry_clear(struct registry *r);
+size_t registry_place(const struct registry *r, unsigned author, uint32_t epoch, uint64_t seq);   /* in by_author: the first that is not below */
 int registry_compare(const struct registry *r, size_t a, size_t b);      /* by (epoch, seq, hash) */
 void disk_create(struct disk *d, unsigned nodes_n);
 bool disk_has(const struct disk *d, size_t batch);
 void disk_add(struct disk *d, size_t batch);
+void disk_remove(struct disk *d, size_t batch);                          /* one that it has */
+size_t disk_next(const struct disk *d, size_t from);                     /* the first that it has from there on; NO_BATCH: none */
 void disk_copy(const struct disk *from, struct disk *to, unsigned nodes_n);
 void disk_clear(struct disk *d);
+
+/* ---- blocks.c */
+extern const struct mesh_blocks sim_blocks;
+void blocks_end(void);                                           /* there are no cores any more */
 
 /* ---- verify.c */
 void verify_forget(void);

@@ -1,4 +1,4 @@
-/* The clock, the queue of events, chance, the trace. */
+/* Chance, the trace, and a few small things. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,44 +53,6 @@ void fail(struct world *w, const char *format, ...)
     vsnprintf(w->why, sizeof w->why, format, args);
     va_end(args);
     trace(w, "FAILED: %s", w->why);
-}
-
-/* ---- the queue */
-
-static bool is_before(const struct event *a, const struct event *b)
-{
-    return a->at_ms < b->at_ms || (a->at_ms == b->at_ms && a->order < b->order);
-}
-
-void queue_put(struct world *w, struct event ev, int64_t after_ms)
-{
-    size_t i = w->queue_n++;
-
-    w->queue = grow(w->queue, i, &w->queue_room, sizeof *w->queue);
-    ev.at_ms = w->now_ms + after_ms;
-    ev.order = w->order++;
-    while (i > 0 && is_before(&ev, &w->queue[(i - 1) / 2])) {
-        w->queue[i] = w->queue[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    w->queue[i] = ev;
-}
-
-struct event queue_take(struct world *w)
-{
-    struct event first = w->queue[0], last = w->queue[--w->queue_n];
-    size_t i = 0;
-
-    for (size_t child = 1; child < w->queue_n; child = 2 * i + 1) {
-        if (child + 1 < w->queue_n && is_before(&w->queue[child + 1], &w->queue[child]))
-            child++;
-        if (!is_before(&w->queue[child], &last))
-            break;
-        w->queue[i] = w->queue[child];
-        i = child;
-    }
-    w->queue[i] = last;
-    return first;
 }
 
 /* ---- memory */
