@@ -174,6 +174,26 @@ static void do_pardon(struct daemon *d, const json_t *request, struct control_re
         control_answer(rq, commands_error(rc == -EINVAL ? "\"member\" must be a root key, 64 hex digits" : strerror(-rc)));
 }
 
+/* Before it becomes a peer, so that the mesh finds both records when it does. */
+static void do_record(struct daemon *d, const json_t *request, struct control_request *rq)
+{
+    const char *hex = json_string_value(json_object_get(request, "frame"));
+    uint8_t frame[RECORD_FRAME_MAX];
+    size_t len = hex != NULL ? strlen(hex) / 2 : 0;
+    struct record r;
+    int rc = len == 0 || len > sizeof frame ? -EINVAL : hex_read(hex, frame, len);
+
+    if (rc == 0)
+        rc = record_open((struct bytes){ frame, len }, &r);
+    if (rc == 0 && memcmp(r.root, identity_root(d->identity), KEY_BYTES) == 0)
+        rc = -EPERM;
+    if (rc == 0)
+        rc = store_thread_record(d->store, r.root, r.serial, (struct bytes){ frame, len });
+    control_answer(rq, rc == 0 ? json_pack("{s:b}", "ok", 1)
+                       : commands_error(rc == -EINVAL || rc == -EBADMSG ? "\"frame\" must be a signed record in hex digits"
+                                        : rc == -EPERM ? "a node makes its own records" : strerror(-rc)));
+}
+
 void commands_handle(void *ctx, const json_t *request, struct control_request *rq)
 {
     struct daemon *d = ctx;
@@ -188,6 +208,8 @@ void commands_handle(void *ctx, const json_t *request, struct control_request *r
         reload_begin(d, rq);
     else if (strcmp(command, "export") == 0)
         do_export(d, request, rq);
+    else if (strcmp(command, "record") == 0)
+        do_record(d, request, rq);
     else if (strcmp(command, "purge") == 0)
         do_purge(d, request, rq);
     else if (strcmp(command, "invites") == 0) {

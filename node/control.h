@@ -2,6 +2,7 @@
  *   {"command":"status"}                                     everything that `hearsay status` shows
  *   {"command":"reload"}                                     as SIGHUP; answers when the new configuration is in force
  *   {"command":"export","zone":"bl.a.example","path":"..."}  writes a zone now; path optional
+ *   {"command":"record","frame":"hex"}                       stores a signed record of another member, such as an older one that an invite held
  *   {"command":"purge","member":"64 hex digits"}             forgets all that a member said
  *   {"command":"pardon","member":"64 hex digits"}            ends its quarantine, and forgives the proofs against it
  *   {"command":"rebuild"}                                    derives opinions, scores and listings again

@@ -273,17 +273,32 @@ static bool claims_curve(const struct mesh_net *n, const struct net_peer *p, con
     return memcmp(n->curve, rec->curve, KEY_BYTES) == 0;
 }
 
+/* A record that came after its successor, as they lie in the store: its key may still be the one in use there. */
+static void older_record(struct mesh_net *n, struct net_peer *p, const struct record *rec)
+{
+    if (rec->serial <= p->old_serial || memcmp(p->record.curve, rec->curve, KEY_BYTES) == 0)
+        return;
+    p->old_serial = rec->serial;
+    keys_note_old(n, p, rec->curve, p->record.serial);
+}
+
 void net_peer_record(struct mesh_net *n, const struct record *rec)
 {
     struct net_peer *p = net_peer(n, rec->root);
     bool moved, rekeyed;
 
-    if (p == NULL || rec->serial <= p->record.serial || claims_curve(n, p, rec))
+    if (p == NULL || rec->serial == p->record.serial || claims_curve(n, p, rec))
         return;
+    if (rec->serial < p->record.serial) {
+        older_record(n, p, rec);
+        return;
+    }
     rekeyed = memcmp(p->record.curve, rec->curve, KEY_BYTES) != 0;
     moved = strcmp(p->record.publish, rec->publish) != 0 || strcmp(p->record.repair, rec->repair) != 0;
-    if (rekeyed)
+    if (rekeyed) {
+        p->old_serial = p->record.serial;
         keys_note_old(n, p, p->record.curve, rec->serial);
+    }
     p->record = *rec;
     if (rekeyed && p->link.state == LINK_UP)
         p->link.stale = true;          /* its sockets still have the old key; it cuts us when it takes the new one */

@@ -135,6 +135,7 @@ struct net_peer {
     bool unlink;                       /* the core gave it up: its sockets go at the next tick, since that tells the core */
     bool has_old;                      /* its CURVE key before its newest, good until */
     uint8_t old_curve[KEY_BYTES];
+    uint64_t old_serial;               /* of the record that named it; 0: none did */
     int64_t old_until_s;
     struct net_link link;
     struct net_routing routing;        /* of its newest message at our ROUTER */

@@ -17,7 +17,7 @@
 #include "tools/peer.h"
 #include "tools/say.h"
 
-enum { JOIN_TIMEOUT_MS = 20000, INVITE_LINE_MAX = 2 * INVITE_TEXT_MAX };
+enum { JOIN_TIMEOUT_MS = 20000, RECORD_TIMEOUT_MS = 10000, INVITE_LINE_MAX = 2 * INVITE_TEXT_MAX };
 
 static int read_invite(const char *word, struct invite *out)
 {
@@ -199,6 +199,31 @@ static int take_peer(const struct home *h, const struct joined *answer, const ch
     return done != 0 ? peer_edit_failed(h, done, answer->record.name) : 0;
 }
 
+static int store_here(const struct home *h, const struct invite *invite)
+{
+    struct store *s = NULL;
+    int rc = home_store(h, &s);
+    if (rc == 0 && store_add_record(s, invite->record.root, invite->record.serial, (struct bytes){ invite->frame, invite->frame_len }) != 0)
+        rc = STATUS_NO;
+    store_close(&s);
+    return rc;
+}
+
+/* The inviter is changing its keys: it goes by the one of the invite, which let us in just now, until its neighbours know the new. So this node should know both. */
+static void keep_record_before(const struct home *h, const struct invite *invite, const struct joined *answer)
+{
+    char hex[2 * RECORD_FRAME_MAX + 1];
+    json_t *told = NULL;
+    if (memcmp(invite->record.curve, answer->record.curve, KEY_BYTES) == 0 || invite->record.serial >= answer->record.serial)
+        return;
+    int rc = home_ask(h, json_pack("{s:s, s:s}", "command", "record", "frame", hex_text(invite->frame, invite->frame_len, hex)), RECORD_TIMEOUT_MS, &told);
+    json_decref(told);
+    if (rc == STATUS_ABSENT)
+        rc = store_here(h, invite);
+    if (rc != 0)
+        say_warning("%s is changing its keys: it may take some minutes until this node can connect to it", answer->record.name);
+}
+
 static void say_joined(const struct call *call, const struct joined *answer, const struct record *own, double trust)
 {
     char theirs[FINGERPRINT_MAX], ours[FINGERPRINT_MAX];
@@ -226,6 +251,8 @@ static int join(const struct call *call, const struct invite *invite, const char
         rc = ask(&h, invite, &own, &answer, heard);
     if (rc == 0)
         rc = take_coalition(&h, &answer);
+    if (rc == 0)
+        keep_record_before(&h, invite, &answer);
     if (rc == 0)
         rc = take_peer(&h, &answer, trust);
     explicit_bzero(answer.secret, sizeof answer.secret);

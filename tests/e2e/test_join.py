@@ -177,6 +177,22 @@ def test_an_invite_outlives_new_keys_until_they_are_in_use(lab):
     assert a.json("peer", "list")["peers"][0]["name"] == "mx.b.example"
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_a_newcomer_connects_while_the_inviters_new_keys_wait_for_a_neighbour(lab, running):
+    """Until all know them, or a minute is over, the inviter goes by the keys before: those of the invite."""
+    a, b, away = member(lab, "a"), member(lab, "b"), member(lab, "z")
+    a.peer_add(away)
+    a.start()
+    if running:
+        b.start()
+    text = invite(a)["invite"]
+    a.hearsay("rotate", "--keys", check=True)
+    assert join(b, text).returncode == 0
+    if not running:
+        b.start()
+    wait_until(lambda: connected(b, "mx.a.example") and connected(a, "mx.b.example"), "they are connected, though the change goes on", seconds=40)
+
+
 def test_waiting_says_who_joined(lab):
     a, b = member(lab, "a"), member(lab, "b")
     a.start()
