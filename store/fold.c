@@ -127,6 +127,8 @@ static int next_wake(struct store *s, int64_t *wake_s)
     *wake_s = s->swept_s + FOLD_SWEEP_EVERY_S;
     if (!s->rescan && s->learn_due_s < *wake_s)
         *wake_s = s->learn_due_s;
+    if (fold_census_due_s(s) < *wake_s)
+        *wake_s = fold_census_due_s(s);
     if (introduce_due_s(s) < *wake_s)
         *wake_s = introduce_due_s(s);
     if (s->names.rights_next_s < *wake_s)

@@ -4,7 +4,7 @@
 
 #include "store/store_private.h"
 
-enum { FOLD_SWEEP_EVERY_S = 3600, FOLD_CENSUS_EVERY_S = 6 * 3600 };
+enum { FOLD_SWEEP_EVERY_S = 3600, FOLD_CENSUS_EVERY_S = 6 * 3600, FOLD_CENSUS_SOON_S = 60 };
 
 struct fold {
     struct store *s;
@@ -39,7 +39,8 @@ int fold_due(struct fold *f);              /* fold_time.c: keys that time may ha
 int fold_rescan(struct fold *f);           /* fold_time.c: keys that a new policy may have changed */
 int fold_sweep(struct fold *f);            /* fold_time.c: own evidence that says nothing any more */
 
-int fold_census(struct fold *f);           /* fold_time.c: how many subjects there are */
+int fold_census(struct fold *f);           /* fold_time.c: how many subjects there are; every six hours, or a minute after the last time when an eighth of the rows is other ones */
+int64_t fold_census_due_s(const struct store *s);
 
 int fold_frozen(struct fold *f);           /* proof.c: what is dead by a proof of equivocation */
 /* fold_floors.c: takes a batch out, with what it still holds in registers. fold_opinions.c: puts all of one into its registers. */

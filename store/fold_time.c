@@ -304,14 +304,23 @@ static int census_slice(struct fold *f, bool *done)
     return rc != 0 ? rc : ended;
 }
 
+/* What a new member shows as known should not be of hours ago, when it knew nothing. Below SUBJECTS_EXACT_MAX nobody reads the number. */
+int64_t fold_census_due_s(const struct store *s)
+{
+    bool other = s->census_changed > (s->census_last_n + SUBJECTS_EXACT_MAX) / 8;
+    return s->census_s + (other ? FOLD_CENSUS_SOON_S : FOLD_CENSUS_EVERY_S);
+}
+
 /* Counting distinct subjects takes a look at every row, which nobody who asks for the status should wait for. */
 int fold_census(struct fold *f)
 {
     struct store *s = f->s;
-    bool done = false;
+    bool begun = s->census_at.len > 0, done = false;
     int64_t before = 0;
-    if (f->more || f->now_s < s->census_s + FOLD_CENSUS_EVERY_S)
+    if (f->more || (!begun && f->now_s < fold_census_due_s(s)))
         return 0;
+    if (!begun)
+        s->census_changed = 0;
     int rc = census_slice(f, &done);
     f->more |= rc == 0 && !done;
     if (rc == 0 && done)
@@ -321,6 +330,7 @@ int fold_census(struct fold *f)
     s->counted[COUNT_SUBJECTS] = s->census_n - before;
     s->census_s = f->now_s;
     s->census_at.len = 0;
+    s->census_last_n = s->census_n;
     s->census_n = 0;
     return 0;
 }

@@ -235,7 +235,7 @@ int reader_introductions(struct reader *r, int (*each)(void *ctx, const struct t
 /* Who has trust by them, as the writer last reckoned, with the newest record of each. */
 int reader_trusted(struct reader *r, int (*each)(void *ctx, const struct trusted *t, const struct record *rec, struct bytes frame), void *ctx);
 
-/* Cheap at any size: the writer keeps the counts. `subjects` above 20,000 rows is as of the last pass, up to six hours ago. */
+/* Cheap at any size: the writer keeps the counts. `subjects` above 20,000 rows is as of the last pass, which follows a minute after an eighth of them changed. */
 struct store_counts {
     uint64_t subjects, evidence, opinions, batches, batch_bytes, listings, networks, journal, members;
     uint64_t file_bytes, wal_bytes;

@@ -104,6 +104,7 @@ int store_reload(struct store *s)
 static int put_counts(struct store *s)
 {
     int rc = 0;
+    s->census_changed += llabs(s->counted[COUNT_EVIDENCE]) + llabs(s->counted[COUNT_OPINIONS]);
     for (size_t i = 0; rc == 0 && i < COUNT_N; i++) {
         if (s->counted[i] != 0)
             rc = meta_add(&s->db, meta_counts[i], s->counted[i]);

@@ -78,7 +78,8 @@ struct store {
     uint16_t sweep_category;
     int64_t census_s;                       /* when subjects were last counted; 0: not since opening */
     struct subject census_at;
-    int64_t census_n;
+    int64_t census_n, census_last_n;        /* counted so far; and by the last pass */
+    int64_t census_changed;                 /* rows of evidence and opinions that came or went since it began */
     int64_t refold_member, refold_at;       /* of fold_frozen(): whose batches are worked in again, and up to which */
     bool overtook;                          /* the last fold worked in small batches before their turn */
     int64_t quick_at;                       /* the last batch that fold_quick() has looked at */

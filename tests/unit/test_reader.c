@@ -489,6 +489,38 @@ static void counts_and_head_tell_what_is_there(void **state)
     done(&a);
 }
 
+static uint64_t subjects_known(struct asked *a)
+{
+    struct store_counts c;
+    assert_int_equal(reader_counts(a->r, &c), 0);
+    return c.subjects;
+}
+
+static void many_new_subjects_are_counted_within_a_minute(void **state)
+{
+    enum { MANY = 30000 };
+    struct store_report *r = calloc(MANY, sizeof *r);
+    struct asked a;
+    char text[32];
+    int64_t wake_s;
+    (void)state;
+    assert_non_null(r);
+    ask(&a);
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(text, sizeof text, "198.%u.%u.%u", 51 + (i >> 16), i >> 8 & 255, i & 255);
+        r[i] = (struct store_report){ .verb = REQUEST_BLACK, .count = 1, .category = -1, .subject = world_subject(text) };
+    }
+    world_fold(&a.w, T0);                      /* there is nothing, and that is counted */
+    assert_int_equal(store_add_reports(a.w.store, r, MANY, T0 + 1), 0);
+    wake_s = world_fold(&a.w, T0 + 1);
+    assert_in_range(wake_s, T0 + 2, T0 + 60);
+    world_fold(&a.w, T0 + 60);
+    assert_int_equal(subjects_known(&a), MANY);
+    assert_true(world_fold(&a.w, T0 + 61) > T0 + 121);      /* nothing changed since */
+    free(r);
+    done(&a);
+}
+
 static void a_reader_cannot_write(void **state)
 {
     struct world w;
@@ -522,6 +554,7 @@ int main(void)
         cmocka_unit_test(records_come_with_the_newest_first),
         cmocka_unit_test(of_each_member_only_the_newest_records_stay),
         cmocka_unit_test(counts_and_head_tell_what_is_there),
+        cmocka_unit_test(many_new_subjects_are_counted_within_a_minute),
         cmocka_unit_test(a_reader_cannot_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
