@@ -11,6 +11,14 @@
 #include "node/config_text.h"
 #include "proto/name.h"
 
+size_t config_zones_n(const struct config *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->policy->zones_n; i++)
+        n += c->policy->zones[i].name[0] != '\0';
+    return n;
+}
+
 const char *config_default_path(void)
 {
     const char *path = getenv("HEARSAY_CONF");

@@ -142,6 +142,9 @@ void config_free(struct config **c);           /* takes NULL */
 /* What this member's record should say: keys of `id`, name and endpoints of the configuration. */
 void config_record(const struct config *c, const struct identity *id, struct record *out);
 
+/* How many zones have a file: the unnamed white zone only answers `check`. */
+size_t config_zones_n(const struct config *c);
+
 /* The file that a command reads when -c is not given: $HEARSAY_CONF, else /etc/hearsay/hearsay.conf. */
 const char *config_default_path(void);
 

@@ -40,16 +40,6 @@ static void print_options(void)
                o[i].fallback[0] != '\0' ? o[i].fallback : "none", o[i].help);
 }
 
-/* The unnamed white zone only answers `check`. */
-static size_t zones_with_a_file(const struct policy *p)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < p->zones_n; i++)
-        n += p->zones[i].name[0] != '\0';
-    return n;
-}
-
 /* ---- what a start would refuse, as far as a look can tell */
 
 enum { SQLITE_HEADER_BYTES = 100, SQLITE_USER_VERSION_AT = 60, SQLITE_APPLICATION_AT = 68 };    /* https://www.sqlite.org/fileformat.html, section 1.3 */
@@ -196,7 +186,7 @@ static int test_and_say(const char *path, const struct config *c)
     int status = check(c);
 
     if (status == 0)
-        printf("%s: good: peers %zu, zones %zu, categories %zu\n", path, c->peers_n, zones_with_a_file(c->policy), c->policy->categories_n);
+        printf("%s: good: peers %zu, zones %zu, categories %zu\n", path, c->peers_n, config_zones_n(c), c->policy->categories_n);
     return status;
 }
 

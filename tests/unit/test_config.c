@@ -53,6 +53,7 @@ static void without_a_zone_section_there_is_a_black_one_named_after_the_member(v
     assert_true(c->policy->zones[0].own);
     assert_int_equal(c->policy->zones[0].threshold_micro, 1000000);
     assert_int_equal(c->policy->zones[0].quorum, 0);
+    assert_int_equal(config_zones_n(c), 1);            /* the unnamed white one answers `check` alone */
     assert_string_equal(c->zones[0].file, in_dir("zones/bl.mx.a.example"));
     assert_int_equal(c->zones[0].ttl_s, 300);
     assert_int_equal(c->zones[0].expire_s, 3600);
