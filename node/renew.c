@@ -79,7 +79,7 @@ int renew_reload(struct daemon *d, const struct config *c, char *why)
         return rc;
     }
     if (memcmp(identity_root(fresh), identity_root(d->identity), KEY_BYTES) != 0) {
-        snprintf(why, CONFIG_WHY_MAX, "%.900s is another member's now: that takes a restart and a database of its own", d->config->identity);
+        snprintf(why, CONFIG_WHY_MAX, "%.900s is another member's now: that takes a restart", d->config->identity);
         identity_destroy(&fresh);
         return -EINVAL;
     }

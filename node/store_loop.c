@@ -227,8 +227,8 @@ static void do_work(struct store_thread *t, struct other_input *in)
             t->caught_up = true;
         }
         policy_destroy(&policy);
-        if (rc == 0 && store_took_coalition(t->store)) {
-            log_info("database: another coalition: what was told before is told anew, in a new epoch");
+        if (rc == 0 && store_took_log_anew(t->store)) {
+            store_thread_log_anew();
             t->settled = false;              /* until the mesh has asked that one's members */
         }
         t->handlers.worked(t->handlers.ctx, STORE_WORK_POLICY, in->token, rc, 0);

@@ -33,6 +33,11 @@ static void *checkpoint_main(void *arg)
     return NULL;
 }
 
+void store_thread_log_anew(void)
+{
+    log_info("database: another coalition, or the keys of another member: what was told before is told anew, in a new epoch");
+}
+
 int store_thread_open(const struct store_thread_options *o, const struct store_thread_handlers *h, struct store_thread **out, char *why)
 {
     struct store_thread *t = calloc(1, sizeof *t);
@@ -62,6 +67,8 @@ int store_thread_open(const struct store_thread_options *o, const struct store_t
     o->policy->catching_up = rc == 0 && !t->caught_up;
     if (rc == 0 && (rc = store_set_policy(t->store, o->policy, store_thread_now_s())) != 0)
         snprintf(why, STORE_WHY_MAX, "cannot take the policy into the database: %s", strerror(-rc));
+    if (rc == 0 && store_took_log_anew(t->store))
+        store_thread_log_anew();
     if (rc == 0) {
         *out = t;
         t = NULL;

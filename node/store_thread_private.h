@@ -59,6 +59,7 @@ struct store_thread {
 };
 
 int64_t store_thread_now_s(void);
+void store_thread_log_anew(void);      /* says so */
 void *store_loop(void *store_thread);        /* the thread; returns when `stopping` is set and nothing waits */
 
 #endif

@@ -257,6 +257,8 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
     if (rc == 0)
         rc = store_change_coalition(s);
     if (rc == 0)
+        rc = store_change_self(s);
+    if (rc == 0)
         rc = hold_back(s);
     if (rc == 0)
         rc = introduce_derive(s, now_s);
@@ -270,7 +272,7 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
         s->policy = old;
     rc = store_end(s, rc);
     if (rc != 0) {
-        s->coalition_changed = false;
+        s->log_anew = false;
         if (s->policy == new) {
             s->policy = old;
             store_reload(s);
@@ -279,7 +281,7 @@ int store_set_policy(struct store *s, const struct policy *p, int64_t now_s)
         return rc;
     }
     policy_destroy(&old);
-    rc = s->coalition_changed ? store_reload(s) : 0;       /* floors, and what was read ahead */
+    rc = s->log_anew ? store_reload(s) : 0;       /* floors, and what was read ahead */
     if (rc == 0)
         rc = store_count_backlog(s);
     if (rc != 0)

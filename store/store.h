@@ -36,9 +36,9 @@ void store_close(struct store **s);                         /* takes NULL */
  * store_fold(). Must be called once before all below. -EOVERFLOW: more members than MEMBERS_MAX, or more categories than there is room for. */
 int store_set_policy(struct store *s, const struct policy *p, int64_t now_s);
 
-/* True once after a policy of another federation than the one before: batches of that one are gone, the own log is begun anew with all own evidence, and an epoch
- * must be begun (store_begin_epoch()) before anything more is told. */
-bool store_took_coalition(struct store *s);
+/* True once after a policy of another federation or of another own member than the one before: batches of that one are gone, the own log is begun anew with all own
+ * evidence, and an epoch must be begun (store_begin_epoch()) before anything more is told. */
+bool store_took_log_anew(struct store *s);
 
 /* ---- truth */
 struct store_report {

@@ -28,6 +28,7 @@
 #define META_FLOOR_REST "floor_rest_until"  /* until then the own floor stays: parts of the log may be with neighbours only */
 #define META_CAUGHT_UP "caught_up_s"        /* when this database was last known to hold what the others hold; 0: never */
 #define META_FEDERATION "federation"        /* of all that is stored */
+#define META_SELF "own_root"                /* whose log and evidence the own ones are */
 #define META_EPOCH "own_epoch"
 #define META_SEQ "own_seq"
 #define META_HASH "own_hash"
@@ -84,7 +85,7 @@ struct store {
     bool overtook;                          /* the last fold worked in small batches before their turn */
     int64_t quick_at;                       /* the last batch that fold_quick() has looked at */
     bool floors_raised;                     /* some member may have batches below its floor */
-    bool coalition_changed;                 /* since store_took_coalition() was asked */
+    bool log_anew;                          /* the own log was begun anew since store_took_log_anew() was asked */
     bool trust_stale;                       /* lists of introductions came that were not reckoned with yet */
     int64_t trust_at_s, trust_next_s;       /* when trust was last reckoned; when an introduction expires next */
     int64_t trust_pause_s;                  /* before new lists are reckoned with */
@@ -131,6 +132,7 @@ int store_start_rescan(struct store *s);
 void store_start_recheck(struct store *s);
 int store_start_rebuild(struct store *s);
 int store_change_coalition(struct store *s);     /* the policy is of another federation: what is stored of the one before goes, own evidence stays */
+int store_change_self(struct store *s);          /* the policy is of another own member: what the former one signed goes, own evidence stays */
 int store_forget(struct store *s, int64_t member, uint64_t *batches_n);
 int store_put_record(struct store *s, int64_t member, uint64_t serial, struct bytes frame);
 int store_compare_digest(struct store *s);       /* starts a pass over all keys if what scores depend on is another than it was */

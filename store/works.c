@@ -77,7 +77,7 @@ void store_start_recheck(struct store *s)
     s->recheck_category = s->recheck_zone = 0;
 }
 
-/* ---- another coalition */
+/* ---- another coalition, or another member */
 
 static int uncount(struct store *s, enum store_count which)
 {
@@ -87,24 +87,58 @@ static int uncount(struct store *s, enum store_count which)
     return rc;
 }
 
-/* Batches of another federation are refused by all, so the own ones are told anew; 2 is URGENCY_NOW. Records and own evidence belong to members, not to a coalition. */
-static int forget_coalition(struct store *s)
+/* Nothing of the own log is left: all own evidence is told anew, in a new epoch. 2 is URGENCY_NOW. */
+static int begin_log_anew(struct store *s)
 {
-    int rc = db_exec(&s->db, "DELETE FROM batch; UPDATE member SET floor_epoch = 0, floor_seq = 0, bound_epoch = 0, bound_seq = 0;"
-                             "DELETE FROM introductions; DELETE FROM introduction;"
-                             "UPDATE evidence SET told_black = 0, told_white = 0, told_time_s = 0, told_epoch = 0, told_seq = 0, urgency = 2, waiting_s = 1"
+    int rc = db_exec(&s->db, "UPDATE evidence SET told_black = 0, told_white = 0, told_time_s = 0, told_epoch = 0, told_seq = 0, urgency = 2, waiting_s = 1"
                              " WHERE told_epoch > 0");
-    static const enum store_count gone[] = { COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_TOLD, COUNT_LOG_WEIGHT };
-    for (size_t i = 0; rc == 0 && i < sizeof gone / sizeof *gone; i++)
-        rc = uncount(s, gone[i]);
+    if (rc == 0)
+        rc = uncount(s, COUNT_TOLD);
+    if (rc == 0)
+        rc = uncount(s, COUNT_LOG_WEIGHT);
     if (rc == 0)
         rc = meta_set_bytes(&s->db, META_HASH, "", 0);
     if (rc == 0)
         rc = meta_set_number(&s->db, META_CLEAN, 0);
     if (rc == 0)
         rc = store_start_rebuild(s);
-    s->trust_stale = s->coalition_changed = true;
+    s->trust_stale = s->log_anew = true;
     return rc;
+}
+
+/* Batches of another federation are refused by all. Records and own evidence belong to members, not to a coalition. */
+static int forget_coalition(struct store *s)
+{
+    int rc = db_exec(&s->db, "DELETE FROM batch; UPDATE member SET floor_epoch = 0, floor_seq = 0, bound_epoch = 0, bound_seq = 0;"
+                             "DELETE FROM introductions; DELETE FROM introduction");
+    if (rc == 0)
+        rc = uncount(s, COUNT_BATCHES);
+    if (rc == 0)
+        rc = uncount(s, COUNT_BATCH_BYTES);
+    return rc == 0 ? begin_log_anew(s) : rc;
+}
+
+/* The node has the keys of another member than before: a key file that was lost, or that somebody has seen. What it saw stays its own, and nobody has heard it from this
+ * member yet; what the former one signed is a stranger's from now on. */
+int store_change_self(struct store *s)
+{
+    static const uint8_t unknown[KEY_BYTES];
+    const uint8_t *self = s->policy->self;
+    uint8_t stored[KEY_BYTES] = { 0 };
+    uint64_t batches_n = 0;
+    size_t len = 0;
+    if (memcmp(self, unknown, KEY_BYTES) == 0)
+        return 0;                              /* a command that cannot read the keys */
+    int rc = meta_bytes(&s->db, META_SELF, stored, sizeof stored, &len);
+    if (rc != 0 || (len == KEY_BYTES && memcmp(stored, self, KEY_BYTES) == 0))
+        return rc;
+    rc = meta_set_bytes(&s->db, META_SELF, self, KEY_BYTES);
+    if (rc != 0 || len != KEY_BYTES)
+        return rc;
+    struct known_member *former = names_root(&s->names, stored);
+    if (former != NULL)
+        rc = purge(s, former, &batches_n);
+    return rc == 0 ? begin_log_anew(s) : rc;
 }
 
 int store_change_coalition(struct store *s)
@@ -119,10 +153,10 @@ int store_change_coalition(struct store *s)
     return rc == 0 && len > 0 ? forget_coalition(s) : rc;
 }
 
-bool store_took_coalition(struct store *s)
+bool store_took_log_anew(struct store *s)
 {
-    bool took = s->coalition_changed;
-    s->coalition_changed = false;
+    bool took = s->log_anew;
+    s->log_anew = false;
     return took;
 }
 

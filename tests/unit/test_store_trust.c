@@ -445,11 +445,11 @@ static void another_coalition_is_told_all_anew_and_told_nothing_of_the_last(void
     fold_at(T0 + 10);
     assert_int_equal(told_in("test"), 2);
     assert_int_equal(told_in("test"), 0);
-    assert_false(store_took_coalition(w.store));
+    assert_false(store_took_log_anew(w.store));
     strcpy(w.policy->federation, "street");
     assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
-    assert_true(store_took_coalition(w.store));
-    assert_false(store_took_coalition(w.store));
+    assert_true(store_took_log_anew(w.store));
+    assert_false(store_took_log_anew(w.store));
     fold_at(T0 + 30);
     assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0 + 40, &second), 0);
     assert_true(second > first);
@@ -459,8 +459,40 @@ static void another_coalition_is_told_all_anew_and_told_nothing_of_the_last(void
     assert_true(lists("192.0.2.1"));                       /* what it saw itself stays */
     claim_verifies(T0 + 110);
     world_reopen(&w);
-    assert_false(store_took_coalition(w.store));
+    assert_false(store_took_log_anew(w.store));
     claim_verifies(T0 + 110);
+}
+
+static void another_own_member_tells_all_anew_and_leaves_others_be(void **state)
+{
+    static const uint8_t nonce[NONCE_BYTES] = { 1 };
+    uint32_t first = 0, second = 0;
+    (void)state;
+    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0, &first), 0);
+    world_report(&w, REQUEST_BLACK, "192.0.2.1", 0, 1, T0);
+    world_report(&w, REQUEST_BLACK, "192.0.2.2", 0, 1, T0);
+    says(1, 1, "192.0.2.9");
+    fold_at(T0 + 10);
+    assert_int_equal(told_in("test"), 2);
+    assert_int_equal(told_in("test"), 0);
+    identity_destroy(&w.ids[0]);
+    world_member(&w, 0);
+    memcpy(w.policy->self, w.records[0].root, KEY_BYTES);
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
+    assert_true(store_took_log_anew(w.store));
+    assert_int_equal(store_add_record(w.store, w.records[0].root, 1, (struct bytes){ w.frames[0], w.frame_lens[0] }), 0);
+    fold_at(T0 + 30);
+    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0 + 40, &second), 0);
+    assert_true(second > first);
+    assert_int_equal(told_in("test"), 2);
+    assert_true(score("192.0.2.9", T0) > 0);
+    assert_true(lists("192.0.2.1"));
+    claim_verifies(T0 + 110);
+    world_reopen(&w);
+    assert_false(store_took_log_anew(w.store));
+    memset(w.policy->self, 0, KEY_BYTES);                  /* a command that cannot read the keys changes nothing */
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 120), 0);
+    assert_false(store_took_log_anew(w.store));
 }
 
 /* ---- too many */
@@ -556,6 +588,7 @@ int main(void)
         CLAIM(why_names_the_group_and_who_introduced),
         CLAIM(of_too_many_the_least_trusted_are_left_out_and_configured_ones_never),
         CLAIM(another_coalition_is_told_all_anew_and_told_nothing_of_the_last),
+        CLAIM(another_own_member_tells_all_anew_and_leaves_others_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
