@@ -388,7 +388,33 @@ int config_check_text(const char *path, char *text, size_t len, char *why)
     return rc == 0 || rc == -ENOMEM ? rc : -EINVAL;
 }
 
-/* ---- the member's own record */
+/* ---- the member itself */
+
+static void drop_member(struct policy *p, const uint8_t root[KEY_BYTES])
+{
+    for (size_t i = 0; i < p->members_n; i++) {
+        if (memcmp(p->members[i].root, root, KEY_BYTES) != 0)
+            continue;
+        memmove(&p->members[i], &p->members[i + 1], (p->members_n - i - 1) * sizeof *p->members);
+        p->members_n--;
+        return;
+    }
+}
+
+bool config_set_self(struct config *c, const uint8_t root[KEY_BYTES])
+{
+    memcpy(c->policy->self, root, KEY_BYTES);
+    for (size_t i = 0; i < c->peers_n; i++) {
+        if (memcmp(c->peers[i].record.root, root, KEY_BYTES) != 0)
+            continue;
+        free(c->peers[i].categories);
+        memmove(&c->peers[i], &c->peers[i + 1], (c->peers_n - i - 1) * sizeof *c->peers);
+        c->peers_n--;
+        drop_member(c->policy, root);
+        return true;
+    }
+    return false;
+}
 
 static void set_endpoint(char out[ENDPOINT_MAX_BYTES + 1], const char *host, const char *bind)
 {

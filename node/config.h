@@ -139,6 +139,10 @@ struct config {
 int config_load(const char *path, struct config **out, char *why);
 void config_free(struct config **c);           /* takes NULL */
 
+/* It is the configuration of the member with this root key: sets policy->self. A peer that is this member itself, as in a peers.conf that is the same at all members,
+ * is passed over; true if there was one. */
+bool config_set_self(struct config *c, const uint8_t root[KEY_BYTES]);
+
 /* What this member's record should say: keys of `id`, name and endpoints of the configuration. */
 void config_record(const struct config *c, const struct identity *id, struct record *out);
 

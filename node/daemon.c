@@ -340,6 +340,12 @@ static int make_identity(const struct config *c)
     return rc;
 }
 
+void daemon_set_self(const struct daemon *d, struct config *c)
+{
+    if (config_set_self(c, d->self))
+        log_info("one of the peers is this member itself, and is passed over");
+}
+
 static int load_identity(struct daemon *d, char *why)
 {
     const char *path = d->config->identity;
@@ -358,7 +364,7 @@ static int load_identity(struct daemon *d, char *why)
         snprintf(why, CONFIG_WHY_MAX, "%s is not an identity file (%s): put the key file back from a copy", path, strerror(-rc));
     if (rc == 0) {
         memcpy(d->self, identity_root(d->identity), KEY_BYTES);
-        memcpy(d->config->policy->self, d->self, KEY_BYTES);
+        daemon_set_self(d, d->config);
     }
     return rc;
 }

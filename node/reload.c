@@ -56,7 +56,7 @@ void reload_begin(struct daemon *d, struct control_request *rq)
         refuse(d, rq, why);
         return;
     }
-    memcpy(d->next->policy->self, identity_root(d->identity), KEY_BYTES);
+    daemon_set_self(d, d->next);
     d->next->policy->catching_up = d->config->policy->catching_up;
     if (config_keep_fixed(d->config, d->next, fixed))
         log_warning("reload: changes at a restart only: %s", fixed);

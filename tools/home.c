@@ -92,7 +92,7 @@ int home_open(const struct call *call, enum home_need need, struct home *out)
         return rc;
     }
     if (h.identity != NULL)
-        memcpy(h.config->policy->self, identity_root(h.identity), KEY_BYTES);
+        config_set_self(h.config, identity_root(h.identity));
     *out = h;
     return 0;
 }

@@ -52,6 +52,42 @@ def said(a, b, subject):
     b.becomes(f"check {subject}", "black")
 
 
+def test_members_may_share_one_list_of_peers_with_themselves_in_it(own_lab):
+    a, b = member(own_lab, "mx.a.example"), member(own_lab, "mx.b.example")
+    shared = "".join(f'peer "{n.name}" {{ card = "{n.card()}" trust = 1 }}\n' for n in (a, b))
+    for node in (a, b):
+        (node.dir / "peers.conf").write_text(shared)
+    a.start(), b.start()
+    said(a, b, "203.0.113.1")
+    assert [p["name"] for p in a.json("status")["peers"]] == [p["name"] for p in a.json("peer", "list")["peers"]] == ["mx.b.example"]
+    (a.dir / "peers.conf").write_text("# again\n" + shared)
+    a.hang_up()
+    wait_until(lambda: "reload: done, 1 peers" in a.log_text(), "it is read again")
+    assert a.hearsay("verify").returncode == 0
+
+
+# ---- another member's keys beside the same database
+
+def test_what_a_node_saw_is_told_anew_under_new_keys(own_lab):
+    a, b = member(own_lab, "mx.a.example"), member(own_lab, "mx.b.example")
+    trust(a, b)
+    a.start(), b.start()
+    said(a, b, "203.0.113.1")
+    a.stop()
+    for name in ("identity.pem", "identity.card"):
+        (a.dir / name).unlink(missing_ok=True)
+    other = own_lab.node("mx.z.example")
+    (a.dir / "identity.pem").write_bytes((other.dir / "identity.pem").read_bytes())
+    (a.dir / "identity.pem").chmod(0o600)
+    assert b.hearsay("peer", "remove", "--purge", "mx.a.example").returncode == 0
+    b.becomes("check 203.0.113.1", "unknown")
+    b.peer_add(a, 1.0)
+    a.start()
+    b.becomes("check 203.0.113.1", "black")
+    for node in (a, b):
+        assert node.hearsay("verify").returncode == 0, node.hearsay("verify").stdout
+
+
 # ---- the root key offline
 
 def test_init_puts_the_root_key_into_a_file_of_its_own(own_lab):

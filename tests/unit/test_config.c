@@ -216,6 +216,25 @@ static void two_peers_with_one_curve_key_are_refused(void **state)
     assert_non_null(strstr(why, "CURVE key of peer \"b.example\""));
 }
 
+static void a_peer_that_is_this_member_itself_is_passed_over(void **state)
+{
+    char text[4 * CARD_MAX];
+    struct config *c;
+    (void)state;
+    snprintf(text, sizeof text, "name = mx.a.example\npeer b.example { card = \"%s\" }\npeer c.example { card = \"%s\" categories = { spam } }\npeer d.example { card = \"%s\" }\n",
+             cards[0], cards[1], cards[2]);
+    c = load(text);
+    assert_true(config_set_self(c, roots[1]));
+    assert_memory_equal(c->policy->self, roots[1], KEY_BYTES);
+    assert_int_equal(c->peers_n, 2);
+    assert_int_equal(c->policy->members_n, 2);
+    assert_string_equal(c->peers[1].name, "d.example");
+    assert_string_equal(c->policy->members[1].name, "d.example");
+    assert_null(policy_member(c->policy, roots[1]));
+    assert_false(config_set_self(c, roots[1]));
+    config_free(&c);
+}
+
 static void members_are_never_listed_by_name_or_address(void **state)
 {
     char text[4 * CARD_MAX];
@@ -375,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_byte_order_mark_is_no_part_of_the_first_word),
         cmocka_unit_test(options_and_sections_mean_what_they_say),
         cmocka_unit_test(peers_become_members_with_their_trust),
+        cmocka_unit_test(a_peer_that_is_this_member_itself_is_passed_over),
         cmocka_unit_test(members_are_never_listed_by_name_or_address),
         cmocka_unit_test(two_peers_with_one_curve_key_are_refused),
         cmocka_unit_test(paths_start_from_the_file_that_names_them),
