@@ -173,7 +173,7 @@ static int resize(struct block_ref *r, size_t room, size_t floors_room)
 
 static int insert(struct epoch_log *e, uint64_t seq)
 {
-    size_t i = place_of(e, base_of(seq)), room = e->blocks_room == 0 ? 1 : e->blocks_room * 2;
+    size_t i = place_of(e, base_of(seq)), room = more(e->blocks_n);
     struct block *b;
 
     if (e->blocks_n == e->blocks_room) {

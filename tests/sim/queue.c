@@ -81,6 +81,8 @@ static struct event near_take(struct queue *q)
     uint32_t i = q->first[place];
 
     q->first[place] = q->near[i - 1].next;
+    if (q->first[place] != 0)
+        __builtin_prefetch(&q->near[q->first[place] - 1]);
     bit_set(q->any, place, q->first[place] != 0);
     q->near[i - 1].next = q->free;
     q->free = i;

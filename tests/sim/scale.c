@@ -15,6 +15,7 @@ enum { LINKS = 8, WARM_MS = 90000 };
 struct options {
     unsigned members;                          /* 0: all sizes */
     int64_t window_ms, budget;                 /* 0: by size */
+    int64_t away_ms;                           /* 0: nobody is */
     bool json;
 };
 
@@ -107,7 +108,7 @@ static void run(const struct options *o, unsigned members, struct row *r)
 {
     static struct world w;
 
-    r->members = members;
+    *r = (struct row){ .members = members };
     r->window_ms = o->window_ms > 0 ? o->window_ms : members <= 100 ? 600000 : 60000;
     begin(&w, o, members);
     r->links = mean_links(&w);
@@ -119,18 +120,31 @@ static void run(const struct options *o, unsigned members, struct row *r)
     if (!o->json)
         print_row(r, "-10 %", &r->died);
     revive(&w);
-    reunite(&w, r->usual.batches / 1000, &r->back);
-    if (!o->json)
+    if (o->away_ms > 0)
+        reunite(&w, r->usual.batches / 1000, o->away_ms, &r->back);
+    if (o->away_ms > 0 && !o->json)
         print_reunion(r);
     if (w.failed)
         printf("FAILED: %s\n", w.why);
     end(&w);
 }
 
+static bool parse_hours(const char *text, int64_t *ms)
+{
+    char *end;
+    double hours = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(hours >= 0 && hours <= 30 * 24))
+        return false;
+    *ms = (int64_t)(hours * 3600 * 1000);
+    return true;
+}
+
 static bool parse(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = { { "members", required_argument, NULL, 'm' }, { "window", required_argument, NULL, 'w' },
-                                           { "budget", required_argument, NULL, 'b' },  { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+                                           { "budget", required_argument, NULL, 'b' },  { "away", required_argument, NULL, 'a' },
+                                           { "json", no_argument, NULL, 'j' },          { NULL, 0, NULL, 0 } };
     bool good = true;
     int c;
 
@@ -141,6 +155,8 @@ static bool parse(int argc, char **argv, struct options *o)
             good = (o->window_ms = atoi(optarg) * INT64_C(1000)) > 0;
         else if (c == 'b')
             good = (o->budget = atoi(optarg)) > 0;
+        else if (c == 'a')
+            good = parse_hours(optarg, &o->away_ms);
         else
             good = c == 'j' && (o->json = true);
     }
@@ -150,12 +166,12 @@ static bool parse(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
     static const unsigned sizes[] = { 10, 30, 100, 300, 1000 };
-    struct options o = { .budget = 20000 };
+    struct options o = { .budget = 20000, .away_ms = DAY_MS };
     struct row rows[sizeof sizes / sizeof sizes[0]];
     size_t n = 0;
 
     if (!parse(argc, argv, &o)) {
-        fputs("sim_scale [--members N] [--window SECONDS] [--budget BYTES] [--json]\n", stderr);
+        fputs("sim_scale [--members N] [--window SECONDS] [--budget BYTES] [--away HOURS] [--json]\n", stderr);
         return 2;
     }
     if (!o.json)

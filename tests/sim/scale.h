@@ -60,7 +60,7 @@ void figure_bytes(const struct world *w, int64_t ms, struct figures *f);
 void figure_times(const struct world *w, struct figures *f);
 
 /* ---- scale_apart.c */
-void reunite(struct world *w, double batches_per_ms, struct reunion *r);
+void reunite(struct world *w, double batches_per_ms, int64_t away_ms, struct reunion *r);
 
 /* ---- scale_table.c */
 void print_head(int64_t budget);

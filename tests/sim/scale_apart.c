@@ -19,12 +19,11 @@ static void put_on_disk(struct world *w, struct node *n, size_t from, size_t to)
     }
 }
 
-/* So many batches of a member in a day as the window showed. */
+/* At the rate that the window showed. */
 static void say_apart(struct world *w, double batches_per_ms, struct reunion *r)
 {
-    double share = batches_per_ms * DAY_MS / w->nodes_n;
+    double share = batches_per_ms * (double)r->away_ms / w->nodes_n;
 
-    r->away_ms = DAY_MS;
     for (unsigned i = 0; i < w->nodes_n; i++) {
         size_t from = w->registry.n;
         for (double said = voice_uniform(w); said < share; said++)
@@ -68,11 +67,11 @@ static void tell_progress(const struct world *w, int64_t start_ms)
     fprintf(stderr, "%u members: %.3f %% of all is everywhere %.0f s after the reunion\n", w->nodes_n, held_part(w) * 100, (double)(w->now_ms - start_ms) / 1000);
 }
 
-void reunite(struct world *w, double batches_per_ms, struct reunion *r)
+void reunite(struct world *w, double batches_per_ms, int64_t away_ms, struct reunion *r)
 {
     int64_t start_ms;
 
-    *r = (struct reunion){ 0 };
+    *r = (struct reunion){ .away_ms = away_ms };
     scale.silent = true;
     sim_run_until(w, w->now_ms + AFTER_MS);
     for (unsigned i = 0; i < w->nodes_n; i++)

@@ -32,9 +32,9 @@ void print_reunion(const struct row *r)
 {
     const struct reunion *b = &r->back;
 
-    printf("%7u a third away for %.1f h: each node missed %.0f batches and has them after %.0f s; %.0f bytes a batch, so %.1f MB a node for a day away\n", r->members,
-           seconds(b->away_ms) / 3600, (double)b->batches / r->members, seconds(b->took_ms), b->per_batch,
-           b->per_batch * (double)b->batches / r->members * DAY_MS / (double)b->away_ms / 1e6);
+    printf("%7u a third away for %.1f h: each node missed %.0f batches and has them after %.0f s; %.0f bytes a batch, so %.1f MB a node for a day away; the busiest sends %.0f kB/s\n",
+           r->members, seconds(b->away_ms) / 3600, (double)b->batches / r->members, seconds(b->took_ms), b->per_batch,
+           b->per_batch * (double)b->batches / r->members * DAY_MS / (double)b->away_ms / 1e6, b->worst / 1000);
     fflush(stdout);
 }
 
@@ -55,8 +55,11 @@ void print_json(const struct row *rows, size_t n, int64_t budget)
         printf("%s\n{\"members\": %u, \"links_mean\": %.1f, \"window_s\": %.0f,", i > 0 ? "," : "", r->members, r->links, seconds(r->window_ms));
         print_figures("usual", &r->usual);
         print_figures("tenth_dead", &r->died);
-        printf(" \"third_away\": {\"away_s\": %.0f, \"missed_batches\": %llu, \"level_s\": %.0f, \"bytes_per_batch\": %.0f}}", seconds(r->back.away_ms),
-               (unsigned long long)r->back.batches, seconds(r->back.took_ms), r->back.per_batch);
+        if (r->back.away_ms == 0)
+            printf(" \"third_away\": null}");
+        else
+            printf(" \"third_away\": {\"away_s\": %.0f, \"missed_batches\": %llu, \"level_s\": %.0f, \"bytes_per_batch\": %.0f, \"sent_worst_bytes_s\": %.0f}}", seconds(r->back.away_ms),
+               (unsigned long long)r->back.batches, seconds(r->back.took_ms), r->back.per_batch, r->back.worst);
     }
     puts("\n]}");
 }

@@ -8,33 +8,43 @@
 int __real_signature_verify(const uint8_t key[KEY_BYTES], const void *at, size_t len, const uint8_t signature[SIGNATURE_BYTES]);
 int __wrap_signature_verify(const uint8_t key[KEY_BYTES], const void *at, size_t len, const uint8_t signature[SIGNATURE_BYTES]);
 
+/* 128 bits of key, what is signed, and signature: two sums that no bytes of a run agree in by chance. The bytes themselves would be most of the memory of a large coalition. */
+struct sums { uint64_t a, b; };
 struct verified {
-    uint64_t hash;                             /* 0: free */
-    uint8_t *bytes;                            /* key, what is signed, signature */
-    size_t len;
+    struct sums of;                            /* zeros: free */
     int rc;
 };
 static struct verified *table;
 static size_t room, filled;
 uint64_t verify_asked, verify_done;
 
-static uint64_t mix(uint64_t hash, const uint8_t *at, size_t len)
+static struct sums mix(struct sums s, const uint8_t *at, size_t len)
 {
-    for (; len >= 8; at += 8, len -= 8) {
-        uint64_t word;
-        memcpy(&word, at, 8);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 29;
+    for (; len > 0; at += 8, len -= 8) {
+        uint64_t word = 0;
+        memcpy(&word, at, len < 8 ? len : 8);
+        s.a = (s.a ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        s.a ^= s.a >> 29;
+        s.b = (s.b + word) * UINT64_C(0xd6e8feb86659fd93);
+        s.b ^= s.b >> 32;
+        if (len < 8)
+            break;
     }
-    for (; len > 0; at++, len--)
-        hash = (hash ^ *at) * UINT64_C(0x100000001b3);
-    return hash;
+    return s;
 }
 
-static bool is_same(const struct verified *v, const uint8_t *key, const uint8_t *at, size_t len, const uint8_t *signature)
+static bool is_free(const struct verified *v)
 {
-    return v->len == len && memcmp(v->bytes, key, KEY_BYTES) == 0 && memcmp(v->bytes + KEY_BYTES, at, len) == 0
-           && memcmp(v->bytes + KEY_BYTES + len, signature, SIGNATURE_BYTES) == 0;
+    return v->of.a == 0 && v->of.b == 0;
+}
+
+static size_t place_of(struct sums s)
+{
+    size_t place = (size_t)s.a & (room - 1);
+
+    while (!is_free(&table[place]) && (table[place].of.a != s.a || table[place].of.b != s.b))
+        place = (place + 1) & (room - 1);
+    return place;
 }
 
 static void make_room(void)
@@ -49,47 +59,27 @@ static void make_room(void)
     if (table == NULL)
         abort();
     for (size_t i = 0; i < old_room; i++) {
-        size_t place = (size_t)old[i].hash & (room - 1);
-        if (old[i].hash == 0)
-            continue;
-        while (table[place].hash != 0)
-            place = (place + 1) & (room - 1);
-        table[place] = old[i];
+        if (!is_free(&old[i]))
+            table[place_of(old[i].of)] = old[i];
     }
     free(old);
 }
 
-static void keep(struct verified *v, uint64_t hash, const uint8_t *key, const uint8_t *at, size_t len, const uint8_t *signature)
-{
-    v->bytes = malloc(KEY_BYTES + len + SIGNATURE_BYTES);
-    if (v->bytes == NULL)
-        abort();
-    v->hash = hash;
-    v->len = len;
-    memcpy(v->bytes, key, KEY_BYTES);
-    memcpy(v->bytes + KEY_BYTES, at, len);
-    memcpy(v->bytes + KEY_BYTES + len, signature, SIGNATURE_BYTES);
-    filled++;
-}
-
 int __wrap_signature_verify(const uint8_t key[KEY_BYTES], const void *at, size_t len, const uint8_t signature[SIGNATURE_BYTES])
 {
-    uint64_t hash = mix(mix(mix(1, key, KEY_BYTES), at, len), signature, SIGNATURE_BYTES);
+    struct sums of = mix(mix(mix((struct sums){ len, len + 1 }, key, KEY_BYTES), at, len), signature, SIGNATURE_BYTES);
     bool watched = sim_watched;
     size_t place;
 
-    hash += hash == 0;
+    of.b += of.a == 0 && of.b == 0;
     verify_asked++;
     sim_watched = false;                       /* this memory is ours, not the core's */
     make_room();
-    for (place = (size_t)hash & (room - 1); table[place].hash != 0; place = (place + 1) & (room - 1)) {
-        if (table[place].hash == hash && is_same(&table[place], key, at, len, signature))
-            break;
-    }
-    if (table[place].hash == 0) {
+    place = place_of(of);
+    if (is_free(&table[place])) {
         verify_done++;
-        keep(&table[place], hash, key, at, len, signature);
-        table[place].rc = __real_signature_verify(key, at, len, signature);
+        filled++;
+        table[place] = (struct verified){ of, __real_signature_verify(key, at, len, signature) };
     }
     sim_watched = watched;
     return table[place].rc;
@@ -97,8 +87,6 @@ int __wrap_signature_verify(const uint8_t key[KEY_BYTES], const void *at, size_t
 
 void verify_forget(void)
 {
-    for (size_t i = 0; i < room; i++)
-        free(table[i].bytes);
     free(table);
     table = NULL;
     room = filled = 0;
