@@ -148,7 +148,7 @@ static int judge(struct store *s, int64_t member, int64_t now_s)
     return rc == 0 ? store_start_rescan(s) : rc;
 }
 
-/* Our own epoch: what the others have forgotten with it is told again in the next one. */
+/* Our own epoch: what the others have forgotten with it is told again in the next one, and at once: to them it is as if it had never been said. */
 static int tell_again(struct store *s, const struct store_proof *p, int64_t now_s)
 {
     return run_int(s, SQL_EVIDENCE_TELL_AGAIN, p->epoch, (int64_t)p->seq, now_s);

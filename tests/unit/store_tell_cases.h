@@ -91,6 +91,35 @@ static void a_first_word_is_told_at_once_in_coarse_steps(void **state)
     world_destroy(&w);
 }
 
+/* To the others it is as if it had never been said. */
+static void what_was_said_above_a_pair_of_its_own_is_told_again_at_once(void **state)
+{
+    static const char *const subjects[] = { "192.0.2.1", "192.0.2.2", "192.0.2.3" };
+    struct saying twins = { .subject = "192.0.2.9", .category = WORLD_SAY, .black = 5, .time_s = T0 };
+    struct world w;
+    struct told t;
+    bool added = false;
+    (void)state;
+    world_create(&w);
+    uint32_t epoch = begin(&w, 1, 0, T0);
+    for (size_t i = 0; i < 3; i++) {
+        world_report(&w, REQUEST_BLACK, subjects[i], 0, 1, T0);
+        tell_one(&w, T0);
+    }
+    struct store_batch twin = world_batch_at(&w, 0, epoch, 2, 0, T0, &twins, 1);
+    assert_int_equal(store_add_batches(w.store, &twin, 1, T0), 0);
+    world_free_batch(&twin);
+    assert_int_equal(store_add_proof(w.store, w.records[0].root, &(struct store_proof){ .epoch = epoch, .seq = 2 }, T0, &added), 0);
+    assert_true(added);
+    begin(&w, 2, epoch + 1, T0);
+    tell(&w, T0, &t);
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.batches[0].opinions_n, 1);
+    assert_memory_equal(t.batches[0].opinions[0].key, world_subject(subjects[2]).key, t.batches[0].opinions[0].key_len);
+    tell_clear(&t);
+    world_destroy(&w);
+}
+
 static void growth_waits_for_company_or_for_its_time(void **state)
 {
     struct world w;
