@@ -16,6 +16,7 @@ class Link:
         self.monitor = self.dealer.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
         self.sub_monitor = self.sub.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self.lost = 0                       # how often one of the two connections was lost
+        self.proof_rests = {}
         self.holds, self.fetches, self.rests, self.empty = {}, {}, {}, Counter()
         self.told, self.have_s, self.full_s = {}, 0, 0
         self.blamed, self.refused = Counter(), 0

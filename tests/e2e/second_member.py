@@ -15,6 +15,7 @@ from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
 import second_words as w
+from second_freeze import Freezing
 from second_link import Link
 from second_words import Fault, batch_hash, pb
 
@@ -23,7 +24,7 @@ HAVE_S, FULL_S, FETCH_S, WANT_S, PUT_OFF_MAX, FETCHES_MAX = 5, 30, 10, 5, 256, 8
 ZAP_DOMAIN = b"hearsay"
 
 
-class SecondMember:
+class SecondMember(Freezing):
     """State is that of the document: records, frames by number, registers, floors."""
 
     def __init__(self, name, federation, ports, identity=None, serial=1, now=time.time):
@@ -36,6 +37,8 @@ class SecondMember:
         self.seen = defaultdict(set)                # root: numbers that need not be fetched again
         self.hashes, self.floor = set(), defaultdict(lambda: (0, 0))
         self.registers = {}                         # (root, subject, category): (order, black, white, time)
+        self.frozen = defaultdict(dict)             # root: {epoch: (number, its two batches by hash)}
+        self.proof_parts, self.proof_wanted = defaultdict(dict), set()      # of numbers below the floor; those that were asked for
         self.forks, self.counts, self.put_off, self.wanted_s = set(), Counter(), [], {}
         self.introductions, self.trust = {}, {}     # root: its list; root: what it is trusted, 0 to 1, of those known directly
         self.links, self.epoch, self.seq, self.previous, self.next_id = {}, 0, 0, b"", 1
@@ -229,14 +232,17 @@ class SecondMember:
 
     def _logs(self):
         for root, records in self.records.items():
-            epochs = {epoch for epoch, _ in self.log[root]}
+            epochs = {epoch for epoch, _ in self.log[root]} | set(self.frozen[root])
             for epoch in epochs:
                 numbers = [seq for e, seq in self.log[root] if e == epoch]
-                head = 0
+                frozen, head = self._frozen_fields(root, epoch), 0
+                if not numbers:
+                    yield (root, epoch), pb.LogHave(origin=root, epoch=epoch, record_serial=max(records), introductions=self._stamp(root), **frozen)
+                    continue
                 for key in self.log[root][epoch, max(numbers)]:
                     head ^= int.from_bytes(key[:8], "big")
                 yield (root, epoch), pb.LogHave(origin=root, epoch=epoch, floor=min(numbers), head=max(numbers), head_hash=head.to_bytes(8, "big"),
-                                                record_serial=max(records), introductions=self._stamp(root))
+                                                record_serial=max(records), introductions=self._stamp(root), **frozen)
             if not epochs:
                 yield (root, 0), pb.LogHave(origin=root, record_serial=max(records), introductions=self._stamp(root))
 
@@ -281,6 +287,7 @@ class SecondMember:
                 self._want_record(link, log.origin)
             if log.introductions > self._stamp(log.origin) and log.origin != self.root:
                 self._want(link, "introductions", log.origin, w.message(introductions_want=pb.IntroductionsWant(introducer=log.origin)))
+            self._heard_frozen(link, log)
             if log.head:
                 link.holds[log.origin, log.epoch] = (log.floor, log.head, log.head_hash)
                 link.rests.pop((log.origin, log.epoch), None)
@@ -299,8 +306,10 @@ class SecondMember:
     def _missing(self, origin, epoch, floor, head, head_hash):
         """The highest range of numbers that is wanted, as (from, to); None when nothing is."""
         log, seen = self.log[origin], self.seen[origin]
-        lowest = max([floor, 1] + ([self.floor[origin][1]] if self.floor[origin][0] == epoch else []))
-        if epoch < self.floor[origin][0] or not self._epoch_is_sane(epoch):
+        bound = self._lowest(origin)
+        lowest = max([floor, 1] + ([bound[1]] if bound[0] == epoch else []))
+        head = min(head, self.frozen_at(origin, epoch) or head)
+        if epoch < bound[0] or not self._epoch_is_sane(epoch):
             return None
         both = log.get((epoch, head), {})
         if len(both) == 1 and head_hash != next(iter(both))[:8] and max(seq for e, seq in log if e == epoch) == head:
@@ -471,6 +480,7 @@ class SecondMember:
         low, high = getattr(body, "from"), body.to
         frames = [batch.frame for (epoch, seq), both in sorted(self.log[body.origin].items(), reverse=True)
                   if epoch == body.epoch and low <= seq <= high for batch in both.values()] if body.origin in self.records else []
+        frames += self._proof_frames(body.origin, body.epoch, low, high)
         self.counts["served"] += len(frames)
         return [w.message(fetched=pb.Fetched(id=body.id, frame=frame)) for frame in frames] + [w.message(fetched=pb.Fetched(id=body.id, last=True))]
 
@@ -497,7 +507,7 @@ class SecondMember:
             return "unknown"
         if key in self.hashes:                                              # 3
             return "repeated"
-        if number < self.floor[body.origin] or body.time_s < self.now() - w.DAYS_30:
+        if number < self._lowest(body.origin) and (body.origin, *number) not in self.proof_wanted or body.time_s < self.now() - w.DAYS_30:
             return "dead"
         if not self._epoch_is_sane(body.epoch):
             return "too far ahead"
@@ -517,28 +527,6 @@ class SecondMember:
         except Fault as fault:
             return fault.verdict
         return self._merge(batch)
-
-    def _merge(self, batch):
-        both = self.log[batch.origin][batch.epoch, batch.seq]
-        if len(both) >= 2:
-            return "third of a number"
-        both[batch.hash] = batch
-        if len(both) == 2:
-            self.forks.add((batch.origin, batch.epoch, batch.seq))
-        self.hashes.add(batch.hash)
-        for word, time_s in batch.words:
-            register = (batch.origin, word.subject, word.category)
-            if register not in self.registers or self.registers[register][0] < batch.order:
-                self.registers[register] = (batch.order, word.black, word.white, time_s)
-        newest = max((b for pair in self.log[batch.origin].values() for b in pair.values()), key=lambda b: b.order)
-        if newest.floor > self.floor[batch.origin]:
-            self.floor[batch.origin] = newest.floor
-            for number in [n for n in self.log[batch.origin] if n < newest.floor]:
-                del self.log[batch.origin][number]
-            for key in [k for k, v in self.registers.items() if k[0] == batch.origin and v[0] < newest.floor]:
-                del self.registers[key]
-        self.xpub.send_multipart([b"B" + batch.origin, batch.frame])        # stored; now relayed
-        return "merged"
 
     # -- its own words
 

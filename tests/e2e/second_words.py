@@ -459,8 +459,10 @@ def _check_have(body):
     for log in body.logs:
         must(len(log.sum) in (0, 8) and (body.salt or not log.sum), "a sum without its salt")
         must(len(log.origin) == 32 and log.head <= SEQ_MAX and log.record_serial <= SEQ_MAX and len(log.introductions) in (0, 32), "a log")
+        must(log.frozen <= SEQ_MAX and len(log.frozen_hash) == (16 if log.frozen else 0), "a frozen number, and its hashes")
+        must(not log.frozen or log.epoch >= 1 and log.head <= log.frozen, "frozen below the head")
         if log.head == 0:
-            must(log.head_hash == b"", "a hash of no head")
+            must(log.head_hash == b"" and (log.epoch == 0 or log.frozen), "an epoch, or a hash, of no head")
         else:
             must(log.epoch >= 1 and log.floor <= log.head and len(log.head_hash) == 8, "a log's range")
 
