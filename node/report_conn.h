@@ -182,6 +182,7 @@ int listener_open(struct report_server *s, const struct config_report *spec, cha
 void listener_close(struct listener *l);                                   /* unlinks it from the server */
 int listener_update(struct listener *l, const struct config_report *spec, char *why);
 bool listener_is_for(const struct listener *l, const struct config_report *spec);
+bool listener_is_lost(const struct listener *l);         /* somebody took its unix socket away: nobody can connect any more */
 bool listener_allows(const struct listener *l, const struct conn *c);
 
 /* report_server.c */

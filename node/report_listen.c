@@ -152,6 +152,14 @@ bool listener_is_for(const struct listener *l, const struct config_report *spec)
     return spec->is_unix ? strcmp(l->spec.path, spec->path) == 0 : l->spec.port == spec->port && strcmp(l->spec.host, spec->host) == 0;
 }
 
+bool listener_is_lost(const struct listener *l)
+{
+    struct stat st;
+    if (!l->spec.is_unix)
+        return false;
+    return lstat(l->spec.path, &st) != 0 || st.st_dev != l->file.st_dev || st.st_ino != l->file.st_ino;
+}
+
 int listener_update(struct listener *l, const struct config_report *spec, char *why)
 {
     struct config_report changed = *spec;

@@ -313,7 +313,7 @@ static void close_unwanted(struct report_server *s, const struct config *c)
         l->keep = false;
     for (size_t i = 0; i < c->reports_n; i++) {
         l = find_listener(s, &c->reports[i]);
-        if (l != NULL)
+        if (l != NULL && !listener_is_lost(l))
             l->keep = true;
     }
     for (l = SLIST_FIRST(&s->listeners); l != NULL; l = next) {

@@ -35,7 +35,8 @@ struct report_handlers {
 /* Binds and listens to all of c->reports (creating parent directories, removing stale unix sockets that nobody answers). Nothing of `c` is kept. `why`, CONFIG_WHY_MAX
  * bytes, says which listener failed and what to do; the loop must then still run until its handles are gone. 0; -EADDRINUSE, -EACCES, ... */
 int report_server_start(uv_loop_t *loop, const struct config *c, const struct report_handlers *h, struct report_server **out, char *why);
-/* New sender key, limits and allow lists; listeners that came or went are opened and closed, others are left alone (the mode and group of a unix socket are set anew,
+/* New sender key, limits and allow lists; listeners that came or went are opened and closed, and a unix socket
+ * that was taken away is made anew; others are left alone (the mode and group of a unix socket are set anew,
  * a changed backlog counts for new listeners only). When one cannot be opened, all else is in force, and `why` says which one. */
 int report_server_reload(struct report_server *s, const struct config *c, char *why);
 /* Closes the listeners and takes no new line ("error: shutting down"); lines already accepted are still answered. `done` is called once, from the loop, when all

@@ -226,6 +226,26 @@ static void a_reload_changes_lists_and_listeners_and_keeps_connections(void **st
     hang_up(c);
 }
 
+static void a_reload_makes_a_socket_anew_that_was_taken_away(void **state)
+{
+    struct client *c, *old;
+    char why[CONFIG_WHY_MAX] = "";
+    (void)state;
+    start();
+    old = dial(0);
+    say(old, "stream\n");
+    until(old->got_len == 3);
+    assert_int_equal(unlink(socket_path), 0);
+    assert_int_equal(report_server_reload(server, config, why), 0);
+    c = dial(1);
+    say(c, "ping\n");
+    expect_end(c, "pong");
+    hang_up(c);
+    say(old, "ping\n");                                         /* who is there, stays */
+    until(old->got_len == 8);
+    hang_up(old);
+}
+
 static void a_listener_that_cannot_be_opened_leaves_the_others(void **state)
 {
     struct client *c;
@@ -307,6 +327,7 @@ int main(void)
         with_server(a_group_that_was_asked_for_must_be_there),
         with_server(the_socket_of_a_successor_is_not_removed),
         with_server(a_reload_changes_lists_and_listeners_and_keeps_connections),
+        with_server(a_reload_makes_a_socket_anew_that_was_taken_away),
         with_server(a_listener_that_cannot_be_opened_leaves_the_others),
         with_server(at_a_stop_what_was_taken_is_answered_and_nothing_more_is_taken),
         with_server(a_stop_waits_no_longer_than_its_grace),
