@@ -26,9 +26,9 @@ static const struct verb {
 } verbs[] = {
     [REQUEST_BLACK] = { "black", TAKES_REPORT },
     [REQUEST_WHITE] = { "white", TAKES_REPORT },
-    [REQUEST_RETRACT] = { "retract", TAKES_SUBJECT | TAKES_CATEGORY },
+    [REQUEST_RETRACT] = { "retract", TAKES_SUBJECT | TAKES_CATEGORY | KEY_CATEGORY },
     [REQUEST_CHECK] = { "check", TAKES_SUBJECT | KEY_ZONE },
-    [REQUEST_SCORE] = { "score", TAKES_SUBJECT | TAKES_CATEGORY },
+    [REQUEST_SCORE] = { "score", TAKES_SUBJECT | TAKES_CATEGORY | KEY_CATEGORY },
     [REQUEST_INFO] = { "info", TAKES_SUBJECT },
     [REQUEST_PING] = { "ping", 0 },
     [REQUEST_STREAM] = { "stream", 0 },
