@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +151,23 @@ static void a_mass_halves_in_a_half_life(void **state)
     assert_int_equal(later.white_micro, 2 * MICRO);
     later = evidence_at(e, HALF_LIFE, TTL, NOW + 3 * HALF_LIFE);
     assert_int_equal(later.black_micro, MICRO);
+}
+
+/* The rule bit by bit, as store/decay.c states it; the factors by their formula. A half-life of 2^24 s and a mass of 2^32 show the factor of a fraction itself. */
+static void the_factor_of_a_fraction_is_what_the_rule_says(void **state)
+{
+    uint64_t decay[24];
+    (void)state;
+    for (int k = 0; k < 24; k++)
+        decay[k] = (uint64_t)floorl(exp2l(32 - exp2l(-(k + 1))));
+    for (uint64_t fraction = 1; fraction < 1 << 24; fraction += fraction % 65536 < 64 ? 1 : 251) {
+        uint64_t p = UINT64_C(1) << 32;
+        for (int k = 0; k < 24; k++)
+            if (fraction >> (23 - k) & 1)
+                p = p * decay[k] >> 32;
+        if ((uint64_t)decayed_micro(INT64_C(1) << 32, 1 << 24, (int64_t)fraction) != p)
+            fail_msg("fraction %06llx: %lld, want %llu", (unsigned long long)fraction, (long long)decayed_micro(INT64_C(1) << 32, 1 << 24, (int64_t)fraction), (unsigned long long)p);
+    }
 }
 
 static void decay_never_grows_with_age(void **state)
@@ -545,6 +563,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_agree_with_the_model_in_floating_point),
         cmocka_unit_test(a_mass_halves_in_a_half_life),
+        cmocka_unit_test(the_factor_of_a_fraction_is_what_the_rule_says),
         cmocka_unit_test(decay_never_grows_with_age),
         cmocka_unit_test(nothing_is_left_after_the_time_to_live),
         cmocka_unit_test(evidence_dated_ahead_counts_as_nothing_until_due),
