@@ -9,9 +9,12 @@ const char *const plant_names[PLANTS] = { "none",        "relay-before-store", "
 
 void plant_before_step(struct world *w, struct node *n, const struct mesh_event *ev)
 {
-    struct member *from = ev->neighbour == NULL ? NULL : mesh_member(n->core, ev->neighbour);
+    struct member *from;
 
-    if (w->options.plant == PLANT_PASS_BOUND && n->index == 1 && w->now_ms > 60000 && from != NULL)
+    if (w->options.plant != PLANT_PASS_BOUND || n->index != 1 || w->now_ms <= 60000 || ev->neighbour == NULL)
+        return;
+    from = mesh_member(n->core, ev->neighbour);
+    if (from != NULL)
         from->link.fetches += MESH_LINK_FETCHES_MAX + 1;
 }
 

@@ -150,6 +150,7 @@ struct entry {
     uint8_t hash[HASH_BYTES];
     struct mark floor;
     uint32_t state, opinions;
+    int64_t time_s;
 };
 static struct mesh *nodes[LOGS];
 static struct member *authors[LOGS];
@@ -195,8 +196,9 @@ static const uint64_t since_mask = (UINT64_C(1) << 33) - 1;
 /* What an author says under a number is the same for all nodes; so is a second version. */
 static struct store_batch_ref batch_of(uint64_t seq, unsigned version)
 {
+    /* The second version of a number is younger. */
     struct store_batch_ref ref = { .name = { .epoch = EPOCH, .seq = seq }, .floor_epoch = EPOCH, .floor_seq = 1 + seq / 50, .opinions = (uint32_t)(seq % 7),
-                                   .time_s = EPOCH_START_S + (int64_t)(seq & since_mask) };
+                                   .time_s = EPOCH_START_S + (int64_t)((seq + 50 * version) & since_mask) };
     const uint64_t mixed = (seq * 4 + version) * UINT64_C(0x9e3779b97f4a7c15);
 
     memcpy(ref.name.hash, &mixed, sizeof mixed);
@@ -238,7 +240,7 @@ static void is_like_model(size_t log)
         last = w.seq;
         assert_int_equal(h->state >= FIRST_SLOT ? FIRST_SLOT : h->state, x->state);
         assert_int_equal(h->opinions, x->opinions);
-        assert_int_equal(h->time_s, (w.seq & since_mask) < UINT32_MAX ? w.seq & since_mask : UINT32_MAX);
+        assert_int_equal(h->time_s, x->time_s - EPOCH_START_S < UINT32_MAX ? x->time_s - EPOCH_START_S : UINT32_MAX);
         assert_int_equal(w.floor.epoch, x->floor.epoch);
         assert_int_equal(w.floor.seq, x->floor.seq);
         flying += h->state >= FIRST_SLOT;
@@ -280,7 +282,8 @@ static int add(size_t log, uint64_t seq, unsigned version, uint32_t state)
     if (rc != 0)
         return rc;
     assert_true(model_n[log]++ < MODEL_MAX);
-    *x = (struct entry){ .seq = seq, .floor = { ref.floor_epoch, ref.floor_seq }, .state = state < FIRST_SLOT ? state : FIRST_SLOT, .opinions = state == HELD_VOID ? 0 : ref.opinions };
+    *x = (struct entry){ .seq = seq, .floor = { ref.floor_epoch, ref.floor_seq }, .state = state < FIRST_SLOT ? state : FIRST_SLOT, .opinions = state == HELD_VOID ? 0 : ref.opinions,
+                          .time_s = ref.time_s };
     memcpy(x->hash, ref.name.hash, HASH_BYTES);
     return 0;
 }
@@ -406,6 +409,53 @@ static void two_of_one(void)
     assert_int_equal(found_equal, 10);
 }
 
+/* Up to which number, from the lowest on, all batches are older than this and none is in flight; 0: none. */
+static uint64_t model_past(size_t log, int64_t before_s)
+{
+    uint64_t past = 0;
+
+    while (true) {
+        uint64_t next = UINT64_MAX;
+        for (size_t i = 0; i < model_n[log]; i++)
+            next = model[log][i].seq > past && model[log][i].seq < next ? model[log][i].seq : next;
+        for (size_t i = 0; i < model_n[log]; i++) {
+            if (model[log][i].seq == next && (model[log][i].state == FIRST_SLOT || model[log][i].time_s >= before_s))
+                return past;
+        }
+        if (next == UINT64_MAX)
+            return past;
+        past = next;
+    }
+}
+
+static void what_is_too_old_goes_from_the_lowest_number_on(void **state)
+{
+    size_t times = 0;
+
+    (void)state;
+    begin_with(NULL);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        struct mesh *m = nodes[0];
+        uint64_t past;
+        happen(0);
+        if (i % 20 != 0)
+            continue;
+        m->now_s = EPOCH_START_S + m->config.ttl_s + draw(40);
+        past = model_past(0, m->now_s - m->config.ttl_s);
+        log_expire(m, authors[0]);
+        for (size_t j = model_n[0]; j > 0; j--) {
+            if (model[0][j - 1].seq <= past)
+                forget_model(0, j - 1);
+        }
+        is_like_model(0);
+        times += past > 0;
+        if (past > 0)
+            assert_int_equal(authors[0]->past.seq, past + 1);
+        authors[0]->past = (struct mark){ 0 };
+    }
+    assert_true(times > 20);
+}
+
 static void equal_blocks_are_held_once(void **state)
 {
     (void)state;
@@ -524,6 +574,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_log_is_what_a_list_would_be, end),
         cmocka_unit_test_teardown(logs_that_share_are_what_lists_would_be, end),
+        cmocka_unit_test_teardown(what_is_too_old_goes_from_the_lowest_number_on, end),
         cmocka_unit_test_teardown(equal_blocks_are_held_once, end),
         cmocka_unit_test_teardown(what_goes_from_a_shared_block_stays_with_the_other, end),
         cmocka_unit_test_teardown(a_batch_without_memory_changes_nothing, end),
