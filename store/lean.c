@@ -11,14 +11,19 @@ static int64_t clamped(int64_t sum_micro, int64_t cap_micro)
 
 static int64_t sum_group(struct lean *l, const struct voice *voices, size_t from, size_t to, int64_t half_life_s, int64_t ttl_s, int64_t now_s)
 {
-    int64_t sum_micro = 0;
+    int64_t sum_micro = 0, heads_micro = 0;
     for (size_t i = from; i < to; i++) {
         struct evidence now = evidence_at(voices[i].evidence, half_life_s, ttl_s, now_s);
-        l->parts[i].said_micro = (int64_t)voices[i].weight_micro * opinion_micro(now.black_micro, now.white_micro) / MICRO;
+        int64_t v_micro = opinion_micro(now.black_micro, now.white_micro);
+        l->parts[i].said_micro = (int64_t)voices[i].weight_micro * v_micro / MICRO;
+        l->parts[i].head_micro = (int64_t)voices[i].say_micro * v_micro / MICRO;
         sum_micro += l->parts[i].said_micro;
+        heads_micro += l->parts[i].head_micro;
     }
-    for (size_t i = from; i < to; i++)
+    for (size_t i = from; i < to; i++) {
         l->parts[i].sum_micro = sum_micro;
+        l->parts[i].heads_micro = heads_micro;
+    }
     return clamped(sum_micro, voices[from].trust_micro);
 }
 
@@ -46,9 +51,8 @@ int lean_load(struct lean *l, const struct voice *voices, size_t n, const struct
     for (size_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && voices[to].group == voices[from].group;)
             to++;
-        int64_t group_micro = sum_group(l, voices, from, to, half_life_s, ttl_s, now_s);
-        l->sum_micro += group_micro;
-        l->says_n[voices[from].bit] += group_micro >= SCORE_G_MIN_MICRO;
+        l->sum_micro += sum_group(l, voices, from, to, half_life_s, ttl_s, now_s);
+        l->says_n[voices[from].bit] += clamped(l->parts[from].heads_micro, voices[from].trust_micro) >= SCORE_G_MIN_MICRO;
     }
     return 0;
 }
@@ -69,11 +73,12 @@ struct score lean_without(struct lean *l, const struct voice *voices, size_t at)
     struct score s = l->whole;
     const struct lean_part *p = &l->parts[at];
     int64_t cap_micro = voices[at].trust_micro, with_micro = clamped(p->sum_micro, cap_micro), without_micro = clamped(p->sum_micro - p->said_micro, cap_micro);
-    unsigned bit = voices[at].bit, says_n = l->says_n[bit] - (with_micro >= SCORE_G_MIN_MICRO) + (without_micro >= SCORE_G_MIN_MICRO);
+    int64_t heads_with_micro = clamped(p->heads_micro, cap_micro), heads_micro = clamped(p->heads_micro - p->head_micro, cap_micro);
+    unsigned bit = voices[at].bit, says_n = l->says_n[bit] - (heads_with_micro >= SCORE_G_MIN_MICRO) + (heads_micro >= SCORE_G_MIN_MICRO);
     s.micro = l->sum_micro - with_micro + without_micro;
     s.said_by = (s.said_by & ~(UINT64_C(1) << bit)) | (uint64_t)(says_n > 0) << bit;
-    s.groups = s.groups - (with_micro >= SCORE_G_MIN_MICRO) + (without_micro >= SCORE_G_MIN_MICRO);
-    s.groups_white = s.groups_white - (with_micro <= -SCORE_G_MIN_MICRO) + (without_micro <= -SCORE_G_MIN_MICRO);
+    s.groups = s.groups - (heads_with_micro >= SCORE_G_MIN_MICRO) + (heads_micro >= SCORE_G_MIN_MICRO);
+    s.groups_white = s.groups_white - (heads_with_micro <= -SCORE_G_MIN_MICRO) + (heads_micro <= -SCORE_G_MIN_MICRO);
     if (l->veto && s.micro > 0)
         s.micro = 0;
     return s;

@@ -6,7 +6,7 @@
 
 /* What each voice and its group say, kept from key to key. */
 struct lean {
-    struct lean_part { int64_t said_micro, sum_micro; } *parts;
+    struct lean_part { int64_t said_micro, sum_micro, head_micro, heads_micro; } *parts;       /* heads: as for the quorum */
     size_t room;
     struct score whole;                    /* of all voices */
     int64_t sum_micro;                     /* its S without a veto */

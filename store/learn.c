@@ -195,7 +195,8 @@ static bool is_steady(uint32_t before, uint32_t now)
 /* What a member's counters are held against. */
 struct outlook {
     int64_t black_n, white_n;                          /* subjects that this member itself found black, and white */
-    uint32_t usual_micro;                              /* usual_share_micro() */
+    uint32_t usual_micro;                              /* upper quartile of the shares of reports that were borne out, ... */
+    uint32_t quartile_micro;                           /* ... and of usefulness */
 };
 
 static int load_sides(struct store *s, int64_t *black_n, int64_t *white_n)
@@ -209,23 +210,35 @@ static int load_sides(struct store *s, int64_t *black_n, int64_t *white_n)
 }
 
 /* Whose words count now: a member without trust is no measure of the others. */
-static int load_usual(struct store *s, int64_t now_s, uint32_t *usual_micro)
+static bool is_beside(const struct known_member *m, const struct learned *l, int64_t now_s, struct counters *c)
 {
-    struct borne_out *all = calloc(s->names.members_n + 1, sizeof *all);
-    size_t n = 0;
-    if (all == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < s->names.members_n; i++) {
-        const struct known_member *m = &s->names.members[i];
-        struct counters c = s->names.learned[i].counters;
-        if (m->forgotten || m->self || c.time_s == 0 || breaker_is_open(&s->names.learned[i].breaker, now_s))
-            continue;
-        counters_at(&c, now_s);
-        n += borne_out_of(&c, m->trust_micro, &all[n]);
+    *c = l->counters;
+    if (m->trust_micro == 0 || m->forgotten || m->self || c->time_s == 0 || breaker_is_open(&l->breaker, now_s))
+        return false;
+    counters_at(c, now_s);
+    return is_measure(c);
+}
+
+static int load_usual(struct store *s, int64_t now_s, struct outlook *o)
+{
+    const struct names *names = &s->names;
+    struct measured *shares = calloc(names->members_n + 1, sizeof *shares), *useful = calloc(names->members_n + 1, sizeof *useful);
+    struct counters c;
+    size_t n = 0, useful_n = 0;
+    if (shares != NULL && useful != NULL) {
+        for (size_t i = 0; i < names->members_n; i++)
+            if (is_beside(&names->members[i], &names->learned[i], now_s, &c))
+                shares[n++] = (struct measured){ borne_out_micro(&c), names->members[i].trust_micro };
+        o->usual_micro = upper_quartile_micro(shares, n);
+        for (size_t i = 0; i < names->members_n; i++)
+            if (is_beside(&names->members[i], &names->learned[i], now_s, &c))
+                useful[useful_n++] = (struct measured){ useful_micro(&c, o->usual_micro), names->members[i].trust_micro };
+        o->quartile_micro = upper_quartile_micro(useful, useful_n);
     }
-    *usual_micro = usual_share_micro(all, n);
-    free(all);
-    return 0;
+    int rc = shares != NULL && useful != NULL ? 0 : -ENOMEM;
+    free(shares);
+    free(useful);
+    return rc;
 }
 
 /* True if it is another one than before. */
@@ -236,7 +249,7 @@ static bool snapshot_of(struct known_member *m, struct learned *l, const struct 
     counters_at(&c, now_s);
     if (!breaker_is_open(&l->breaker, now_s)) {
         r = reliability_of(&c, o->black_n, o->white_n);
-        r.black_micro = reliability_beside_usual(r.black_micro, &c, o->usual_micro);
+        r.black_micro = reliability_dampened(r.black_micro, useful_micro(&c, o->usual_micro), o->quartile_micro);
     }
     if (is_steady(m->reliability.black_micro, r.black_micro) && is_steady(m->reliability.white_micro, r.white_micro))
         return false;
@@ -304,7 +317,7 @@ static int take_snapshot(struct fold *f, bool *changed)
     struct outlook o = { 0 };
     int rc = load_sides(s, &o.black_n, &o.white_n);
     if (rc == 0)
-        rc = load_usual(s, f->now_s, &o.usual_micro);
+        rc = load_usual(s, f->now_s, &o);
     s->learned_s = f->now_s;
     s->learn_due_s = f->now_s + LEARN_EVERY_S;
     for (size_t i = 0; rc == 0 && i < s->names.members_n; i++) {

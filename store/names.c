@@ -65,6 +65,11 @@ uint32_t names_weight(const struct known_member *m, bool white)
     return (uint32_t)((uint64_t)m->trust_micro * (white ? m->counted.white_micro : m->counted.black_micro) / MICRO);
 }
 
+uint32_t names_say(const struct known_member *m, bool white)
+{
+    return names_weight(m, white) > 0 ? m->trust_micro : 0;
+}
+
 struct known_member *names_group(struct names *n, int group)
 {
     for (size_t i = 0; group >= 0 && i < n->members_n; i++)

@@ -88,6 +88,8 @@ void names_settle_reliability(struct names *n);
 struct known_member *names_group(struct names *n, int group);
 /* What it weighs when it says black, or white: trust times reliability. */
 uint32_t names_weight(const struct known_member *m, bool white);
+/* What it counts by for the quorum: its trust, 0 when it is mute. */
+uint32_t names_say(const struct known_member *m, bool white);
 int names_category(const struct names *n, const char *name);                          /* id or 0 */
 static inline int names_category_policy(const struct names *n, int64_t id)
 {

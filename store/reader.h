@@ -72,6 +72,7 @@ struct why_opinion {
     int64_t time_s;                         /* of the evidence */
     int64_t opinion_micro;                  /* v at now */
     int64_t counted_micro;                  /* its part of S before the group's clamp; 0 when a right keeps it from counting */
+    int64_t quorum_micro;                   /* the same for the quorum: by trust alone, unless it is mute */
     int64_t would_micro;                    /* what it would be with all rights */
     enum rights_bar bar;                    /* which right keeps it from counting */
     int64_t stands_s;                       /* a black word about what is contested counts for listing from then on; 0: it does now, INT64_MAX: not as long as it is contested */
@@ -90,7 +91,8 @@ struct why_group {
     uint32_t trust_micro, cap_micro;        /* T; what the sum is clamped to, between -cap/2 and cap */
     unsigned members_n;                     /* who say something */
     int64_t said_micro, counted_micro;      /* the sum of their parts; its part of S */
-    bool in_quorum, in_quorum_white;        /* it says enough to be one of the groups */
+    int64_t quorum_micro;                   /* the sum of their parts for the quorum, clamped as the other */
+    bool in_quorum, in_quorum_white;        /* that is enough to be one of the groups */
     bool probation;
     int64_t probation_end_s;                /* INT64_MAX: without end */
     int64_t would_micro;                    /* the sum, clamped by trust alone, with all rights */

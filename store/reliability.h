@@ -16,7 +16,6 @@ enum {
     RELIABILITY_KAPPA = 10,                    /* one refutation of a black report weighs as ten confirmations ... */
     RELIABILITY_KAPPA_WHITE = 2,               /* ... and of a white one as two; after class balancing */
     RELIABILITY_BALANCE_MAX = 20,
-    RELIABILITY_UNSEEN_PARTS = 20,             /* what nobody here could judge weighs a twentieth (eta 0.05) */
     RELIABILITY_DEAD_MICRO = 200000,           /* below 0.10 of 1, a fifth of a newcomer's: counts as nothing */
     RELIABILITY_PEERS_MICRO = 200000,          /* a refutation by good mail that others had */
     RELIABILITY_PEERS_TRUST_MICRO = 1000000,   /* so much of trust times white reliability must stand behind it, ... */
@@ -45,9 +44,9 @@ struct reliability { uint32_t black_micro, white_micro; };
 
 /* Of counters as they are now, and how many subjects this member itself found black and white:
  *   balance = (black_n + 1) / (white_n + 1), between 1 and 20; for white the other way round
- *   black   = 2 (c + K/2) / (c + 10 balance f + K);  0 below 0.2; else, with u/20 added below the line, but never less than 0.2
+ *   black   = 2 (c + K/2) / (c + 10 balance f + K);  0 below 0.2
  *   white   = 2 (cw + K/2) / (cw + 2 balance' fw + K);  0 below 0.2
- * So not having seen what a member reports never makes it mute. */
+ * That is the member's record. What it reports and nobody here saw has no part in that: it says how useful the member is here (store/usual.h), and never makes it mute. */
 struct reliability reliability_of(const struct counters *c, int64_t own_black_n, int64_t own_white_n);
 
 /* Of an introduced member no more counts than of the root of its group: else one that was refuted would go on by ever new puppets. */

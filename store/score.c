@@ -23,6 +23,7 @@ struct tally {
     uint64_t stood_by;          /* as score.said_by, of what stands */
     bool own_black;             /* own evidence takes that side */
     unsigned both_n;            /* voices with masses of both colours */
+    bool says_black, says_white; /* somebody takes that side, however little it weighs */
     bool ahead;                 /* some voice is dated too far ahead to count yet */
 };
 
@@ -58,14 +59,6 @@ static int64_t crossing_s(int64_t gap_micro, int64_t rate_micro, int64_t half_li
     return gap_micro <= 0 ? 0 : min64(gap_micro * half_life_s / max64(rate_micro, 1), long_enough) * 10000 / 6932;
 }
 
-static void note_slope(struct slope *s, int64_t counted_micro, int64_t sum_micro, int64_t rate_micro, int64_t half_life_s)
-{
-    if (counted_micro == sum_micro)
-        s->free_rate_micro += rate_micro;
-    else
-        s->held_s = min64(s->held_s, crossing_s(absolute(sum_micro - counted_micro), rate_micro, half_life_s));
-}
-
 static void note_soonest(struct soonest *s, int64_t in_s)
 {
     if (in_s < s->first_s) {
@@ -96,18 +89,28 @@ static int64_t side_s(const struct tally *t, const struct evidence *now, int64_t
     return crossing_s(absolute(v_micro) - SCORE_SIDE_MICRO - 8, rate_micro, t->half_life_s);
 }
 
-/* What one voice says. */
-struct word { int64_t v_micro, said_micro, rate_micro, side_s; };
+/* What is said, and how fast it can change. */
+struct sum { int64_t micro, rate_micro; };
+
+/* What one voice says: for the score, and for the quorum, by its trust alone. */
+struct word { int64_t v_micro, side_s; struct sum said, head; };
 
 /* weight * v of one voice. Its slope: v = a x / (b x + W) with x = 2^-(t/h) gives |dv/dt| = ln2/h * |v| * W / (b x + W),
  * which is at most ln2/h * min(|v|, 1/4), and so it stays since |v| only shrinks. */
-static struct word tally_voice(struct tally *t, const struct evidence *e, int64_t weight_micro)
+static struct sum weighed(int64_t v_micro, int64_t weight_micro)
+{
+    return (struct sum){ weight_micro * v_micro / MICRO, min64(MICRO / 4, absolute(v_micro)) * weight_micro / MICRO + 1 };
+}
+
+static struct word tally_voice(struct tally *t, const struct evidence *e, int64_t weight_micro, int64_t say_micro)
 {
     struct evidence now = evidence_at(*e, t->half_life_s, t->ttl_s, t->now_s);
     struct word w = { .v_micro = opinion_micro(now.black_micro, now.white_micro) };
-    w.said_micro = weight_micro * w.v_micro / MICRO;
-    w.rate_micro = min64(MICRO / 4, absolute(w.v_micro)) * weight_micro / MICRO + 1;
-    *(w.v_micro > 0 ? &t->black_micro : &t->white_micro) += absolute(w.said_micro);
+    w.said = weighed(w.v_micro, weight_micro);
+    w.head = weighed(w.v_micro, say_micro);
+    *(w.v_micro > 0 ? &t->black_micro : &t->white_micro) += absolute(w.said.micro);
+    t->says_black |= w.said.micro > 0 || w.head.micro > 0;
+    t->says_white |= w.said.micro < 0 || w.head.micro < 0;
     t->both_n += now.black_micro > 0 && now.white_micro > 0;
     if (absolute(w.v_micro) > SCORE_SIDE_MICRO)
         w.side_s = side_s(t, &now, w.v_micro);
@@ -116,40 +119,51 @@ static struct word tally_voice(struct tally *t, const struct evidence *e, int64_
     return w;
 }
 
-/* What counts crosses the quorum's bound when the sum does, which the clamp may hold far from it. */
-static void tally_bounds(struct tally *t, int64_t x_micro, int64_t sum_micro, int64_t rate_micro, unsigned bit)
+static void note_slope(struct slope *s, int64_t counted_micro, const struct sum *sum, int64_t half_life_s)
+{
+    if (counted_micro == sum->micro)
+        s->free_rate_micro += sum->rate_micro;
+    else
+        s->held_s = min64(s->held_s, crossing_s(absolute(sum->micro - counted_micro), sum->rate_micro, half_life_s));
+}
+
+/* What counts crosses the quorum's bound when the sum of heads does, which the clamp may hold far from it. */
+static void tally_bounds(struct tally *t, int64_t x_micro, const struct sum *heads, unsigned bit)
 {
     int64_t bound = SCORE_G_MIN_MICRO + t->slack_micro;
     t->score.groups += x_micro >= bound;
     t->score.said_by |= (uint64_t)(x_micro >= bound) << bit;
     t->score.groups_white += x_micro <= -bound;
-    note_soonest(&t->groups_black, crossing_s(absolute(sum_micro - bound), rate_micro, t->half_life_s));
-    note_soonest(&t->groups_white, crossing_s(absolute(sum_micro + bound), rate_micro, t->half_life_s));
-    note_slope(&t->all, x_micro, sum_micro, rate_micro, t->half_life_s);
-    t->rate_micro += rate_micro;
+    note_soonest(&t->groups_black, crossing_s(absolute(heads->micro - bound), heads->rate_micro, t->half_life_s));
+    note_soonest(&t->groups_white, crossing_s(absolute(heads->micro + bound), heads->rate_micro, t->half_life_s));
 }
 
 /* The same of what stands. */
-static void tally_stood(struct tally *t, int64_t x_micro, int64_t sum_micro, int64_t rate_micro, unsigned bit)
+static void tally_stood(struct tally *t, int64_t x_micro, const struct sum *heads, unsigned bit)
 {
     int64_t bound = SCORE_G_MIN_MICRO + t->slack_micro;
-    t->score.stood_micro += x_micro;
     t->score.stood_groups += x_micro >= bound;
     t->stood_by |= (uint64_t)(x_micro >= bound) << bit;
-    note_soonest(&t->groups_stood, crossing_s(absolute(sum_micro - bound), rate_micro, t->half_life_s));
-    note_slope(&t->stood, x_micro, sum_micro, rate_micro, t->half_life_s);
+    note_soonest(&t->groups_stood, crossing_s(absolute(heads->micro - bound), heads->rate_micro, t->half_life_s));
 }
 
-/* What one group says; `good`: the weight of those who had good mail. */
-struct group_sum { int64_t all_micro, stood_micro, good_micro, rate_micro; };
+/* What one group says, for the score and, as heads, for the quorum; stood: of that what stands. `good`: the weight of those who had good mail. */
+struct group_sum { struct sum all, stood, heads, stood_heads; int64_t good_micro; };
+
+static void sum_add(struct sum *to, const struct sum *part, bool counts)
+{
+    to->micro += counts ? part->micro : 0;
+    to->rate_micro += part->rate_micro;
+}
 
 static void tally_member(struct tally *t, struct group_sum *g, const struct voice *v)
 {
-    struct word w = tally_voice(t, &v->evidence, v->weight_micro);
+    struct word w = tally_voice(t, &v->evidence, v->weight_micro, v->say_micro);
     bool stands = w.v_micro <= 0 || v->stands_s <= minute(t->now_s);
-    g->all_micro += w.said_micro;
-    g->stood_micro += stands ? w.said_micro : 0;
-    g->rate_micro += w.rate_micro;
+    sum_add(&g->all, &w.said, true);
+    sum_add(&g->stood, &w.said, stands);
+    sum_add(&g->heads, &w.head, true);
+    sum_add(&g->stood_heads, &w.head, stands);
     if (!stands)
         t->stands_s = min64(t->stands_s, v->stands_s);
     if (w.v_micro >= -SCORE_SIDE_MICRO)
@@ -164,34 +178,42 @@ static void tally_member(struct tally *t, struct group_sum *g, const struct voic
 
 static void tally_group(struct tally *t, const struct group_sum *g, int64_t trust_micro, unsigned bit)
 {
-    int64_t sum_micro = clamp(g->all_micro, -(trust_micro / 2), trust_micro);
-    t->score.micro += sum_micro;
-    tally_bounds(t, sum_micro, g->all_micro, g->rate_micro, bit);
-    tally_stood(t, clamp(g->stood_micro, -(trust_micro / 2), trust_micro), g->stood_micro, g->rate_micro, bit);
+    int64_t low = -(trust_micro / 2), all_micro = clamp(g->all.micro, low, trust_micro), stood_micro = clamp(g->stood.micro, low, trust_micro);
+    t->score.micro += all_micro;
+    t->score.stood_micro += stood_micro;
+    t->rate_micro += g->all.rate_micro;
+    note_slope(&t->all, all_micro, &g->all, t->half_life_s);
+    note_slope(&t->stood, stood_micro, &g->stood, t->half_life_s);
+    tally_bounds(t, clamp(g->heads.micro, low, trust_micro), &g->heads, bit);
+    tally_stood(t, clamp(g->stood_heads.micro, low, trust_micro), &g->stood_heads, bit);
     t->contest_micro += min64(g->good_micro, trust_micro);
     t->contest_groups += g->good_micro > 0;
 }
 
 static void tally_voices(struct tally *t, const struct voice *voices, size_t n)
 {
-    struct group_sum g = { 0 };
+    struct group_sum g = { .good_micro = 0 };
     for (size_t i = 0; i < n; i++) {
         tally_member(t, &g, &voices[i]);
         if (i + 1 < n && voices[i + 1].group == voices[i].group)
             continue;
         tally_group(t, &g, voices[i].trust_micro, voices[i].bit);
-        g = (struct group_sum){ 0 };
+        g = (struct group_sum){ .good_micro = 0 };
     }
 }
 
 static void tally_own(struct tally *t, const struct evidence *own)
 {
-    struct word w = tally_voice(t, own, SCORE_SELF_MICRO);
-    t->score.own_micro = w.said_micro;
-    t->score.micro += w.said_micro;
-    tally_bounds(t, w.said_micro, w.said_micro, w.rate_micro, SCORE_BIT_OWN);
-    tally_stood(t, w.said_micro, w.said_micro, w.rate_micro, SCORE_BIT_OWN);
-    t->score.veto = w.said_micro < 0 &&
+    struct word w = tally_voice(t, own, SCORE_SELF_MICRO, SCORE_SELF_MICRO);
+    t->score.own_micro = w.said.micro;
+    t->score.micro += w.said.micro;
+    t->score.stood_micro += w.said.micro;
+    t->rate_micro += w.said.rate_micro;
+    t->all.free_rate_micro += w.said.rate_micro;
+    t->stood.free_rate_micro += w.said.rate_micro;
+    tally_bounds(t, w.said.micro, &w.said, SCORE_BIT_OWN);
+    tally_stood(t, w.said.micro, &w.said, SCORE_BIT_OWN);
+    t->score.veto = w.said.micro < 0 &&
                     evidence_at(*own, t->half_life_s, t->ttl_s, t->now_s).white_micro >= SCORE_VETO_MICRO;
     if (t->score.veto) {
         t->score.micro = min64(t->score.micro, 0);
@@ -223,7 +245,7 @@ static void tally_all(struct tally *t, const struct voice *voices, size_t n, con
     if (own != NULL)
         tally_own(t, own);
     tally_contest(t);
-    t->score.may_rise = t->ahead || (t->black_micro > 0 && t->white_micro > 0);
+    t->score.may_rise = t->ahead || (t->says_black && t->says_white);
 }
 
 int64_t score_stands_s(bool white, int64_t since_s, uint32_t reliability_micro)

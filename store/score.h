@@ -15,7 +15,7 @@ enum {
     SCORE_W_MICRO = 2 * MICRO,         /* weight of knowing nothing (Josang's W) */
     SCORE_KAPPA_WHITE = 2,             /* one good counts as two bad inside one opinion */
     SCORE_SELF_MICRO = 1500000,        /* weight of own evidence */
-    SCORE_G_MIN_MICRO = 100000,        /* a group that says at least this much counts for the quorum */
+    SCORE_G_MIN_MICRO = 100000,        /* a group that says at least this much, before reliability makes it more or less, counts for the quorum */
     SCORE_VETO_MICRO = 1000000,        /* own white mass that vetoes, if the own opinion is negative */
     SCORE_BITS = 62, SCORE_BIT_OWN = 62,   /* the sign is left out: said_by is an integer of the database's */
     SCORE_SKEW_S = 300,                /* evidence dated further ahead counts as nothing until due */
@@ -50,6 +50,7 @@ struct voice {
     unsigned bit;                      /* of the group in score.said_by */
     uint32_t trust_micro;              /* the most that the group weighs: its root's trust, or its cap (store/rights.h) */
     uint32_t weight_micro;             /* tau * rho of the member */
+    uint32_t say_micro;                /* what it counts by for the quorum: its tau, however useful its reports are here; 0 when it is mute, weight 0 */
     struct evidence evidence;
     int64_t who;                       /* the caller's; not looked at */
     int64_t stands_s;                  /* where it is contested, a black word counts from then on; 0: at once, INT64_MAX: not as long as that is so. A white one contests from then on */

@@ -113,7 +113,7 @@ static void add_networks(struct text *t, const struct policy_zone *z)
 }
 
 /* Another word with every change of the arithmetic: what was scored by the one before is scored again. */
-#define SCORING "good mail vouches"
+#define SCORING "heads make a quorum"
 
 int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HASH_BYTES])
 {

@@ -4,50 +4,57 @@
 
 #include "store/policy.h"
 
-enum { MOST_MICRO = 2 * RELIABILITY_NEWCOMER_MICRO };
-
-bool borne_out_of(const struct counters *c, uint32_t trust_micro, struct borne_out *out)
+bool is_measure(const struct counters *c)
 {
-    int64_t all_micro = c->confirmed_micro + c->unseen_micro;
-    if (trust_micro == 0 || all_micro < RELIABILITY_PRIOR_MICRO)
-        return false;
-    out->share_micro = (uint32_t)(c->confirmed_micro * MICRO / all_micro);
-    out->trust_micro = trust_micro;
-    return true;
+    return c->confirmed_micro + c->unseen_micro >= RELIABILITY_PRIOR_MICRO;
 }
 
-static int by_share(const void *a, const void *b)
+uint32_t borne_out_micro(const struct counters *c)
 {
-    const struct borne_out *x = a, *y = b;
-    return (x->share_micro > y->share_micro) - (x->share_micro < y->share_micro);
+    return (uint32_t)(c->confirmed_micro * MICRO / (c->confirmed_micro + c->unseen_micro));
 }
 
-uint32_t usual_share_micro(struct borne_out *all, size_t n)
+static int by_value(const void *a, const void *b)
+{
+    const struct measured *x = a, *y = b;
+    return (x->value_micro > y->value_micro) - (x->value_micro < y->value_micro);
+}
+
+uint32_t upper_quartile_micro(struct measured *all, size_t n)
 {
     uint64_t trust_micro = 0, passed_micro = 0;
     if (n > 0)
-        qsort(all, n, sizeof *all, by_share);
+        qsort(all, n, sizeof *all, by_value);
     for (size_t i = 0; i < n; i++)
         trust_micro += all[i].trust_micro;
     for (size_t i = 0; i < n; i++) {
         passed_micro += all[i].trust_micro;
         if (passed_micro * 4 > trust_micro * 3)
-            return all[i].share_micro;
+            return all[i].value_micro;
     }
     return 0;
 }
 
-static int64_t within(int64_t x, int64_t low, int64_t high)
+static int64_t at_most(int64_t x, int64_t most)
 {
-    return x < low ? low : x > high ? high : x;
+    return x < most ? x : most;
 }
 
-uint32_t reliability_beside_usual(uint32_t r_micro, const struct counters *c, uint32_t usual_micro)
+uint32_t useful_micro(const struct counters *c, uint32_t usual_micro)
 {
-    if (r_micro == 0 || usual_micro == 0)
-        return r_micro;
-    int64_t expected_micro = (c->confirmed_micro + c->unseen_micro) / 1000 * usual_micro / 1000;
+    int64_t unseen_micro = c->unseen_micro / USEFUL_UNSEEN_PARTS, expected_micro = (c->confirmed_micro + c->unseen_micro) / 1000 * usual_micro / 1000;
+    int64_t seen = (c->confirmed_micro + RELIABILITY_PRIOR_MICRO) * MICRO / (c->confirmed_micro + unseen_micro + RELIABILITY_PRIOR_MICRO);
     int64_t beside = (c->confirmed_micro + RELIABILITY_PRIOR_MICRO / 2) * MICRO / (expected_micro + RELIABILITY_PRIOR_MICRO / 2);
-    beside = within(beside, RELIABILITY_DEAD_MICRO, MOST_MICRO);
-    return (uint32_t)within(beside * r_micro / MICRO, RELIABILITY_DEAD_MICRO, MOST_MICRO);
+    return (uint32_t)(seen * at_most(beside, MICRO) / MICRO);
+}
+
+uint32_t reliability_dampened(uint32_t record_micro, uint32_t useful_micro, uint32_t quartile_micro)
+{
+    int64_t useful = useful_micro;
+    if (record_micro == 0)
+        return 0;
+    if (quartile_micro > 0 && quartile_micro < USEFUL_USUAL_MICRO)
+        useful = at_most(useful * USEFUL_USUAL_MICRO / quartile_micro, USEFUL_WHOLE_MICRO);
+    int64_t dampened = record_micro * useful / USEFUL_WHOLE_MICRO;
+    return (uint32_t)(dampened > USEFUL_LEAST_MICRO ? dampened : USEFUL_LEAST_MICRO);
 }

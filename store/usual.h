@@ -1,5 +1,6 @@
-/* store/usual.h: a member's reports beside what is usual here. How many of anybody's reports this member could ever bear out depends on how much mail it sees; so how
- * often a member's were is held against how often those of the better members are, not against all that it said. Pure integer arithmetic; SCORE.md has the model. */
+/* store/usual.h: how useful a member's reports are here, beside what is usual. How many of anybody's reports this member could ever bear out depends on how much mail it
+ * sees; so how often a member's were is held against how often those of the better members are, not against all that it said. Usefulness only dampens what a word weighs
+ * in a score: it makes nobody mute, and the quorum does not ask for it. Pure integer arithmetic; SCORE.md has the model. */
 #ifndef HEARSAY_STORE_USUAL_H
 #define HEARSAY_STORE_USUAL_H
 
@@ -9,18 +10,30 @@
 
 #include "store/reliability.h"
 
-/* A member of whom enough was judged: the share of its black reports that own evidence bore out, in millionths, and its weight, tau. */
-struct borne_out { uint32_t share_micro, trust_micro; };
+enum {
+    USEFUL_WHOLE_MICRO = 1000000,              /* nothing is taken off */
+    USEFUL_UNSEEN_PARTS = 20,                  /* what nobody here could judge weighs a twentieth (eta 0.05) */
+    USEFUL_USUAL_MICRO = 500000,               /* what is usual is raised to this, if it is less, and all others alike */
+    USEFUL_LEAST_MICRO = 20000                 /* a fiftieth of a newcomer's weight is left to whoever is not refuted */
+};
 
-/* The share by counters as they are now. False if fewer than ten reports were judged or past their time: then it is no measure. */
-bool borne_out_of(const struct counters *c, uint32_t trust_micro, struct borne_out *out);
+/* Of a member with trust: something that is measured, in millionths, and its weight, tau. */
+struct measured { uint32_t value_micro, trust_micro; };
 
-/* The upper quartile by trust: the lowest share such that more than three quarters of all trust have it or less. 0: nothing is known. Sorts `all`.
+/* Fewer than ten reports judged or past their time are no measure. */
+bool is_measure(const struct counters *c);
+/* The share of a member's black reports that own evidence bore out, by counters as they are now. They are a measure. */
+uint32_t borne_out_micro(const struct counters *c);
+/* The upper quartile by trust: the lowest value such that more than three quarters of all trust have it or less. 0: there is none. Sorts `all`.
  * Whoever has less than a quarter of the trust cannot raise it beyond what another has, and who has less than three quarters cannot lower it below that. */
-uint32_t usual_share_micro(struct borne_out *all, size_t n);
+uint32_t upper_quartile_micro(struct measured *all, size_t n);
 
-/* Black reliability by how many were borne out, c, beside how many are to be expected of as many reports: (c + K/2) / (usual (c + u) + K/2), between 1/5 and 2. The
- * product with `r` stays between 1/5 and 2, or is 0 where r is. usual_micro 0: `r`. */
-uint32_t reliability_beside_usual(uint32_t r_micro, const struct counters *c, uint32_t usual_micro);
+/* (c + K) / (c + u/20 + K), times (c + K/2) / (usual (c + u) + K/2) where that is less than 1: c, how many were borne out, beside how many are to be expected of as many
+ * reports, where `usual` is the upper quartile of the shares. 0: nothing is known. Between 0 and USEFUL_WHOLE_MICRO. */
+uint32_t useful_micro(const struct counters *c, uint32_t usual_micro);
+
+/* The record, times usefulness; this raised as much as brings the upper quartile of all, quartile_micro (0: there is none), to USEFUL_USUAL_MICRO, if it is below, and to the whole
+ * at most. At least USEFUL_LEAST_MICRO; 0 where the record is. So a node that sees next to nothing of what others report believes them still, and as much more the more useful ones. */
+uint32_t reliability_dampened(uint32_t record_micro, uint32_t useful_micro, uint32_t quartile_micro);
 
 #endif

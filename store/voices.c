@@ -55,6 +55,7 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
         .bit = m->bit,
         .trust_micro = m->group_trust_micro,
         .weight_micro = names_weight(m, white),
+        .say_micro = names_say(m, white),
         .evidence = e,
         .who = m->id,
         .stands_s = score_stands_s(white, column_int(q, 5), white ? m->counted.white_micro : m->counted.black_micro),
@@ -199,7 +200,7 @@ struct score voices_score(const struct voices *v, const struct policy *p, int ca
 static bool same_voice(const struct voice *a, const struct voice *b)
 {
     return a->evidence.black_micro == b->evidence.black_micro && a->evidence.white_micro == b->evidence.white_micro &&
-           a->evidence.time_s == b->evidence.time_s && a->trust_micro == b->trust_micro && a->weight_micro == b->weight_micro;
+           a->evidence.time_s == b->evidence.time_s && a->trust_micro == b->trust_micro && a->weight_micro == b->weight_micro && a->say_micro == b->say_micro;
 }
 
 static bool same_look(const struct known_look *a, const struct known_look *b)

@@ -47,7 +47,7 @@ static void put_category(struct asking *a, struct why_opinion *o, int64_t id)
 }
 
 /* v as it is now, and its part of S before the group's clamp. */
-static void weigh(struct asking *a, struct why_opinion *o, struct evidence told, int64_t weight_micro)
+static void weigh(struct asking *a, struct why_opinion *o, struct evidence told, int64_t weight_micro, int64_t say_micro)
 {
     const struct policy *p = a->r->policy;
     if (o->category < 0)
@@ -55,6 +55,7 @@ static void weigh(struct asking *a, struct why_opinion *o, struct evidence told,
     struct evidence now = evidence_at(told, p->categories[o->category].half_life_s, p->ttl_s, a->now_s);
     o->opinion_micro = opinion_micro(now.black_micro, now.white_micro);
     o->counted_micro = o->would_micro = weight_micro * o->opinion_micro / MICRO;
+    o->quorum_micro = say_micro * o->opinion_micro / MICRO;
 }
 
 static void put_stands(struct asking *a, struct why_opinion *o, const struct known_member *m, int64_t since_s)
@@ -72,7 +73,7 @@ static void narrow(struct asking *a, struct why_opinion *o, const struct known_m
     o->probation = m->probation;
     o->bar = rights_bar(&a->r->policy->members[m->group].rights, o->category, a->subject->key, a->subject->len, told);
     if (o->probation || o->bar != RIGHTS_HEARD)
-        o->counted_micro = 0;
+        o->counted_micro = o->quorum_micro = 0;
 }
 
 /* ---- own evidence */
@@ -102,7 +103,7 @@ static int add_own(struct asking *a, const struct query *q)
     o->epoch = (uint32_t)column_int(q, 14);
     o->seq = (uint64_t)column_int(q, 15);
     o->signature = -1;
-    weigh(a, o, e, SCORE_SELF_MICRO);
+    weigh(a, o, e, SCORE_SELF_MICRO, SCORE_SELF_MICRO);
     return 0;
 }
 
@@ -172,7 +173,7 @@ static int add_told(struct asking *a, const struct query *q)
     o->signature = -1;
     bool white = evidence_is_white(&told);
     o->reliability_micro = white ? m->counted.white_micro : m->counted.black_micro;
-    weigh(a, o, told, names_weight(m, white));
+    weigh(a, o, told, names_weight(m, white), names_say(m, white));
     narrow(a, o, m, &told);
     put_stands(a, o, m, column_int(q, 8));
     /* Only the beginning of the hash is in the register: put_signature() finds the rest in the batch. */

@@ -36,8 +36,9 @@ static void finish(struct why_group *g)
 {
     g->counted_micro = clamped(g->said_micro, g->cap_micro);
     g->would_micro = clamped(g->would_micro, g->trust_micro);
-    g->in_quorum = g->counted_micro >= SCORE_G_MIN_MICRO;
-    g->in_quorum_white = g->counted_micro <= -SCORE_G_MIN_MICRO;
+    g->quorum_micro = clamped(g->quorum_micro, g->cap_micro);
+    g->in_quorum = g->quorum_micro >= SCORE_G_MIN_MICRO;
+    g->in_quorum_white = g->quorum_micro <= -SCORE_G_MIN_MICRO;
 }
 
 int why_put_groups(struct reader *r, struct why *w)
@@ -54,6 +55,7 @@ int why_put_groups(struct reader *r, struct why *w)
             g = add(r, w, o->category, o->group_index);
         g->members_n++;
         g->said_micro += o->counted_micro;
+        g->quorum_micro += o->quorum_micro;
         g->would_micro += o->would_micro;
     }
     for (size_t i = 0; i < w->groups_n; i++)

@@ -131,9 +131,9 @@ json_t *why_groups_json(const struct why_answer *a)
     for (size_t i = 0; i < a->why->groups_n; i++) {
         const struct why_group *g = &a->why->groups[i];
         char root[2 * KEY_BYTES + 1];
-        json_array_append_new(out, json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:I}", "group", say_json_text(g->name), "root",
+        json_array_append_new(out, json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:I}", "group", say_json_text(g->name), "root",
             hex_text(g->root, KEY_BYTES, root), "category", why_category(a, g->category), "trust_micro", (json_int_t)g->trust_micro, "cap_micro", (json_int_t)g->cap_micro,
-            "members", (json_int_t)g->members_n, "said_micro", (json_int_t)g->said_micro, "counted_micro", (json_int_t)g->counted_micro, "in_quorum", g->in_quorum,
+            "members", (json_int_t)g->members_n, "said_micro", (json_int_t)g->said_micro, "counted_micro", (json_int_t)g->counted_micro, "quorum_micro", (json_int_t)g->quorum_micro, "in_quorum", g->in_quorum,
             "in_quorum_white", g->in_quorum_white, "probation", g->probation, "probation_until_s",
             g->probation && g->probation_end_s != INT64_MAX ? json_integer((json_int_t)g->probation_end_s) : json_null(), "would_micro", (json_int_t)g->would_micro));
     }

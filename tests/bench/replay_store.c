@@ -324,7 +324,8 @@ static void add_voice(struct chorus *c, struct names *names, sqlite3_stmt *q)
     if (m == NULL || m->trust_micro == 0 || c->n == REPLAY_FEEDS_MAX)
         return;
     struct evidence e = evidence_of_steps((unsigned)sqlite3_column_int(q, 2), (unsigned)sqlite3_column_int(q, 3), sqlite3_column_int64(q, 4));
-    c->voices[c->n++] = (struct voice){ .group = (unsigned)m->group, .trust_micro = m->group_trust_micro, .weight_micro = names_weight(m, evidence_is_white(&e)), .evidence = e };
+    c->voices[c->n++] = (struct voice){ .group = (unsigned)m->group, .trust_micro = m->group_trust_micro, .weight_micro = names_weight(m, evidence_is_white(&e)),
+                                           .say_micro = names_say(m, evidence_is_white(&e)), .evidence = e };
 }
 
 size_t replay_store_rank(struct replay_store *r, size_t feed, struct ranked *out)

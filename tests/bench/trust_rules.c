@@ -144,7 +144,7 @@ static bool fixed_lists(struct rules *r, uint32_t host, int64_t now_s)
     for (int j = 1; j < w->members_n; j++) {
         const struct evidence *e = rules_register(r, host, j);
         if (e->black_micro > 0 || e->white_micro > 0)
-            r->voices[n++] = (struct voice){ .group = (unsigned)r->group[j], .trust_micro = MICRO, .weight_micro = r->tau_micro[j], .evidence = *e };
+            r->voices[n++] = (struct voice){ .group = (unsigned)r->group[j], .trust_micro = MICRO, .weight_micro = r->tau_micro[j], .say_micro = r->tau_micro[j], .evidence = *e };
     }
     qsort(r->voices, n, sizeof *r->voices, by_group);
     struct score s = score_of(r->voices, n, &r->own[host], RULES_HALF_LIFE_S, RULES_TTL_S, now_s);

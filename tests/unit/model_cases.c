@@ -155,7 +155,8 @@ static void add_voice(struct history *h, const struct said *o)
     size_t at = h->voices_n++;
     for (; at > 0 && h->voices[at - 1].group > (unsigned)m->group; at--)
         h->voices[at] = h->voices[at - 1];
-    h->voices[at] = (struct voice){ .group = (unsigned)m->group, .trust_micro = m->group_trust_micro, .weight_micro = names_weight(m, evidence_is_white(&e)), .evidence = e,
+    h->voices[at] = (struct voice){ .group = (unsigned)m->group, .trust_micro = m->group_trust_micro, .weight_micro = names_weight(m, evidence_is_white(&e)),
+                                        .say_micro = names_say(m, evidence_is_white(&e)), .evidence = e,
                                         .stands_s = score_stands_s(evidence_is_white(&e), h->since_s[o->member], evidence_is_white(&e) ? m->counted.white_micro : m->counted.black_micro) };
 }
 
@@ -292,18 +293,26 @@ static void counts(void)
         }
     }
     struct reliability r = reliability_of(&c, black_n, white_n);
-    struct borne_out all[LIKE_MAX];
+    struct counters others[LIKE_MAX];
+    struct measured shares[LIKE_MAX], useful[LIKE_MAX];
     size_t like = (size_t)below(LIKE_MAX + 1), counted = 0;
     put((int64_t)like);
     for (size_t i = 0; i < like; i++) {
         struct counters other = { .confirmed_micro = edgy(200) * MICRO, .unseen_micro = edgy(500) * MICRO };
         uint32_t trust = (uint32_t)edgy(MICRO);
         put(other.confirmed_micro); put(other.unseen_micro); put(trust);
-        counted += borne_out_of(&other, trust, &all[counted]);
+        if (!is_measure(&other) || trust == 0)
+            continue;
+        others[counted] = other;
+        shares[counted] = (struct measured){ borne_out_micro(&other), trust };
+        useful[counted++].trust_micro = trust;
     }
-    uint32_t usual = usual_share_micro(all, counted);
+    uint32_t usual = upper_quartile_micro(shares, counted);
+    for (size_t i = 0; i < counted; i++)
+        useful[i].value_micro = useful_micro(&others[i], usual);
+    uint32_t quartile = upper_quartile_micro(useful, counted);
     printf(" =");
-    put(usual); put(reliability_beside_usual(r.black_micro, &c, usual));
+    put(usual); put(quartile); put(reliability_dampened(r.black_micro, useful_micro(&c, usual), quartile));
     put(c.confirmed_micro); put(c.refuted_micro); put(c.unseen_micro); put(c.confirmed_white_micro); put(c.refuted_white_micro); put(c.time_s);
     put(r.black_micro); put(r.white_micro);
     putchar('\n');

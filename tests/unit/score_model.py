@@ -116,15 +116,17 @@ def contested(good, trusts, own_v):
 
 
 def score(voices, trusts, own, half_life, ttl, now):
-    """voices: (root, weight, r, s, t, stands). trusts: {root: T}. own: (r, s, t) or None. -> S, Q, Q of white, own part, veto, contested, S and Q of what stands"""
-    said, stood, good = {}, {}, {}
-    for root, weight, r, s, t, stands_s in voices:
+    """voices: (root, weight, say, r, s, t, stands); say: trust, 0 of the mute. trusts: {root: T}. own: (r, s, t) or None. -> S, Q, Q of white, own part, veto, contested, S and Q of what stands"""
+    said, stood, good, heads, stood_heads = {}, {}, {}, {}, {}
+    for root, weight, say, r, s, t, stands_s in voices:
         r, s = decayed(r, s, t, half_life, ttl, now)
         v = opinion(r, s)
-        x = div(weight * v, MICRO)
+        x, head = div(weight * v, MICRO), div(say * v, MICRO)
         said[root] = said.get(root, 0) + x
+        heads[root] = heads.get(root, 0) + head
         if v <= 0 or (stands_s is not None and stands_s <= minute(now)):
             stood[root] = stood.get(root, 0) + x
+            stood_heads[root] = stood_heads.get(root, 0) + head
         if v < -SIDE and weight > 0 and stands_s is not None:
             good[root] = good.get(root, 0) + weight
 
@@ -135,12 +137,14 @@ def score(voices, trusts, own, half_life, ttl, now):
         mine = div(SELF * own_v, MICRO)
     veto = mine < 0 and own_white >= VETO
 
+    def clamped(parts):
+        return [max(-(trusts[root] // 2), min(trusts[root], x)) for root, x in parts.items()] + [mine]
+
     def add(parts):
-        parts = [max(-(trusts[root] // 2), min(trusts[root], x)) for root, x in parts.items()] + [mine]
-        total = sum(parts)
-        return min(total, 0) if veto else total, sum(x >= G_MIN for x in parts), sum(x <= -G_MIN for x in parts)
-    total, black, white = add(said)
-    stood_total, stood_black, _ = add(stood)
+        return min(sum(clamped(parts)), 0) if veto else sum(clamped(parts))
+    total, stood_total = add(said), add(stood)
+    black, stood_black = (sum(x >= G_MIN for x in clamped(parts)) for parts in (heads, stood_heads))
+    white = sum(x <= -G_MIN for x in clamped(heads))
     return total, black, white, mine, veto, contested(good, trusts, own_v), stood_total, stood_black
 
 
@@ -163,7 +167,7 @@ def lists(zone, result, groups_n, was):
 # ---- reliability
 
 AGAIN_S = 7 * DAY_S
-NEWCOMER, PRIOR, DEAD = MICRO, 10 * MICRO, 200_000
+PRIOR, DEAD = 10 * MICRO, 200_000
 BLACK_N_MAX, REFUTED_MAX = 10 ** 12, 10 ** 11
 
 
@@ -212,41 +216,48 @@ def reliability(n, black_n, white_n):
         return (2 * c + PRIOR) * MICRO // (c + against + PRIOR)
     against = 10 * (balance(black_n, white_n) * n.f // MICRO)
     black = ratio(n.c, against)
-    black = 0 if black < DEAD else max(DEAD, ratio(n.c, against + n.u // 20))
     white = ratio(n.cw, 2 * (balance(white_n, black_n) * n.fw // MICRO))
-    return black, white if white >= DEAD else 0
+    return black if black >= DEAD else 0, white if white >= DEAD else 0
 
 
-def usual_share(like):
-    """like: (c, u, trust) of all members. The lowest share such that more than three quarters of all trust have it or less; 0: nothing is known."""
-    shares = sorted((c * MICRO // (c + u), trust) for c, u, trust in like if trust > 0 and c + u >= PRIOR)
-    passed, trust = 0, sum(t for _, t in shares)
-    for share, t in shares:
+def quartile_of(measured):
+    """measured: (value, trust). The lowest value such that more than three quarters of all trust have it or less; 0: nothing is known."""
+    passed, trust = 0, sum(t for _, t in measured)
+    for value, t in sorted(measured):
         passed += t
         if 4 * passed > 3 * trust:
-            return share
+            return value
     return 0
 
 
-def beside_usual(black, n, usual):
-    if black == 0 or usual == 0:
-        return black
-    beside = (n.c + PRIOR // 2) * MICRO // ((n.c + n.u) // 1000 * usual // 1000 + PRIOR // 2)
-    beside = max(DEAD, min(2 * NEWCOMER, beside))
-    return max(DEAD, min(2 * NEWCOMER, beside * black // MICRO))
+def usual_of(like):
+    """like: (c, u, trust) of all members. -> the usual share of reports that were borne out, and the usual usefulness"""
+    like = [x for x in like if x[2] > 0 and x[0] + x[1] >= PRIOR]
+    usual = quartile_of([(c * MICRO // (c + u), trust) for c, u, trust in like])
+    return usual, quartile_of([(useful(c, u, usual), trust) for c, u, trust in like])
+
+
+def useful(c, u, usual):
+    seen = (c + PRIOR) * MICRO // (c + u // 20 + PRIOR)
+    beside = (c + PRIOR // 2) * MICRO // ((c + u) // 1000 * usual // 1000 + PRIOR // 2)
+    return seen * min(MICRO, beside) // MICRO
+
+
+def dampened(record, useful_here, quartile):
+    if record == 0:
+        return 0
+    if 0 < quartile < MICRO // 2:
+        useful_here = min(MICRO, useful_here * (MICRO // 2) // quartile)
+    return max(MICRO // 50, record * useful_here // MICRO)
 
 
 def reliability_real(n, black_n, white_n):
-    c, f, u, cw, fw = (x / 1e6 for x in (n.c, n.f, n.u, n.cw, n.fw))
+    c, f, cw, fw = (x / 1e6 for x in (n.c, n.f, n.cw, n.fw))
     bal = min(20.0, max(1.0, (black_n + 1) / (white_n + 1)))
     bal_white = min(20.0, max(1.0, (white_n + 1) / (black_n + 1)))
     black = (2 * c + 10) / (c + 10 * bal * f + 10)
-    if black >= 0.2:
-        black = max(0.2, (2 * c + 10) / (c + 10 * bal * f + u / 20 + 10))
-    else:
-        black = 0.0
     white = (2 * cw + 10) / (cw + 2 * bal_white * fw + 10)
-    return black, white if white >= 0.2 else 0.0
+    return black if black >= 0.2 else 0.0, white if white >= 0.2 else 0.0
 
 
 # ---- a case

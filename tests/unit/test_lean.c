@@ -25,7 +25,7 @@ static size_t random_voices(struct voice *v)
     for (size_t i = 0; i < n; i++) {
         group += i > 0 ? random_to(2) : 0;
         uint32_t trust = i > 0 && v[i - 1].group == group ? v[i - 1].trust_micro : random_to(MICRO + 1);
-        v[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = random_to(2 * MICRO), .evidence = random_evidence(),
+        v[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = random_to(2 * MICRO), .say_micro = random_to(MICRO), .evidence = random_evidence(),
                                .bit = group % 5, .stands_s = random_to(2) == 0 ? 0 : random_to(2) == 0 ? INT64_MAX : T0 + 60 - (int64_t)random_to(3) * 60 };
     }
     return n;

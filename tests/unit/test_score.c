@@ -61,6 +61,7 @@ static size_t random_voices(struct voice *voices)
             trust = (uint32_t)random_to(MICRO + 1);
         }
         voices[i] = (struct voice){ .group = group, .trust_micro = trust, .weight_micro = (uint32_t)random_to(2 * (int64_t)trust + 1),    /* reliability is 2.00 at the most */
+                                    .say_micro = trust / (1 + (uint32_t)random_to(2)),
                                     .evidence = random_evidence(), .stands_s = random_stands() };
     }
     return n;
@@ -278,10 +279,36 @@ static void a_thousand_puppets_weigh_no_more_than_their_sponsor(void **state)
     static struct voice puppets[1000];
     (void)state;
     for (size_t i = 0; i < 1000; i++)
-        puppets[i] = (struct voice){ .group = 1, .trust_micro = 800000, .weight_micro = 400000, .evidence = { SCORE_R_MAX_MICRO, 0, NOW } };
+        puppets[i] = (struct voice){ .group = 1, .trust_micro = 800000, .weight_micro = 400000, .say_micro = 400000, .evidence = { SCORE_R_MAX_MICRO, 0, NOW } };
     struct score s = score_now(puppets, 1000, NULL);
     assert_int_equal(s.micro, 800000);
     assert_int_equal(s.groups, 1);
+}
+
+/* What it weighs is for the score alone: the quorum is a count of those who say so. */
+static void the_quorum_counts_who_says_so_and_not_how_useful_it_is(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct voice voices[VOICES_MAX];
+        size_t n = random_voices(voices);
+        struct score before = score_now(voices, n, NULL);
+        for (size_t i = 0; i < n; i++)
+            voices[i].weight_micro = (uint32_t)random_to(2 * MICRO);
+        struct score after = score_now(voices, n, NULL);
+        assert_int_equal(before.groups, after.groups);
+        assert_int_equal(before.groups_white, after.groups_white);
+        assert_int_equal(before.stood_groups, after.stood_groups);
+    }
+}
+
+static void the_mute_are_not_counted_for_the_quorum(void **state)
+{
+    struct voice two[2] = { { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO / 50, .say_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } },
+                            { .group = 2, .trust_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } } };
+    (void)state;
+    assert_int_equal(score_now(two, 2, NULL).groups, 1);
+    assert_true(score_now(two, 2, NULL).micro < MICRO / 50);
 }
 
 static void the_order_of_members_within_a_group_changes_nothing(void **state)
@@ -306,9 +333,9 @@ static void the_order_of_members_within_a_group_changes_nothing(void **state)
 
 static void own_good_mail_vetoes(void **state)
 {
-    struct voice voices[3] = { { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } },
-                               { .group = 2, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } },
-                               { .group = 3, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } } };
+    struct voice voices[3] = { { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } },
+                               { .group = 2, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } },
+                               { .group = 3, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO, .evidence = { 20 * MICRO, 0, NOW } } };
     struct evidence good = { 0, MICRO, NOW }, mixed = { 4 * MICRO, MICRO, NOW };
     (void)state;
     assert_true(score_now(voices, 3, &good).micro <= 0);
@@ -362,7 +389,7 @@ static void a_listing_stays_until_half_the_threshold_and_one_group_less(void **s
 static void make_contested(struct voice voices[5], int64_t stands_s)
 {
     for (unsigned i = 0; i < 5; i++)
-        voices[i] = (struct voice){ .group = i, .trust_micro = MICRO, .weight_micro = MICRO, .stands_s = i < 2 ? 0 : stands_s,
+        voices[i] = (struct voice){ .group = i, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO, .stands_s = i < 2 ? 0 : stands_s,
                                     .evidence = { i < 2 ? 0 : 20 * MICRO, i < 2 ? 8 * MICRO : 0, NOW } };
 }
 
@@ -487,7 +514,7 @@ static size_t random_contested(struct voice *voices)
     for (size_t i = 0; i < n; i++) {
         bool good = i < 2 || random_to(4) == 0;
         int64_t mass = MICRO / 4 + random_to(20 * MICRO);
-        voices[i] = (struct voice){ .group = (unsigned)i, .trust_micro = MICRO, .weight_micro = (uint32_t)(MICRO / 2 + random_to(MICRO)),
+        voices[i] = (struct voice){ .group = (unsigned)i, .trust_micro = MICRO, .weight_micro = (uint32_t)(MICRO / (1 + random_to(40)) + random_to(MICRO)), .say_micro = MICRO,
                                     .evidence = { good ? random_to(mass) : mass, good ? mass : random_to(mass / 4), NOW - random_to(10 * DAY) },
                                     .stands_s = good && random_to(6) > 0 ? 0 : random_stands() };
     }
@@ -514,7 +541,7 @@ static void a_fading_listing_is_looked_at_in_the_very_minute_of_its_end(void **s
 {
     (void)state;
     for (int round = 0; round < 300; round++) {
-        struct voice voices[3] = { { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 0 } }, { .group = 2, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 0 } }, { .group = 3, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 0 } } };
+        struct voice voices[3] = { { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO, .evidence = { 0 } }, { .group = 2, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO, .evidence = { 0 } }, { .group = 3, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO, .evidence = { 0 } } };
         struct policy_zone z = { .threshold_micro = MICRO, .quorum = 2 };
         for (int i = 0; i < 3; i++)
             voices[i].evidence = (struct evidence){ 5 * MICRO + random_to(20 * MICRO), 0, NOW - random_to(DAY) };
@@ -528,7 +555,7 @@ static void a_fading_listing_is_looked_at_in_the_very_minute_of_its_end(void **s
 
 static void what_only_fades_and_is_not_listed_is_never_looked_at(void **state)
 {
-    struct voice one = { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .evidence = { 5 * MICRO, 0, NOW } };
+    struct voice one = { .group = 1, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO, .evidence = { 5 * MICRO, 0, NOW } };
     struct policy_zone z = { .threshold_micro = MICRO, .quorum = 2 };
     (void)state;
     assert_true(score_next_look(&z, &one, 1, NULL, 3, false, HALF_LIFE, TTL, NOW) == INT64_MAX);
@@ -573,6 +600,8 @@ int main(void)
         cmocka_unit_test(one_event_of_the_default_weight_lists_in_the_own_zone),
         cmocka_unit_test(one_group_never_moves_a_score_by_more_than_its_trust),
         cmocka_unit_test(a_thousand_puppets_weigh_no_more_than_their_sponsor),
+        cmocka_unit_test(the_quorum_counts_who_says_so_and_not_how_useful_it_is),
+        cmocka_unit_test(the_mute_are_not_counted_for_the_quorum),
         cmocka_unit_test(the_order_of_members_within_a_group_changes_nothing),
         cmocka_unit_test(own_good_mail_vetoes),
         cmocka_unit_test(everything_is_gone_after_the_time_to_live),

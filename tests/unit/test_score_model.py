@@ -36,7 +36,7 @@ def real_opinion(r, s):
 def real_score(voices, trusts, own, half_life, ttl, now):
     """In floating point. The decay's factor is off by at most 2^-23, a mass is cut by a millionth, v and each product by another: a voice of weight 2 by less than 1e-5."""
     said = {}
-    for root, weight, r, s, t, _ in voices:
+    for root, weight, _, r, s, t, _ in voices:
         said[root] = said.get(root, 0.0) + weight / 1e6 * real_opinion(*real_decay(r, s, t, half_life, ttl, now))
     total = sum(max(-trusts[g] / 2e6, min(trusts[g] / 1e6, x)) for g, x in said.items())
     if own is not None:
@@ -80,7 +80,8 @@ def history(take):
             root, tau = table[who]
             r, s = MASS[b], MASS[w]
             reliable = min(rel[who][r < 2 * s], rel[root][r < 2 * s])
-            voices.append((root, tau * reliable // m.MICRO, r, s, t, m.stands(r < 2 * s, rel[who][2], reliable)))
+            weight = tau * reliable // m.MICRO
+            voices.append((root, weight, tau if weight else 0, r, s, t, m.stands(r < 2 * s, rel[who][2], reliable)))
     trusts = {g: direct[g] for g, *_ in voices}
     zone, was = (white, own_lists, threshold, quorum), False
     own = own if events else None
@@ -129,10 +130,10 @@ def counts(take):
                 c.refuted(kind == 3, m.MICRO // 5 if k % 2 else m.MICRO)
     like = [tuple(take(3)) for _ in range(take(1)[0])]
     take.turn()
-    got = take(10)
+    got = take(11)
     rel = m.reliability(c, black_n, white_n)
-    usual = m.usual_share(like)
-    want = [usual, m.beside_usual(rel[0], c, usual), c.c, c.f, c.u, c.cw, c.fw, c.t, *rel]
+    usual, quartile = m.usual_of(like)
+    want = [usual, quartile, m.dampened(rel[0], m.useful(c.c, c.u, usual), quartile), c.c, c.f, c.u, c.cw, c.fw, c.t, *rel]
     assert got == want, f"{got}, not {want}"
     for whole, real in zip(rel, m.reliability_real(c, black_n, white_n)):
         if abs(real - 0.2) > 1e-5:

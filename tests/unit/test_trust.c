@@ -395,9 +395,9 @@ static void a_thousand_puppets_weigh_no_more_than_their_sponsor(void **state)
         for (int black = 0; black < 2; black++) {
             struct evidence e = { black ? SCORE_R_MAX_MICRO : 0, black ? 0 : SCORE_R_MAX_MICRO, NOW_S };
             size_t n = 0;
-            voices[n++] = (struct voice){ .group = 1, .trust_micro = 800000, .weight_micro = 800000, .evidence = e };
+            voices[n++] = (struct voice){ .group = 1, .trust_micro = 800000, .weight_micro = 800000, .say_micro = 800000, .evidence = e };
             for (size_t i = 0; i < table_n; i++)
-                voices[n++] = (struct voice){ .group = 1, .trust_micro = 800000, .weight_micro = table[i].tau_micro, .evidence = e };
+                voices[n++] = (struct voice){ .group = 1, .trust_micro = 800000, .weight_micro = table[i].tau_micro, .say_micro = table[i].tau_micro, .evidence = e };
             struct score s = score_of(voices, n, NULL, 3 * 86400, 30 * 86400, NOW_S);
             assert_in_range(s.micro + 400000, 0, 1200000);
             assert_in_range(s.groups + s.groups_white, 0, 1);
