@@ -10,7 +10,8 @@ addresses that the held-out member does not list today: what the coalition tells
                             -> [FEED, ...], FAMILY -> {FEED: family}
   FEED/YYYY-MM-DD[.txt|.gz] one IPv4 address a line; what is none is passed over, as are days that not every feed has a list of. replay.conf beside them may have lines
                             "coalition NAME FEED ..." and "family NAME FEED ..." (feeds of one house do not witness for each other)
-Without --data a made-up history is played: it shows that everything runs, and not how good it is.
+Without --data it is ../shared/data beside the project, if that is there; else a made-up history is played: it shows that everything runs, and not how good it is.
+Without names it is each coalition in turn, of each dataset. All addresses of two months of fourteen lists take half an hour and more on two processors: --sample 8 takes a few minutes.
 """
 import argparse
 import array
@@ -30,6 +31,7 @@ import tempfile
 from pathlib import Path
 
 RULES = 3
+BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"          # where a history is looked for
 History = collections.namedtuple("History", "name feeds families days lists")       # days: dates; lists: of each feed and day, a set of numbers
 
 
@@ -52,12 +54,19 @@ def numbers(addresses, sample):
     return {n for n in map(number, addresses) if n is not None and (sample == 1 or (n * 0x9e3779b1 >> 7) % sample == 0)}
 
 
-def read_modules(where, dataset, coalition, sample):
-    """The interface that the reference model reads."""
+def read_modules(where, names, sample):
+    """The interface that the reference model reads: one history after the other."""
     sys.path.insert(0, str(where))
     load, baseline = importlib.import_module("load"), importlib.import_module("baseline")
-    if dataset not in baseline.COALITIONS or coalition not in baseline.COALITIONS[dataset]:
-        raise SystemExit("replay: DATASET COALITION is one of " + ", ".join(f"{d} {c}" for d, cs in baseline.COALITIONS.items() for c in cs))
+    known = [(d, c) for d, coalitions in baseline.COALITIONS.items() for c in coalitions]
+    wanted = [x for x in known if list(x[:len(names)]) == list(names)]
+    if not wanted or len(names) > 2:
+        raise SystemExit("replay: DATASET COALITION is one of " + ", ".join(" ".join(x) for x in known))
+    for dataset, coalition in wanted:
+        yield read_module(load, baseline, dataset, coalition, sample)
+
+
+def read_module(load, baseline, dataset, coalition, sample):
     feeds, days = list(baseline.COALITIONS[dataset][coalition]), [datetime.date.fromisoformat(str(d)) for d in load.days(dataset)]
     lists = [[numbers(day, sample) for day in load.daysets(dataset, feed, len(days))] for feed in feeds]
     return History(f"{dataset}/{coalition}", feeds, {f: baseline.FAMILY[f] for f in feeds if f in baseline.FAMILY}, days, lists)
@@ -197,10 +206,28 @@ def run(program, quick):
     yield from results(history, rows)
 
 
+def histories(data, names, sample):
+    if data is None:
+        yield made_up(False)
+    elif (data / "load.py").exists():
+        yield from read_modules(data, names, sample)
+    elif len(names) > 1:
+        raise SystemExit("replay: expected at most one COALITION")
+    else:
+        yield read_files(data, names[0] if names else None, sample)
+
+
+def check(history):
+    if len(history.days) < 9 or len(history.feeds) < 2:
+        raise SystemExit("replay: at least 9 days and 2 feeds are needed")
+    if not any(day for lists in history.lists for day in lists):
+        raise SystemExit("replay: no list has an IPv4 address in it")
+
+
 def main(program, argv):
     parser = argparse.ArgumentParser(prog="tools/bench replay", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="DIR", type=Path, help="the history; in one of the two forms above")
-    parser.add_argument("names", metavar="NAME", nargs="*", help="DATASET COALITION, or of files: COALITION (default: all feeds)")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="DATASET COALITION, or of files: COALITION (default: each in turn, or of files: all feeds)")
     parser.add_argument("--sample", metavar="N", type=int, default=1, help="only one address in N: quicker, and the same for all columns")
     parser.add_argument("--days", metavar="N", type=int, help="only the first N days")
     parser.add_argument("--weight", metavar="W", type=float, default=1, help="of a day on a list (default: %(default)s)")
@@ -213,25 +240,19 @@ def main(program, argv):
         args.data = Path(os.environ.get("OLDPWD", "."), args.data).resolve() if not args.data.exists() else args.data.resolve()
         if not args.data.is_dir():
             parser.error(f"--data {args.data}: no such directory")
-    if args.data is None:
-        history = made_up(False)
-    elif (args.data / "load.py").exists():
-        if len(args.names) != 2:
-            parser.error("expected DATASET COALITION")
-        history = read_modules(args.data, *args.names, args.sample)
+    elif BESIDE.is_dir():
+        args.data = BESIDE
     else:
-        if len(args.names) > 1:
-            parser.error("expected at most one COALITION")
-        history = read_files(args.data, args.names[0] if args.names else None, args.sample)
-    if args.days:
-        history = history._replace(days=history.days[:args.days], lists=[l[:args.days] for l in history.lists])
-    if len(history.days) < 9 or len(history.feeds) < 2:
-        raise SystemExit("replay: at least 9 days and 2 feeds are needed")
-    if not any(day for lists in history.lists for day in lists):
-        raise SystemExit("replay: no list has an IPv4 address in it")
-    rows = play(program, history, args.weight, not args.no_store)
-    if args.json:
-        print(json.dumps({"history": history.name, "feeds": history.feeds, "days": [str(d) for d in history.days], "rows": rows, "all": together(rows)}, indent=1))
-    else:
-        print("\n".join(table(history, rows)))
+        if args.names:
+            parser.error("there is no ../shared/data beside the project: --data DIR says where the history is")
+        print("replay: there is no ../shared/data beside the project, so a made-up history is played; --data DIR names a real one", file=sys.stderr)
+    for history in histories(args.data, args.names, args.sample):
+        if args.days:
+            history = history._replace(days=history.days[:args.days], lists=[l[:args.days] for l in history.lists])
+        check(history)
+        rows = play(program, history, args.weight, not args.no_store)
+        if args.json:
+            print(json.dumps({"history": history.name, "feeds": history.feeds, "days": [str(d) for d in history.days], "rows": rows, "all": together(rows)}, indent=1))
+        else:
+            print("\n".join(table(history, rows)), flush=True)
     return 0
