@@ -9,21 +9,6 @@
 #include "tools/why_proof.h"
 #include "tools/why_text.h"
 
-/* The prefix that is one bit wider; false for what is no address or is as wide as any may be. */
-static bool wider(const struct subject *s, struct subject *out)
-{
-    uint8_t key[SUBJECT_KEY_MAX];
-    if (subject_kind(s) != SUBJECT_IP4 && subject_kind(s) != SUBJECT_IP6)
-        return false;
-    memcpy(key, s->key, s->len);
-    uint8_t *bits = &key[s->len - 1];
-    if (*bits == 0)
-        return false;
-    *bits = (uint8_t)(*bits - 1);
-    key[1 + *bits / 8] = (uint8_t)(key[1 + *bits / 8] & ~(0x80 >> *bits % 8));
-    return subject_from_key(key, s->len, out) == 0;
-}
-
 static bool any_listed(const struct why *w)
 {
     for (size_t i = 0; i < w->rules_n; i++)
@@ -32,21 +17,11 @@ static bool any_listed(const struct why *w)
     return w->networks_n > 0;
 }
 
-/* `check` answers by a listed prefix as well: the narrowest one that is listed itself. `w` is for why_clear() when `out` names one. */
-static void find_holder(struct reader *r, const struct subject *s, int64_t now_s, char out[SUBJECT_TEXT_MAX], struct why *w)
+/* `check` answers by a listed prefix as well: the narrowest one. `w` is for why_clear() when `out` names one. */
+static void find_holder(struct reader *r, const struct subject *wider, int64_t now_s, char out[SUBJECT_TEXT_MAX], struct why *w)
 {
-    struct subject at = *s, next;
-    for (; wider(&at, &next); at = next) {
-        struct why here = { 0 };
-        if (reader_why(r, &next, now_s, &here) != 0)
-            return;
-        if (any_listed(&here)) {
-            subject_text(&next, out);
-            *w = here;
-            return;
-        }
-        why_clear(&here);
-    }
+    if (wider->len > 0 && reader_why(r, wider, now_s, w) == 0)
+        subject_text(wider, out);
 }
 
 static void say_proof(const struct why_proof *p, const char *path, const struct why_answer *a)
@@ -106,7 +81,7 @@ static int answer(const struct call *call, const struct home *h, struct reader *
         return STATUS_USAGE;
     }
     if (a.verdict != VERDICT_UNKNOWN && !any_listed(&w))
-        find_holder(r, s, a.now_s, a.holder, &of_holder);
+        find_holder(r, &w.wider, a.now_s, a.holder, &of_holder);
     rc = say_all(call, r, s, &a, proof);
     why_clear(&of_holder);
     why_clear(&w);
