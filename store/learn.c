@@ -249,7 +249,7 @@ static bool snapshot_of(struct known_member *m, struct learned *l, const struct 
     counters_at(&c, now_s);
     if (!breaker_is_open(&l->breaker, now_s)) {
         r = reliability_of(&c, o->black_n, o->white_n);
-        r.black_micro = reliability_dampened(r.black_micro, useful_micro(&c, o->usual_micro), o->quartile_micro);
+        r.black_micro = reliability_dampened(r.black_micro, &c, useful_micro(&c, o->usual_micro), o->quartile_micro);
     }
     if (is_steady(m->reliability.black_micro, r.black_micro) && is_steady(m->reliability.white_micro, r.white_micro))
         return false;

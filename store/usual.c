@@ -48,13 +48,14 @@ uint32_t useful_micro(const struct counters *c, uint32_t usual_micro)
     return (uint32_t)(seen * at_most(beside, MICRO) / MICRO);
 }
 
-uint32_t reliability_dampened(uint32_t record_micro, uint32_t useful_micro, uint32_t quartile_micro)
+uint32_t reliability_dampened(uint32_t record_micro, const struct counters *c, uint32_t useful_micro, uint32_t quartile_micro)
 {
     int64_t useful = useful_micro;
     if (record_micro == 0)
         return 0;
     if (quartile_micro > 0 && quartile_micro < USEFUL_USUAL_MICRO)
         useful = at_most(useful * USEFUL_USUAL_MICRO / quartile_micro, USEFUL_WHOLE_MICRO);
-    int64_t dampened = record_micro * useful / USEFUL_WHOLE_MICRO;
-    return (uint32_t)(dampened > USEFUL_LEAST_MICRO ? dampened : USEFUL_LEAST_MICRO);
+    int64_t merit = (2 * c->confirmed_micro + RELIABILITY_PRIOR_MICRO) * MICRO / (c->confirmed_micro + RELIABILITY_PRIOR_MICRO);
+    int64_t dampened = merit * useful / USEFUL_WHOLE_MICRO;
+    return (uint32_t)at_most(dampened > USEFUL_LEAST_MICRO ? dampened : USEFUL_LEAST_MICRO, record_micro);
 }

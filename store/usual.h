@@ -32,8 +32,9 @@ uint32_t upper_quartile_micro(struct measured *all, size_t n);
  * reports, where `usual` is the upper quartile of the shares. 0: nothing is known. Between 0 and USEFUL_WHOLE_MICRO. */
 uint32_t useful_micro(const struct counters *c, uint32_t usual_micro);
 
-/* The record, times usefulness; this raised as much as brings the upper quartile of all, quartile_micro (0: there is none), to USEFUL_USUAL_MICRO, if it is below, and to the whole
- * at most. At least USEFUL_LEAST_MICRO; 0 where the record is. So a node that sees next to nothing of what others report believes them still, and as much more the more useful ones. */
-uint32_t reliability_dampened(uint32_t record_micro, uint32_t useful_micro, uint32_t quartile_micro);
+/* The lesser of the record and of merit times usefulness: merit is what the record would be had nothing been refuted; usefulness is raised as much as brings the upper quartile of all,
+ * quartile_micro (0: there is none), to USEFUL_USUAL_MICRO, if it is below, and to the whole at most. Usefulness leaves at least USEFUL_LEAST_MICRO; 0 where the record is 0. So a node
+ * that sees next to nothing of what others report believes them still, the more useful ones the more; and who was refuted pays for that, and not for the same once more as for what was never seen. */
+uint32_t reliability_dampened(uint32_t record_micro, const struct counters *c, uint32_t useful_micro, uint32_t quartile_micro);
 
 #endif

@@ -312,7 +312,7 @@ static void counts(void)
         useful[i].value_micro = useful_micro(&others[i], usual);
     uint32_t quartile = upper_quartile_micro(useful, counted);
     printf(" =");
-    put(usual); put(quartile); put(reliability_dampened(r.black_micro, useful_micro(&c, usual), quartile));
+    put(usual); put(quartile); put(reliability_dampened(r.black_micro, &c, useful_micro(&c, usual), quartile));
     put(c.confirmed_micro); put(c.refuted_micro); put(c.unseen_micro); put(c.confirmed_white_micro); put(c.refuted_white_micro); put(c.time_s);
     put(r.black_micro); put(r.white_micro);
     putchar('\n');

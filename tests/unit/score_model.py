@@ -243,12 +243,14 @@ def useful(c, u, usual):
     return seen * min(MICRO, beside) // MICRO
 
 
-def dampened(record, useful_here, quartile):
+def dampened(record, c, useful_here, quartile):
+    """The lesser of the record and of merit, what it would be had nothing been refuted, times usefulness."""
     if record == 0:
         return 0
     if 0 < quartile < MICRO // 2:
         useful_here = min(MICRO, useful_here * (MICRO // 2) // quartile)
-    return max(MICRO // 50, record * useful_here // MICRO)
+    merit = (2 * c + PRIOR) * MICRO // (c + PRIOR)
+    return min(record, max(MICRO // 50, merit * useful_here // MICRO))
 
 
 def reliability_real(n, black_n, white_n):

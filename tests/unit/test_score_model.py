@@ -133,7 +133,7 @@ def counts(take):
     got = take(11)
     rel = m.reliability(c, black_n, white_n)
     usual, quartile = m.usual_of(like)
-    want = [usual, quartile, m.dampened(rel[0], m.useful(c.c, c.u, usual), quartile), c.c, c.f, c.u, c.cw, c.fw, c.t, *rel]
+    want = [usual, quartile, m.dampened(rel[0], c.c, m.useful(c.c, c.u, usual), quartile), c.c, c.f, c.u, c.cw, c.fw, c.t, *rel]
     assert got == want, f"{got}, not {want}"
     for whole, real in zip(rel, m.reliability_real(c, black_n, white_n)):
         if abs(real - 0.2) > 1e-5:

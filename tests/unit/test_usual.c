@@ -84,39 +84,56 @@ static void the_more_is_borne_out_the_more_useful(void **state)
         assert_true(useful(c, 1000 - c, 100000) >= useful(c - 1, 1001 - c, 100000));
 }
 
+/* Of a newcomer's record, or of one of twice that and the merit for it. */
+static uint32_t weight_of(uint32_t record_micro, uint32_t useful_micro, uint32_t quartile_micro)
+{
+    struct counters c = counts(record_micro > WHOLE ? 1000000 : 0, 0);
+    return reliability_dampened(record_micro, &c, useful_micro, quartile_micro);
+}
+
 /* However little of what others report comes by here. */
 static void what_is_usual_weighs_at_least_half_of_its_record(void **state)
 {
     (void)state;
     for (int64_t unseen = 10; unseen < 100000; unseen *= 3) {
         uint32_t usual = useful(1, unseen, (uint32_t)(MICRO / (1 + unseen)));
-        assert_in_range(reliability_dampened(WHOLE, usual, usual), WHOLE / 2 - 1, WHOLE);
-        assert_in_range(reliability_dampened(2 * WHOLE, usual, usual), WHOLE - 2, 2 * WHOLE);
+        assert_in_range(weight_of(WHOLE, usual, usual), WHOLE / 2 - 1, WHOLE);
+        assert_in_range(weight_of(2 * WHOLE, usual, usual), WHOLE - 20, 2 * WHOLE);
     }
     uint32_t none = useful(0, 100000, 0);           /* a node without any mail believes those whom it trusts */
-    assert_in_range(reliability_dampened(WHOLE, none, none), WHOLE / 2 - 1, WHOLE);
+    assert_in_range(weight_of(WHOLE, none, none), WHOLE / 2 - 1, WHOLE);
 }
 
 static void what_is_useful_enough_is_raised_by_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(reliability_dampened(WHOLE, WHOLE / 4, WHOLE / 2), WHOLE / 4);
-    assert_int_equal(reliability_dampened(WHOLE, WHOLE / 4, 0), WHOLE / 4);
-    assert_int_equal(reliability_dampened(WHOLE, WHOLE / 4, WHOLE / 4), WHOLE / 2);
-    assert_int_equal(reliability_dampened(WHOLE, WHOLE, WHOLE / 4), WHOLE);
+    assert_int_equal(weight_of(WHOLE, WHOLE / 4, WHOLE / 2), WHOLE / 4);
+    assert_int_equal(weight_of(WHOLE, WHOLE / 4, 0), WHOLE / 4);
+    assert_int_equal(weight_of(WHOLE, WHOLE / 4, WHOLE / 4), WHOLE / 2);
+    assert_int_equal(weight_of(WHOLE, WHOLE, WHOLE / 4), WHOLE);
 }
 
 static void not_having_seen_it_never_makes_a_member_mute(void **state)
 {
     (void)state;
-    assert_int_equal(reliability_dampened(WHOLE, useful(0, 1000000, MICRO), MICRO), USEFUL_LEAST_MICRO);
-    assert_int_equal(reliability_dampened(RELIABILITY_DEAD_MICRO, useful(0, 1000000, MICRO), MICRO), USEFUL_LEAST_MICRO);
+    assert_int_equal(weight_of(WHOLE, useful(0, 1000000, MICRO), MICRO), USEFUL_LEAST_MICRO);
+    assert_int_equal(weight_of(RELIABILITY_DEAD_MICRO, useful(0, 1000000, MICRO), MICRO), USEFUL_LEAST_MICRO);
+}
+
+/* What own good mail refuted was seen: it is held against the record, and not once more against usefulness. */
+static void who_is_refuted_does_not_pay_for_it_twice(void **state)
+{
+    struct counters honest = counts(50, 150);
+    uint32_t all = useful_micro(&honest, 0);
+    (void)state;
+    assert_in_range(reliability_dampened(2 * WHOLE, &honest, all, 0), WHOLE, 2 * WHOLE - 1);
+    assert_int_equal(reliability_dampened(WHOLE / 2, &honest, all, 0), WHOLE / 2);
 }
 
 static void the_refuted_stay_mute(void **state)
 {
     (void)state;
-    assert_int_equal(reliability_dampened(0, WHOLE, 1000), 0);
+    assert_int_equal(weight_of(0, WHOLE, 1000), 0);
 }
 
 /* The largest counters there are: nothing overflows, and the bounds hold. */
@@ -131,7 +148,7 @@ static void usefulness_never_raises_what_a_record_gives(void **state)
                               .unseen_micro = (int64_t)(x * 31 >> 20) % (RELIABILITY_COUNT_MAX_MICRO | 1) };
         uint32_t record = RELIABILITY_DEAD_MICRO + (uint32_t)(x >> 40) % (2 * WHOLE - RELIABILITY_DEAD_MICRO), all = useful_micro(&c, (uint32_t)(x >> 33) % (MICRO + 1));
         assert_true(all <= WHOLE);
-        assert_in_range(reliability_dampened(record, all, (uint32_t)(x >> 24) % (MICRO + 1)), USEFUL_LEAST_MICRO, record);
+        assert_in_range(reliability_dampened(record, &c, all, (uint32_t)(x >> 24) % (MICRO + 1)), USEFUL_LEAST_MICRO, record);
     }
     struct counters most = { .confirmed_micro = RELIABILITY_COUNT_MAX_MICRO, .unseen_micro = RELIABILITY_COUNT_MAX_MICRO };
     assert_in_range(useful_micro(&most, MICRO / 2), WHOLE * 9 / 10, WHOLE);
@@ -149,6 +166,7 @@ int main(void)
         cmocka_unit_test(what_is_usual_weighs_at_least_half_of_its_record),
         cmocka_unit_test(what_is_useful_enough_is_raised_by_nothing),
         cmocka_unit_test(not_having_seen_it_never_makes_a_member_mute),
+        cmocka_unit_test(who_is_refuted_does_not_pay_for_it_twice),
         cmocka_unit_test(the_refuted_stay_mute),
         cmocka_unit_test(usefulness_never_raises_what_a_record_gives),
     };
