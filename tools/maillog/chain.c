@@ -118,7 +118,7 @@ int chain_list(const char *log, struct chain *out)
         return -ENOMEM;
     snprintf(dir, sizeof dir, "%.*s", slash == NULL ? 1 : slash == log ? 1 : (int)(slash - log), slash == NULL ? "." : log);
     for (int i = 0; rc == 0 && i < SETTLE_TRIES_MAX; i++) {
-        int64_t began_ns = now_ns(), before_ns = changed_ns(dir);
+        int64_t before_ns = changed_ns(dir), began_ns = now_ns();       /* in this order: a change in between is no clock that was set back */
         rc = scan(dir, name, out);
         if (before_ns == changed_ns(dir) && (before_ns > began_ns || began_ns - before_ns > SETTLE_NS))
             break;
