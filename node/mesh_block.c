@@ -2,8 +2,8 @@
  * where numbers are dense (they are, unless an author is odd) at the first look.
  *
  * Memory: sizeof(struct held) a batch, 28 bytes, and a 64th of the block's head, of one floor (each other one is 16 bytes) and of its place in the list: 30 in all when a block
- * is full, some 35 while it grows. An author who leaves 63 numbers out each time makes a block of each batch: 96 bytes and its range, at most MESH_HELD_MAX of both. To insert
- * one then moves the list, at most 1 MB, and that of the ranges: not more time than its signature took.
+ * is full, some 35 while it grows. An author who leaves 63 numbers out each time makes a block of each batch: 100 bytes and its range, at most MESH_HELD_MAX of both. To insert
+ * one then moves up to 1 MB of the list, and as much of that of the ranges: about the time that its signature took.
  *
  * A block whose 64 numbers are all on disk, one batch each, hardly ever changes again. It is offered to config.blocks, which may give another node's in its place: such a one is
  * never written, but copied first. Nothing of the node itself is in it, so that equal logs make equal blocks. */
