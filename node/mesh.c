@@ -108,6 +108,7 @@ void mesh_link_down(struct mesh *m, struct member *o)
     introduce_forget_by(m, o);
     fetch_link_down(m, o);
     eager_link_down(m);
+    eager_quits(m, o);
 }
 
 static void on_neighbour(struct mesh *m, const struct mesh_event *ev)
@@ -132,6 +133,10 @@ static void on_neighbour(struct mesh *m, const struct mesh_event *ev)
         break;
     case MESH_FRAME:
         take_frame(m, from, ev->bytes, false);
+        break;
+    case MESH_SUBSCRIBED:
+    case MESH_UNSUBSCRIBED:
+        eager_subscribed(m, from, ev->bytes, ev->kind == MESH_SUBSCRIBED);
         break;
     case MESH_ASK:
         have_ask(m, from, ev->bytes);

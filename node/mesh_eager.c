@@ -1,7 +1,8 @@
 /* From whom an origin's batches come. In a small coalition each neighbour sends every batch, and all copies but the first are dropped. In a large one
  * (MESH_LARGE_MIN) that is most of the traffic, so the topic of an origin is given up at neighbours that brought the third copy or a later one, or the second if more comes from there; two always stay.
  * Nobody confirms that, and a neighbour may die or hold back: what does not come is seen in the have-vectors and fetched, and the topic is taken up again
- * where it was to be had. Source: Plumtree (Leitao, Pereira, Rodrigues 2007), with ZeroMQ's topics in the place of its messages. */
+ * where it was to be had. On the other side, who takes an origin's batches from here need not be told of those that it was sent: others tell it. Source: Plumtree (Leitao, Pereira, Rodrigues 2007), with ZeroMQ's topics in the place of its messages. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "node/mesh_private.h"
@@ -61,6 +62,92 @@ void eager_again(struct mesh *m, struct member *o, const struct member *from, co
     update_topic(m, MESH_DO_UNSUBSCRIBE, from, o);
 }
 
+/* ---- who takes it here */
+
+static size_t taker_place(const struct member *o, const struct member *by)
+{
+    size_t i = 0;
+
+    while (i < o->takers_n && o->takers[i] != by)
+        i++;
+    return i;
+}
+
+static void taker_add(struct mesh *m, struct member *o, struct member *by)
+{
+    size_t room = o->takers_room == 0 ? 4 : o->takers_room * 2;
+
+    if (o->takers_n >= EAGER_TAKERS_MAX || taker_place(o, by) < o->takers_n)
+        return;
+    if (o->takers_n == o->takers_room) {
+        struct member **grown = realloc(o->takers, room * sizeof(struct member *));
+        if (grown == NULL) {
+            m->starved = true;
+            return;
+        }
+        o->takers = grown;
+        o->takers_room = room;
+    }
+    o->takers[o->takers_n++] = by;
+}
+
+static void taker_remove(struct member *o, const struct member *by)
+{
+    size_t i = taker_place(o, by);
+
+    if (i < o->takers_n)
+        o->takers[i] = o->takers[--o->takers_n];
+}
+
+void eager_subscribed(struct mesh *m, struct member *by, struct bytes topic, bool on)
+{
+    struct member *o = topic.len == MESH_TOPIC_BYTES ? mesh_member(m, topic.at + 1) : NULL;
+
+    if (o != NULL && on)
+        taker_add(m, o, by);
+    else if (o != NULL)
+        taker_remove(o, by);
+}
+
+void eager_quits(struct mesh *m, const struct member *by)
+{
+    for (size_t i = 0; i < m->members_n; i++)
+        taker_remove(m->members[i], by);
+}
+
+/* What changed in another way than by a batch that was sent, nobody was sent. */
+static void catch_up(struct epoch_log *e, uint64_t version)
+{
+    if (e->sent_version != version)
+        e->unsent = UINT64_MAX;
+    e->sent_version = version;
+}
+
+void eager_sent(const struct member *o, struct epoch_log *e, uint64_t before)
+{
+    uint64_t sent = 0;
+
+    for (size_t i = 0; i < o->takers_n; i++) {
+        if (o->takers[i]->link.wanted)
+            sent |= bit_of(o->takers[i]);
+    }
+    catch_up(e, before);
+    e->unsent |= ~sent;
+    e->sent_version = e->version;
+}
+
+bool eager_has_sent(const struct mesh *m, const struct epoch_log *e, const struct member *to)
+{
+    return m->members_n >= MESH_LARGE_MIN && to->link.wanted && e->sent_version == e->version && (e->unsent & bit_of(to)) == 0;
+}
+
+void eager_told(struct epoch_log *e, const struct member *to)
+{
+    catch_up(e, e->version);
+    if (to->link.wanted)
+        e->unsent &= ~bit_of(to);
+}
+
 /* ---- taking up again */
 
 static void take_up(struct mesh *m, struct member *o, const struct member *neighbour)
@@ -115,6 +202,7 @@ void eager_none(struct mesh *m, const struct member *neighbour)
 /* No member any more: it is no topic of anybody. */
 void eager_drop(struct mesh *m, const struct member *o)
 {
+    eager_quits(m, o);
     for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
         if (m->links[i] != NULL && !eager_is(o, m->links[i]))
             m->links[i]->link.given_up--;
@@ -127,4 +215,5 @@ void eager_forget(struct mesh *m, const struct member *neighbour)
     for (size_t i = 0; i < m->members_n; i++)
         m->members[i]->given_up &= ~bit_of(neighbour);
     m->links[neighbour->link.slot]->link.given_up = 0;
+    eager_quits(m, neighbour);
 }

@@ -80,6 +80,12 @@ static bool knows(const struct vector *v, const struct member *o, struct epoch_l
     return memcmp(hash, c->head_hash, HEAD_HASH_BYTES) == 0;
 }
 
+/* It takes this origin's batches from here, and was sent what has changed: should some of it be lost, those tell it from whom it does not take them. */
+static bool was_sent(const struct vector *v, const struct member *o, const struct epoch_log *e)
+{
+    return !v->full && eager_has_sent(v->mesh, e, v->to) && freeze_of(o, e->epoch) == NULL && !e->crafted;
+}
+
 /* It has other batches than are here, though the digests agree. */
 static bool is_at_odds(const struct vector *v, const struct member *o, const struct epoch_log *e)
 {
@@ -125,9 +131,12 @@ static void vector_add_member(struct vector *v, const struct member *o)
     if (o->changed <= told)
         return;                        /* of hardly any has something changed */
     for (size_t i = 0; i < o->epochs_n; i++) {
-        const struct epoch_log *e = o->epochs[i];
-        if (e->head != 0 && e->version > told && (is_question || !knows(v, o, o->epochs[i])))
-            vector_add_log(v, o, o->epochs[i]);
+        struct epoch_log *e = o->epochs[i];
+        if (e->version <= told)
+            continue;
+        if (e->head != 0 && (is_question || (!was_sent(v, o, e) && !knows(v, o, e))))
+            vector_add_log(v, o, e);
+        eager_told(e, v->to);
     }
     for (size_t i = 0; i < o->frozen_n; i++) {
         const struct frozen *f = &o->frozen[i];
@@ -182,7 +191,7 @@ static void full_tick(struct mesh *m)
 {
     if (m->now_ms < m->full_have_at_ms)
         return;
-    m->full_have_at_ms = m->now_ms + MESH_FULL_HAVE_MS;
+    m->full_have_at_ms = m->now_ms + MESH_FULL_HAVE_MS * (int64_t)(m->members_n / SUM_MEMBERS + 1);
     for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
         struct member *o = m->links[m->full_have_turn++ % MESH_LINKS_MAX];
         if (o == NULL || !o->link.up)

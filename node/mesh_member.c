@@ -72,6 +72,7 @@ void member_destroy(struct mesh *m, struct member *o)
     introduce_clear(o);
     free(o->epochs);
     free(o->claims);
+    free(o->takers);
     free(o);
 }
 

@@ -202,6 +202,9 @@ static void on_subscription(struct mesh_net *n, struct net_peer *from, struct by
             return;
     }
     zmq_setsockopt(n->publish.socket, option, topic, MESH_TOPIC_BYTES);
+    if (from != NULL)
+        net_step(n, &(struct mesh_event){ .kind = option == ZMQ_SUBSCRIBE ? MESH_SUBSCRIBED : MESH_UNSUBSCRIBED, .neighbour = from->record.root,
+                                          .bytes = { topic, MESH_TOPIC_BYTES } });
 }
 
 void net_receive_subscriptions(struct mesh_net *n)

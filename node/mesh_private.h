@@ -182,6 +182,12 @@ void eager_link_down(struct mesh *m);
 void eager_none(struct mesh *m, const struct member *neighbour);         /* nothing is subscribed to there: not worth it for so short a time */
 void eager_drop(struct mesh *m, const struct member *o);                 /* its batches come from nobody any more */
 void eager_forget(struct mesh *m, const struct member *neighbour);       /* it is no neighbour any more */
+void eager_subscribed(struct mesh *m, struct member *by, struct bytes topic, bool on);
+void eager_quits(struct mesh *m, const struct member *by);               /* its subscriptions here went with its connection, or with its membership */
+/* A batch of this log was sent to who takes it here; before: the version of the log that this follows. */
+void eager_sent(const struct member *o, struct epoch_log *e, uint64_t before);
+bool eager_has_sent(const struct mesh *m, const struct epoch_log *e, const struct member *to);          /* all that changed since it was told */
+void eager_told(struct epoch_log *e, const struct member *to);           /* all of it */
 
 /* ---- mesh_have.c */
 void have_ask(struct mesh *m, struct member *from, struct bytes wire);

@@ -59,6 +59,7 @@ enum {
     FULL_ANSWER_ASKS = 20,             /* so many messages a full answer counts for */
     OWN_LOST_MAX = 64,                 /* own batches told while there was no memory; more are known again after the next start */
     EAGER_MIN = 2,                     /* neighbours that an origin's batches always come from */
+    EAGER_TAKERS_MAX = MESH_LINKS_MAX, /* members remembered that take one origin's batches here; others are told as if they did not */
     EAGER_HOLD_MS = 60000,             /* so long after one was taken up again none is given up */
     CHOSEN_MIN = 3,                    /* links of the node's own choice, however many others there are */
     CHOSEN_MORE = 2,                   /* links in return beyond those that are wanted */
@@ -120,6 +121,7 @@ struct epoch_log {
     uint64_t head;                     /* highest stored; 0: none */
     uint8_t digest[HEAD_HASH_BYTES];   /* of what is stored, added up bit by bit */
     uint64_t version;                  /* of the mesh when this last changed */
+    uint64_t sent_version, unsent;     /* as of that version, by slots of links: neighbours that were neither sent nor told all that has changed */
     bool crafted;                      /* its author made sets with one digest: it is told with a sum always */
 };
 
@@ -344,6 +346,8 @@ struct member {
     uint8_t eager_hash[HEAD_HASH_BYTES];         /* of its newest batch, by arrival; and how many neighbours brought it */
     unsigned eager_copies;
     unsigned eager_last;               /* slot of the second of them that stayed */
+    struct member **takers;            /* who subscribes to its batches here */
+    size_t takers_n, takers_room;
     int64_t taken_up_ms;               /* when a neighbour was subscribed to again */
     int64_t plan_at_ms;                /* when to look for gaps, or when the fetch times out */
     struct introduce introduce;

@@ -281,18 +281,19 @@ static const struct held *held_in_flight(struct mesh *m, const struct batch_name
     return h != NULL && h->state >= FIRST_SLOT ? h : NULL;
 }
 
-static void publish(struct mesh *m, struct member *origin, uint8_t *frame, size_t len)
+static bool publish(struct mesh *m, struct member *origin, uint8_t *frame, size_t len)
 {
     struct mesh_action *a;
 
     if (!update_keep(m, frame))
-        return;
+        return false;
     a = update_add(m, MESH_DO_PUBLISH);
     if (a == NULL)
-        return;
+        return false;
     a->topic[0] = 'B';
     memcpy(a->topic + 1, origin->root, KEY_BYTES);
     a->frame = (struct bytes){ frame, len };
+    return true;
 }
 
 void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
@@ -301,7 +302,9 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     struct epoch_log *e;
     const struct held *h = held_in_flight(m, name, &o, &e);
     struct inflight f;
+    uint64_t before;
     uint32_t slot;
+    bool sent = false;
 
     if (h == NULL)
         return;                        /* forgotten meanwhile: dead, purged, or given up */
@@ -310,18 +313,21 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     m->inflight[slot].frame = NULL;
     take_release(m, slot);
     log_settle(m, o, e, name->seq, h);
+    before = e->version;
     log_stored(m, o, e, name->seq);
     if (stored)
         mesh_count(m, MESH_COUNT_MERGED);
     if (o != m->self)
         catch_stored(m);
     if (stored && f.relay)
-        publish(m, o, f.frame, f.len);
+        sent = publish(m, o, f.frame, f.len);
     else
         free(f.frame);
     log_raise_floor(m, o, f.ref.floor_epoch, f.ref.floor_seq);
     bound_keep(m, o);
     e = log_epoch(o, name->epoch);     /* its own floor may have forgotten it */
+    if (e != NULL && sent)
+        eager_sent(o, e, before);
     if (e != NULL)
         freeze_stored(m, o, e, name->seq);
     if (o == m->self && stored)
@@ -395,6 +401,8 @@ void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
 {
     const struct member_key *key = member_key(m->self, name->record_serial);
     const struct own_lost own = { *name, m->now_s };
+    struct epoch_log *e = log_epoch(m->self, name->epoch);
+    const uint64_t before = e == NULL ? 0 : e->version;
     struct batch b = { 0 };
     uint8_t *copy;
     int rc = key == NULL ? -EBADMSG : batch_open(frame, key->operational, m->config.federation, &b);
@@ -418,5 +426,7 @@ void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
         return;
     }
     memcpy(copy, frame.at, frame.len);
-    publish(m, m->self, copy, frame.len);
+    e = log_epoch(m->self, name->epoch);
+    if (publish(m, m->self, copy, frame.len) && e != NULL)
+        eager_sent(m->self, e, before);
 }

@@ -117,6 +117,9 @@ static void happen(struct world *w, const struct event *ev)
     case EVENT_LOAD:
         w->load(w, ev);
         break;
+    case EVENT_TOPIC:
+        net_topic_heard(w, ev);
+        break;
     case EVENT_CLOCK:
         set_clock(w, n);
         break;

@@ -127,6 +127,8 @@ static void tell(struct world *w, unsigned a, struct way *way, bool up)
 {
     trace(w, "n%u: link to n%u is %s", a, way->to, up ? "up" : "down");
     way->up = up;
+    if (up)
+        net_topic(w, a, way, NO_TOPIC, true);
     node_step(w, &w->nodes[a], &(struct mesh_event){ .kind = up ? MESH_LINK_UP : MESH_LINK_DOWN, .neighbour = author_record(way->to)->root });
 }
 
@@ -236,6 +238,41 @@ void net_send(struct world *w, struct node *from, unsigned to, enum event_kind k
         send_once(w, from, to, kind, blob, at_ms);
     }
     blob_drop(blob);
+}
+
+/* Subscriptions keep their order; all are said again on a new connection. */
+void net_topic(struct world *w, unsigned from, struct way *way, size_t origin, bool on)
+{
+    int64_t at_ms = w->now_ms + delay(w);
+
+    if (!net_works(w, from, way->to))
+        return;
+    way->topic_ms = at_ms > way->topic_ms ? at_ms : way->topic_ms;
+    queue_put(w, (struct event){ .kind = EVENT_TOPIC, .node = way->to, .other = from, .life = w->nodes[way->to].life, .batch = origin, .flag = on }, way->topic_ms - w->now_ms);
+}
+
+static void hear_topic(struct world *w, unsigned node, unsigned from, size_t origin, bool on)
+{
+    uint8_t topic[MESH_TOPIC_BYTES] = { 'B' };
+
+    memcpy(topic + 1, author_record((unsigned)origin)->root, KEY_BYTES);
+    node_step(w, &w->nodes[node], &(struct mesh_event){ .kind = on ? MESH_SUBSCRIBED : MESH_UNSUBSCRIBED, .neighbour = author_record(from)->root, .bytes = { topic, sizeof topic } });
+}
+
+void net_topic_heard(struct world *w, const struct event *ev)
+{
+    const struct way *way = net_way(w, ev->other, ev->node);
+
+    if (w->nodes[ev->node].core == NULL || w->nodes[ev->node].life != ev->life || !net_works(w, ev->other, ev->node))
+        return;
+    if (ev->batch != NO_TOPIC) {
+        hear_topic(w, ev->node, ev->other, ev->batch, ev->flag);
+        return;
+    }
+    for (size_t i = 0; i < w->nodes_n; i++) {
+        if (bit_has(way->topics, i))
+            hear_topic(w, ev->node, ev->other, i, true);
+    }
 }
 
 void net_deliver(struct world *w, const struct event *ev)

@@ -71,8 +71,11 @@ static void subscribe(struct world *w, struct node *n, const struct mesh_action 
 
     if (way == NULL || origin < 0 || (unsigned)origin == n->index)
         fail(w, "n%u subscribes to something odd", n->index);
-    else
+    else {
         bit_set(way->topics, (size_t)origin, a->kind == MESH_DO_SUBSCRIBE);
+        if (way->up)
+            net_topic(w, n->index, way, (size_t)origin, a->kind == MESH_DO_SUBSCRIBE);
+    }
 }
 
 static void publish(struct world *w, struct node *n, const struct mesh_action *a)

@@ -114,7 +114,7 @@ struct way {
     bool pending;                              /* a look at it is due */
     bool always, chosen;                       /* the owner keeps it: configured so, or by its core's choice */
     bool blocked;                              /* the neighbour is not reached; the other way round may work */
-    int64_t frame_ms, ask_ms, answer_ms;       /* when the last one arrives: TCP keeps order */
+    int64_t frame_ms, ask_ms, answer_ms, topic_ms;       /* when the last one arrives: TCP keeps order */
     unsigned waiting;                          /* frames on their way here */
     int64_t asks_s;                            /* the second that asks_n counts in */
     unsigned asks_n;
@@ -143,8 +143,9 @@ struct node {
 enum event_kind {
     EVENT_WAKE, EVENT_FRAME, EVENT_ASK, EVENT_ANSWER, EVENT_STORED, EVENT_LINK, EVENT_SAY, EVENT_LIE, EVENT_CRASH, EVENT_START, EVENT_BACKUP,
     EVENT_PART, EVENT_JOIN, EVENT_DISK_BREAKS, EVENT_DISK_MENDS, EVENT_BLOCK, EVENT_UNBLOCK, EVENT_CLOCK, EVENT_SLOW, EVENT_QUICK,
-    EVENT_LOAD
+    EVENT_LOAD, EVENT_TOPIC
 };
+#define NO_TOPIC SIZE_MAX
 struct blob;                                   /* shared bytes of a message */
 struct event {
     int64_t at_ms;
@@ -153,8 +154,8 @@ struct event {
     unsigned node, other;
     unsigned life;
     struct blob *blob;
-    size_t batch;                              /* EVENT_STORED */
-    bool flag;                                 /* EVENT_START: from the backup; EVENT_CRASH: in order */
+    size_t batch;                              /* EVENT_STORED; EVENT_TOPIC: the origin, or NO_TOPIC: all that are subscribed to there */
+    bool flag;                                 /* EVENT_START: from the backup; EVENT_CRASH: in order; EVENT_TOPIC: on */
 };
 
 struct weather {
@@ -242,6 +243,8 @@ void net_link(struct world *w, const struct event *ev);
 void net_restarted(struct world *w, unsigned node);
 void net_publish(struct world *w, struct node *from, unsigned origin, struct bytes frame);
 void net_send(struct world *w, struct node *from, unsigned to, enum event_kind kind, struct bytes wire);
+void net_topic(struct world *w, unsigned from, struct way *way, size_t origin, bool on);
+void net_topic_heard(struct world *w, const struct event *ev);      /* EVENT_TOPIC */
 void net_deliver(struct world *w, const struct event *ev);
 
 /* ---- node.c */
