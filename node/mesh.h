@@ -104,12 +104,12 @@ enum mesh_action_kind {
     MESH_DO_BLAME,                     /* neighbour, text: it relayed something bad; for the link's score and the log */
     MESH_DO_ALERT                      /* origin, text: the operator should know (equivocation, clock) */
 };
-enum { MESH_TOPIC_BYTES = 1 + KEY_BYTES, MESH_TEXT_MAX = 120 };
+enum { MESH_TOPIC_BYTES = 1 + ORIGIN_SHORT_BYTES, MESH_TEXT_MAX = 120 };
 struct mesh_action {
     enum mesh_action_kind kind;
     uint8_t neighbour[KEY_BYTES];      /* with MESH_DO_STORE: who brought it */
-    uint8_t origin[KEY_BYTES];         /* MESH_DO_ALERT: whom it is about */
-    uint8_t topic[MESH_TOPIC_BYTES];   /* 'B' and the origin */
+    uint8_t origin[KEY_BYTES];         /* whose batches the topic is of; MESH_DO_ALERT: whom it is about */
+    uint8_t topic[MESH_TOPIC_BYTES];   /* 'B' and the beginning of the origin */
     struct bytes frame;                /* belongs to the update, valid until the next mesh_step() */
     struct bytes second;               /* MESH_DO_PROOF only */
     struct store_batch_ref { struct batch_name name; uint32_t floor_epoch, opinions; uint64_t floor_seq; int64_t time_s; } batch;      /* opinions: how many it says */

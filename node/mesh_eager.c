@@ -42,7 +42,15 @@ static bool may_give_up(const struct mesh *m, const struct member *o, const stru
            && m->now_ms - o->taken_up_ms >= EAGER_HOLD_MS && count(m, o) > EAGER_MIN;
 }
 
-/* Of the second neighbour and the one at hand, who brings more origins' batches here is relieved: else the quickest, which have the most links, would relay most of
+/* What comes from there, times how many it sends to: so each is to have its share, and who has many links does not relay more than others. */
+static bool is_busier(const struct mesh *m, const struct member *a, const struct member *b)
+{
+    uint64_t x = m->members_n - a->link.given_up, y = m->members_n - b->link.given_up;
+
+    return a->link.subscribers == 0 || b->link.subscribers == 0 ? x > y : x * a->link.subscribers > y * b->link.subscribers;
+}
+
+/* Of the second neighbour and the one at hand, who relays more is relieved: else the quickest, which have the most links, would relay most of
  * what all say. The first one stays. */
 void eager_again(struct mesh *m, struct member *o, const struct member *from, const struct batch_name *name)
 {
@@ -53,7 +61,7 @@ void eager_again(struct mesh *m, struct member *o, const struct member *from, co
     if (o->eager_copies <= EAGER_MIN || !may_give_up(m, o, from))
         return;
     const struct member *before = m->links[o->eager_last];
-    if (before != NULL && before != from && before->link.given_up < from->link.given_up && may_give_up(m, o, before)) {
+    if (before != NULL && before != from && is_busier(m, before, from) && may_give_up(m, o, before)) {
         o->eager_last = from->link.slot;
         from = before;
     }
@@ -89,30 +97,33 @@ static void taker_add(struct mesh *m, struct member *o, struct member *by)
         o->takers_room = room;
     }
     o->takers[o->takers_n++] = by;
+    m->subscribers += by->link.takes++ == 0;
 }
 
-static void taker_remove(struct member *o, const struct member *by)
+static void taker_remove(struct mesh *m, struct member *o, struct member *by)
 {
     size_t i = taker_place(o, by);
 
-    if (i < o->takers_n)
-        o->takers[i] = o->takers[--o->takers_n];
+    if (i >= o->takers_n)
+        return;
+    o->takers[i] = o->takers[--o->takers_n];
+    m->subscribers -= --by->link.takes == 0;
 }
 
 void eager_subscribed(struct mesh *m, struct member *by, struct bytes topic, bool on)
 {
-    struct member *o = topic.len == MESH_TOPIC_BYTES ? mesh_member(m, topic.at + 1) : NULL;
+    struct member *o = topic.len == MESH_TOPIC_BYTES ? member_by_part(m, topic.at + 1) : NULL;
 
     if (o != NULL && on)
         taker_add(m, o, by);
     else if (o != NULL)
-        taker_remove(o, by);
+        taker_remove(m, o, by);
 }
 
-void eager_quits(struct mesh *m, const struct member *by)
+void eager_quits(struct mesh *m, struct member *by)
 {
     for (size_t i = 0; i < m->members_n; i++)
-        taker_remove(m->members[i], by);
+        taker_remove(m, m->members[i], by);
 }
 
 /* What changed in another way than by a batch that was sent, nobody was sent. */
@@ -189,20 +200,31 @@ void eager_link_down(struct mesh *m)
     }
 }
 
-void eager_none(struct mesh *m, const struct member *neighbour)
+static bool is_its_share(struct mesh *m, const struct member *o, const struct member *neighbour)
 {
-    for (size_t i = 0; i < m->members_n; i++) {
-        if (m->members[i] == m->self || !eager_is(m->members[i], neighbour))
+    if (neighbour->choose.wanders)
+        return false;
+    return o == neighbour || count(m, o) < EAGER_MIN || mesh_random(m) % EAGER_SHARE == 0;
+}
+
+/* What comes from enough others already need not all come from here, too: some does, so that it has its share. Of one that stays for so short a time it is not worth it. */
+void eager_begin(struct mesh *m, const struct member *neighbour)
+{
+    for (size_t i = 0; m->members_n >= MESH_LARGE_MIN && i < m->members_n; i++) {
+        struct member *o = m->members[i];
+        if (o == m->self || !eager_is(o, neighbour) || is_its_share(m, o, neighbour))
             continue;
-        m->members[i]->given_up |= bit_of(neighbour);
+        o->given_up |= bit_of(neighbour);
         m->links[neighbour->link.slot]->link.given_up++;
     }
 }
 
 /* No member any more: it is no topic of anybody. */
-void eager_drop(struct mesh *m, const struct member *o)
+void eager_drop(struct mesh *m, struct member *o)
 {
     eager_quits(m, o);
+    while (o->takers_n > 0)
+        taker_remove(m, o, o->takers[0]);
     for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
         if (m->links[i] != NULL && !eager_is(o, m->links[i]))
             m->links[i]->link.given_up--;
@@ -210,7 +232,7 @@ void eager_drop(struct mesh *m, const struct member *o)
 }
 
 /* The next neighbour in this place begins with all topics. */
-void eager_forget(struct mesh *m, const struct member *neighbour)
+void eager_forget(struct mesh *m, struct member *neighbour)
 {
     for (size_t i = 0; i < m->members_n; i++)
         m->members[i]->given_up &= ~bit_of(neighbour);

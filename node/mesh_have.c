@@ -26,6 +26,7 @@ static void vector_send(struct vector *v, bool answer_wanted)
     msg.u.have.answer_wanted = answer_wanted;
     msg.u.have.has_salt = v->salted;
     memcpy(msg.u.have.salt, v->salt, SALT_BYTES);
+    msg.u.have.subscribers = v->mesh->members_n >= MESH_LARGE_MIN ? v->mesh->subscribers : 0;
     msg.u.have.logs_n = v->n;
     msg.u.have.logs = v->logs;
     update_message(v->mesh, v->kind, v->to, &msg);
@@ -265,6 +266,7 @@ static void hear_have(struct mesh *m, struct member *from, const struct message 
 {
     if (msg->u.have.full)
         from->link.full_ms = m->now_ms;
+    from->link.subscribers = msg->u.have.subscribers;
     for (size_t i = 0; i < msg->u.have.logs_n; i++) {
         const struct log_have *l = &msg->u.have.logs[i];
         struct member *o = l->is_short ? member_by_part(m, l->origin) : mesh_member(m, l->origin);

@@ -231,8 +231,7 @@ static void slot_take(struct mesh *m, struct member *o)
         slot++;
     m->links[slot] = o;
     o->link.slot = slot;
-    if (o->choose.wanders && m->members_n >= MESH_LARGE_MIN)
-        eager_none(m, o);
+    eager_begin(m, o);
     m->links_wanted++;
 }
 

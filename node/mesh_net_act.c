@@ -29,6 +29,16 @@ bool key_set_has(const struct net_key_set *s, const uint8_t key[KEY_BYTES])
     return i < s->n && memcmp(s->keys[i], key, KEY_BYTES) == 0;
 }
 
+bool key_set_has_part(const struct net_key_set *s, const uint8_t part[ORIGIN_SHORT_BYTES])
+{
+    uint8_t lowest[KEY_BYTES] = { 0 };
+    size_t i;
+
+    memcpy(lowest, part, ORIGIN_SHORT_BYTES);
+    i = key_place(s, lowest);
+    return i < s->n && memcmp(s->keys[i], part, ORIGIN_SHORT_BYTES) == 0;
+}
+
 int key_set_add(struct net_key_set *s, const uint8_t key[KEY_BYTES], size_t most)
 {
     size_t i = key_place(s, key);
@@ -123,10 +133,15 @@ static void store(struct mesh_net *n, const struct mesh_action *a)
 /* Never waits: a subscriber that is slow loses it and repairs. */
 static void publish(struct mesh_net *n, const struct mesh_action *a)
 {
-    if (zmq_send(n->publish.socket, a->topic, MESH_TOPIC_BYTES, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+    zmq_msg_t msg;
+
+    if (zmq_msg_init_size(&msg, MESH_TOPIC_BYTES + a->frame.len) != 0)
         return;
-    if (zmq_send(n->publish.socket, a->frame.at, a->frame.len, ZMQ_DONTWAIT) >= 0)
+    memcpy(zmq_msg_data(&msg), a->topic, MESH_TOPIC_BYTES);
+    memcpy((uint8_t *)zmq_msg_data(&msg) + MESH_TOPIC_BYTES, a->frame.at, a->frame.len);
+    if (zmq_msg_send(&msg, n->publish.socket, ZMQ_DONTWAIT) >= 0)
         n->bytes_out += a->frame.len;
+    zmq_msg_close(&msg);
 }
 
 static void ask(struct mesh_net *n, const struct mesh_action *a)
@@ -240,10 +255,10 @@ static void carry_out(struct mesh_net *n, const struct mesh_action *a)
         subscribe(n, a);
         break;
     case MESH_DO_ALLOW:
-        allow(n, a->topic + 1);
+        allow(n, a->origin);
         break;
     case MESH_DO_FORBID:
-        key_set_remove(&n->allowed, a->topic + 1);
+        key_set_remove(&n->allowed, a->origin);
         break;
     case MESH_DO_ASK:
         ask(n, a);

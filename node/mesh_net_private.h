@@ -247,7 +247,7 @@ struct mesh_net {
     struct net_peers *configured;      /* as last said */
     struct net_peer **peers;           /* by root, ascending */
     size_t peers_n, links_n, chosen_n; /* links: all; chosen: of these, by the core */
-    struct net_key_set allowed;        /* topics, without the letter */
+    struct net_key_set allowed;        /* origins whose topics are given out */
     bool rebind_publish, rebind_repair;          /* at the end of this turn */
     size_t topic_bytes;                /* that libzmq keeps of topics not known here, since topic_bytes_ms at the most */
     int64_t topic_bytes_ms;            /* when they were last freed */
@@ -362,6 +362,7 @@ void net_step(struct mesh_net *n, const struct mesh_event *ev);       /* fills i
 void net_tick(struct mesh_net *n);
 bool net_answer(struct mesh_net *n, const struct net_routing *to, struct bytes frame, int *rc);
 bool key_set_has(const struct net_key_set *s, const uint8_t key[KEY_BYTES]);
+bool key_set_has_part(const struct net_key_set *s, const uint8_t part[ORIGIN_SHORT_BYTES]);      /* one that begins so */
 int key_set_add(struct net_key_set *s, const uint8_t key[KEY_BYTES], size_t most);     /* 0, -ENOSPC, -ENOMEM */
 void key_set_remove(struct net_key_set *s, const uint8_t key[KEY_BYTES]);
 

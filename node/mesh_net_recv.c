@@ -196,7 +196,7 @@ static void on_subscription(struct mesh_net *n, struct net_peer *from, struct by
     option = wish.at[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
     if (option == ZMQ_SUBSCRIBE && from == NULL)
         return;
-    if (option == ZMQ_SUBSCRIBE && !key_set_has(&n->allowed, topic + 1)) {
+    if (option == ZMQ_SUBSCRIBE && !key_set_has_part(&n->allowed, topic + 1)) {
         guard_topic_unknown(n, from, wish.len);
         if (guard_is_cut(n, from))
             return;
@@ -274,14 +274,15 @@ void net_receive_sub(struct mesh_net *n, struct net_peer *from)
     bool more = true;
 
     for (int i = 0; more && i < NET_RECEIVE_MAX && (parts = receive(from->link.sub, &p)) > 0; i++) {
-        size_t bytes = part(&p, parts == 2 ? 1 : 0).len;
+        struct bytes all = part(&p, 0);
         if (parts > PARTS_MAX)
             guard_cut(n, from, many_parts);
         link_heard(n, from);
-        n->bytes_in += bytes;
-        more = budget_spend(n, from, NET_BUDGET_SUB, bytes);
-        if (parts == 2)
-            net_step(n, &(struct mesh_event){ .kind = MESH_FRAME, .neighbour = from->record.root, .bytes = part(&p, 1) });
+        n->bytes_in += all.len;
+        more = budget_spend(n, from, NET_BUDGET_SUB, all.len);
+        if (parts == 1 && all.len >= MESH_TOPIC_BYTES)
+            net_step(n, &(struct mesh_event){ .kind = MESH_FRAME, .neighbour = from->record.root,
+                                              .bytes = { all.at + MESH_TOPIC_BYTES, all.len - MESH_TOPIC_BYTES } });
         parts_close(&p);
     }
 }

@@ -48,6 +48,7 @@ void mesh_link_down(struct mesh *m, struct member *o);
 /* ---- mesh_update.c */
 struct mesh_action *update_add(struct mesh *m, enum mesh_action_kind kind);        /* NULL: out of memory, noted */
 struct mesh_action *update_about(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour);
+void update_topic_of(struct mesh_action *a, const struct member *origin);
 void update_topic(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour, const struct member *origin);
 bool update_keep(struct mesh *m, void *buffer);            /* the update frees it from here on; false: it was freed, out of memory */
 void update_message(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour, const struct message *msg);
@@ -179,11 +180,11 @@ void eager_first(struct member *o, const struct batch_name *name);       /* a ne
 void eager_again(struct mesh *m, struct member *o, const struct member *from, const struct batch_name *name);     /* and another brought it, too */
 void eager_fetched(struct mesh *m, struct member *o, const struct member *from);          /* what is new had to be fetched, and was to be had there */
 void eager_link_down(struct mesh *m);
-void eager_none(struct mesh *m, const struct member *neighbour);         /* nothing is subscribed to there: not worth it for so short a time */
-void eager_drop(struct mesh *m, const struct member *o);                 /* its batches come from nobody any more */
-void eager_forget(struct mesh *m, const struct member *neighbour);       /* it is no neighbour any more */
+void eager_begin(struct mesh *m, const struct member *neighbour);        /* before its topics are subscribed to: which */
+void eager_drop(struct mesh *m, struct member *o);                 /* its batches come from nobody any more */
+void eager_forget(struct mesh *m, struct member *neighbour);       /* it is no neighbour any more */
 void eager_subscribed(struct mesh *m, struct member *by, struct bytes topic, bool on);
-void eager_quits(struct mesh *m, const struct member *by);               /* its subscriptions here went with its connection, or with its membership */
+void eager_quits(struct mesh *m, struct member *by);               /* its subscriptions here went with its connection, or with its membership */
 /* A batch of this log was sent to who takes it here; before: the version of the log that this follows. */
 void eager_sent(const struct member *o, struct epoch_log *e, uint64_t before);
 bool eager_has_sent(const struct mesh *m, const struct epoch_log *e, const struct member *to);          /* all that changed since it was told */

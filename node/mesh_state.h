@@ -60,6 +60,7 @@ enum {
     OWN_LOST_MAX = 64,                 /* own batches told while there was no memory; more are known again after the next start */
     EAGER_MIN = 2,                     /* neighbours that an origin's batches always come from */
     EAGER_TAKERS_MAX = MESH_LINKS_MAX, /* members remembered that take one origin's batches here; others are told as if they did not */
+    EAGER_SHARE = 4,                   /* of the origins that come from enough others, one in so many comes from a new neighbour, too */
     EAGER_HOLD_MS = 60000,             /* so long after one was taken up again none is given up */
     CHOSEN_MIN = 3,                    /* links of the node's own choice, however many others there are */
     CHOSEN_MORE = 2,                   /* links in return beyond those that are wanted */
@@ -258,6 +259,8 @@ struct quota {
 /* A neighbour, as far as we speak with it. */
 struct link {
     unsigned slot;                     /* its place in `links`, while it is wanted */
+    uint32_t subscribers;              /* as it told: how many take batches there; 0: it did not say */
+    unsigned takes;                    /* origins whose batches it takes here, as far as remembered */
     unsigned given_up;                 /* origins whose batches are not taken by subscription there */
     uint64_t question;                 /* number of the one that it is about to ask */
     bool wanted, up;
@@ -378,6 +381,7 @@ struct mesh {
     struct member *self;
     struct member *links[MESH_LINKS_MAX];        /* neighbours, by slot; NULL: free */
     size_t links_wanted;
+    uint32_t subscribers;              /* members that take batches here */
     struct inflight *inflight;         /* MESH_INFLIGHT_MAX places */
     uint32_t *free_slots;
     size_t free_n, inflight_bytes;

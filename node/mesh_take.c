@@ -290,8 +290,7 @@ static bool publish(struct mesh *m, struct member *origin, uint8_t *frame, size_
     a = update_add(m, MESH_DO_PUBLISH);
     if (a == NULL)
         return false;
-    a->topic[0] = 'B';
-    memcpy(a->topic + 1, origin->root, KEY_BYTES);
+    update_topic_of(a, origin);
     a->frame = (struct bytes){ frame, len };
     return true;
 }
@@ -312,8 +311,8 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     f = m->inflight[slot];
     m->inflight[slot].frame = NULL;
     take_release(m, slot);
-    log_settle(m, o, e, name->seq, h);
     before = e->version;
+    log_settle(m, o, e, name->seq, h);
     log_stored(m, o, e, name->seq);
     if (stored)
         mesh_count(m, MESH_COUNT_MERGED);

@@ -35,14 +35,20 @@ struct mesh_action *update_about(struct mesh *m, enum mesh_action_kind kind, con
     return a;
 }
 
+void update_topic_of(struct mesh_action *a, const struct member *origin)
+{
+    memcpy(a->origin, origin->root, KEY_BYTES);
+    a->topic[0] = 'B';
+    memcpy(a->topic + 1, origin->root, ORIGIN_SHORT_BYTES);
+}
+
 void update_topic(struct mesh *m, enum mesh_action_kind kind, const struct member *neighbour, const struct member *origin)
 {
     struct mesh_action *a = update_about(m, kind, neighbour);
 
     if (a == NULL)
         return;
-    a->topic[0] = 'B';
-    memcpy(a->topic + 1, origin->root, KEY_BYTES);
+    update_topic_of(a, origin);
 }
 
 bool update_keep(struct mesh *m, void *buffer)

@@ -89,6 +89,7 @@ static int encode_have(const struct message *m, Hearsay__Message *wire, uint8_t 
     }
     have.full = m->u.have.full;
     have.answer_wanted = m->u.have.answer_wanted;
+    have.subscribers = m->u.have.subscribers;
     if (m->u.have.has_salt)
         have.salt = borrow(m->u.have.salt, SALT_BYTES);
     have.n_logs = n;
@@ -384,6 +385,7 @@ static int decode_have(const Hearsay__Have *have, struct arena *memory, struct m
     if (have->n_logs > HAVE_LOGS_MAX || (have->salt.len != 0 && have->salt.len != SALT_BYTES))
         return -EINVAL;
     m->u.have.has_salt = have->salt.len != 0;
+    m->u.have.subscribers = have->subscribers;
     if (m->u.have.has_salt)
         memcpy(m->u.have.salt, have->salt.data, SALT_BYTES);
     m->u.have.logs = arena_alloc(memory, have->n_logs * sizeof *m->u.have.logs);

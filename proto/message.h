@@ -46,7 +46,7 @@ struct log_have {
 struct message {
     enum message_kind kind;
     union {
-        struct { bool full, answer_wanted, has_salt; uint8_t salt[SALT_BYTES]; size_t logs_n; struct log_have *logs; } have;
+        struct { bool full, answer_wanted, has_salt; uint8_t salt[SALT_BYTES]; uint32_t subscribers; size_t logs_n; struct log_have *logs; } have;
         struct { uint32_t id; uint8_t origin[KEY_BYTES]; uint32_t epoch; uint64_t from, to; } fetch;
         struct { uint32_t id; bool last; struct bytes frame; } fetched;
         struct { uint8_t origin[KEY_BYTES]; uint64_t serial_above; } record_want;

@@ -88,10 +88,15 @@ static void *ask(void *context, bool insists)
 
 static void publish(void *xpub, const struct frame *f)
 {
-    uint8_t topic[1 + KEY_BYTES] = { 'B' };
-    memcpy(topic + 1, own.root, KEY_BYTES);
-    zmq_send(xpub, topic, sizeof topic, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-    zmq_send(xpub, f->at, f->len, ZMQ_DONTWAIT);
+    zmq_msg_t msg;
+    if (zmq_msg_init_size(&msg, 1 + ORIGIN_SHORT_BYTES + f->len) != 0)
+        return;
+    uint8_t *at = zmq_msg_data(&msg);
+    at[0] = 'B';
+    memcpy(at + 1, own.root, ORIGIN_SHORT_BYTES);
+    memcpy(at + 1 + ORIGIN_SHORT_BYTES, f->at, f->len);
+    zmq_msg_send(&msg, xpub, ZMQ_DONTWAIT);
+    zmq_msg_close(&msg);
 }
 
 static void drain(void *socket)

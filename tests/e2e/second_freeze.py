@@ -46,7 +46,7 @@ class Freezing:
             self._freeze(root, *number, both)
         elif number >= self._lowest(root):
             self._put(batch)
-        self.xpub.send_multipart([b"B" + root, batch.frame])        # stored; now relayed
+        self.xpub.send(w.topic(root) + batch.frame)                 # stored; now relayed
         return "merged"
 
     def _put(self, batch):

@@ -110,7 +110,7 @@ class SecondMember(Freezing):
         record = w.open_card(card)
         self.records[record.root].setdefault(record.serial, record)
         for link in self.links.values():
-            link.sub.subscribe(b"B" + record.root)
+            link.sub.subscribe(w.topic(record.root))
             link.full_s = 0         # what a neighbour told of it before was ignored
         return record.root
 
@@ -119,7 +119,7 @@ class SecondMember(Freezing):
         link = self.links[root] = Link(self, root, self.newest(root))
         for other in self.records:
             if other != self.root:
-                link.sub.subscribe(b"B" + other)
+                link.sub.subscribe(w.topic(other))
         for socket in (link.sub, link.dealer, link.monitor, link.sub_monitor):
             self.poller.register(socket, zmq.POLLIN)
         return link
@@ -185,8 +185,8 @@ class SecondMember(Freezing):
                 link.lost += sum(1 for _ in self._all(link.sub_monitor))
             for parts in self._all(link.sub) if link.sub in ready else ():
                 link.heard_s = time.monotonic()
-                if len(parts) == 2:
-                    self.take(parts[1], link)
+                if len(parts) == 1 and len(parts[0]) >= w.TOPIC_BYTES:
+                    self.take(parts[0][w.TOPIC_BYTES:], link)
             for parts in self._all(link.dealer) if link.dealer in ready else ():
                 link.heard_s = time.monotonic()
                 if len(parts) == 1:
@@ -224,7 +224,7 @@ class SecondMember(Freezing):
     def _subscriptions(self):
         for parts in self._all(self.xpub):
             wish = parts[0]
-            if len(wish) == 34 and wish[1:2] == b"B" and wish[2:] in self.records:
+            if wish[1:] in map(w.topic, self.records):
                 self.xpub.setsockopt(zmq.SUBSCRIBE if wish[0] == 1 else zmq.UNSUBSCRIBE, wish[1:])
                 self.counts["subscribed"] += wish[0] == 1
 
@@ -565,4 +565,4 @@ class SecondMember(Freezing):
 
     def send(self, frame, topic=None):
         """To all subscribers, without a look at it: for those who mean ill."""
-        self.xpub.send_multipart([topic or b"B" + self.root, frame])
+        self.xpub.send((topic or w.topic(self.root)) + frame)

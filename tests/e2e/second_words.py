@@ -25,6 +25,7 @@ from google.protobuf.message import DecodeError
 PROTO = Path(__file__).resolve().parents[2] / "proto"
 RECORD_TAG, BATCH_TAG, CARD_TAG = b"hearsay-record-1\n", b"hearsay-batch-1\n", "hearsay1:"
 SIGNATURE_BYTES, RECORD_MAX, BATCH_MAX, MESSAGE_MAX, CARD_MAX = 64, 2048, 65536, 131072, 3071
+TOPIC_BYTES = 9
 INVITE_TAG, INVITE_TEXT_TAG, INVITE_MAX, JOIN_TEXT_MAX = b"hearsay-invite-1\n", "hearsay-invite1:", 3072, 255
 INTRODUCTIONS_TAG, INTRODUCTIONS_MAX, INTRODUCED_MAX = b"hearsay-introductions-1\n", 98304, 128
 OPINIONS_MAX, CATEGORIES_MAX, LOGS_MAX, FETCH_WIDTH_MAX, RECORDS_MAX, AGE_MAX = 4096, 32, 1024, 64, 16, 4320
@@ -328,6 +329,11 @@ def make_batch(who, federation, epoch, seq, words, *, time_s, record_serial, pre
     if spoil is not None:
         spoil(body)
     return seal(BATCH_TAG, body.SerializeToString(), key or who.operational_key)
+
+
+def topic(root):
+    """What a message over PUB/SUB with a batch of this origin begins with."""
+    return b"B" + root[:TOPIC_BYTES - 1]
 
 
 def name_batch(frame):

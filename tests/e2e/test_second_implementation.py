@@ -460,7 +460,7 @@ def test_a_word_of_another_on_its_topic_counts_for_the_one_who_signed(street, vi
     """The topic is for routing only."""
     frame = street.p.publish([bad("192.0.2.111")])
     street.p.run(0.1)
-    villain.send(frame, topic=b"B" + villain.root)
+    villain.send(frame, topic=w.topic(villain.root))
     after(street, villain)
     assert [o["member"] for o in street.a.json("why", "192.0.2.111")["opinions"]] == ["p.example"]
 

@@ -21,7 +21,7 @@ static size_t part_bytes(size_t len)
 
 static size_t wire_bytes(enum event_kind kind, size_t len)
 {
-    size_t bytes = part_bytes(len) + (kind == EVENT_FRAME ? part_bytes(TOPIC_BYTES) : 0);
+    size_t bytes = part_bytes(len + (kind == EVENT_FRAME ? TOPIC_BYTES : 0));
 
     return bytes + (bytes + SEGMENT - 1) / SEGMENT * SEGMENT_BYTES;
 }

@@ -255,7 +255,7 @@ static void hear_topic(struct world *w, unsigned node, unsigned from, size_t ori
 {
     uint8_t topic[MESH_TOPIC_BYTES] = { 'B' };
 
-    memcpy(topic + 1, author_record((unsigned)origin)->root, KEY_BYTES);
+    memcpy(topic + 1, author_record((unsigned)origin)->root, MESH_TOPIC_BYTES - 1);
     node_step(w, &w->nodes[node], &(struct mesh_event){ .kind = on ? MESH_SUBSCRIBED : MESH_UNSUBSCRIBED, .neighbour = author_record(from)->root, .bytes = { topic, sizeof topic } });
 }
 

@@ -66,7 +66,7 @@ static void serve(struct world *w, struct node *n, unsigned to, const struct mes
 
 static void subscribe(struct world *w, struct node *n, const struct mesh_action *a)
 {
-    int neighbour = author_of(a->neighbour), origin = author_of(a->topic + 1);
+    int neighbour = author_of(a->neighbour), origin = author_of(a->origin);
     struct way *way = neighbour < 0 ? NULL : net_way(w, n->index, (unsigned)neighbour);
 
     if (way == NULL || origin < 0 || (unsigned)origin == n->index)
@@ -82,7 +82,7 @@ static void publish(struct world *w, struct node *n, const struct mesh_action *a
 {
     check_publish(w, n, a);
     if (!(n->liar && n->censor))
-        net_publish(w, n, (unsigned)author_of(a->topic + 1), a->frame);
+        net_publish(w, n, (unsigned)author_of(a->origin), a->frame);
 }
 
 /* Only when somebody reads along: it costs a decoding. */
@@ -150,7 +150,7 @@ void shell_carry_out(struct world *w, struct node *n, const struct mesh_action *
         break;
     case MESH_DO_ALLOW:
     case MESH_DO_FORBID:
-        bit_set(n->allowed, (size_t)author_of(a->topic + 1), a->kind == MESH_DO_ALLOW);
+        bit_set(n->allowed, (size_t)author_of(a->origin), a->kind == MESH_DO_ALLOW);
         break;
     case MESH_DO_ASK:
     case MESH_DO_ANSWER:

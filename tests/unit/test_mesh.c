@@ -19,7 +19,7 @@ static void a_new_batch_is_stored_first_and_relayed_when_it_is(void **state)
     assert_non_null(a);
     assert_memory_equal(a->frame.at, frames[f].at, frames[f].len);
     assert_int_equal(a->topic[0], 'B');
-    assert_memory_equal(a->topic + 1, people[3].record.root, KEY_BYTES);
+    assert_memory_equal(a->topic + 1, people[3].record.root, MESH_TOPIC_BYTES - 1);
     assert_int_equal(mesh_counted(mesh, MESH_COUNT_MERGED), 1);
 }
 
@@ -393,7 +393,7 @@ static void each_pair_is_subscribed_once_and_oneself_never(void **state)
     assert_int_equal(count_actions(MESH_DO_ALLOW), 4);
     for (size_t i = 0; i < up.n; i++) {
         if (up.actions[i].kind == MESH_DO_SUBSCRIBE)
-            assert_memory_not_equal(up.actions[i].topic + 1, people[0].record.root, KEY_BYTES);
+            assert_memory_not_equal(up.actions[i].origin, people[0].record.root, KEY_BYTES);
     }
     know(2, true);
     link_to(1, true);

@@ -107,14 +107,14 @@ static void who_is_visited_for_a_short_time_is_not_subscribed_to(void **state)
         for (size_t j = 0; j < up.n; j++) {
             const struct mesh_action *a = &up.actions[j];
             if (a->kind == MESH_DO_SUBSCRIBE)
-                assert_memory_not_equal(a->topic + 1, people[0].record.root, KEY_BYTES);
+                assert_memory_not_equal(a->origin, people[0].record.root, KEY_BYTES);
         }
         quiet += action(MESH_DO_LINK) != NULL && action(MESH_DO_SUBSCRIBE) == NULL;
         all_up();
     }
     assert_true(quiet > 0);
     link_to(some_link(), false);
-    assert_true(action(MESH_DO_SUBSCRIBE) == NULL || memcmp(action(MESH_DO_SUBSCRIBE)->topic + 1, people[0].record.root, KEY_BYTES) != 0);
+    assert_true(action(MESH_DO_SUBSCRIBE) == NULL || memcmp(action(MESH_DO_SUBSCRIBE)->origin, people[0].record.root, KEY_BYTES) != 0);
 }
 
 static void it_has_as_many_links_as_asked_for_and_some_by_chance(void **state)

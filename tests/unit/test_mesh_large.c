@@ -30,7 +30,7 @@ static bool does(enum mesh_action_kind kind, unsigned neighbour, unsigned origin
 {
     for (size_t i = 0; i < up.n; i++) {
         const struct mesh_action *a = &up.actions[i];
-        if (a->kind == kind && is_about(a, neighbour) && memcmp(a->topic + 1, people[origin].record.root, KEY_BYTES) == 0)
+        if (a->kind == kind && is_about(a, neighbour) && memcmp(a->origin, people[origin].record.root, KEY_BYTES) == 0)
             return true;
     }
     return false;
@@ -85,6 +85,45 @@ static void what_the_second_brings_is_shared_among_the_others(void **state)
         assert_true(given_up[who] < all * 5 / 6);
 }
 
+static void say_subscribers(unsigned neighbour, uint32_t n)
+{
+    struct message m = { .kind = MESSAGE_HAVE, .u.have.subscribers = n };
+
+    message(MESH_ASK, neighbour, &m);
+}
+
+/* Both bring the same second and third copies in turn; 3 sends to four times as many as 2 and 4. */
+static void who_sends_to_many_is_relieved_first(void **state)
+{
+    unsigned given_up[NEIGHBOURS + 1] = { 0 };
+    (void)state;
+    say_subscribers(2, 4);
+    say_subscribers(3, 16);
+    say_subscribers(4, 4);
+    for (unsigned author = NEIGHBOURS + 1; author < MEMBERS; author++) {
+        size_t f = sign((struct plan){ .author = author, .seq = 1 });
+        for (unsigned i = 1; i <= NEIGHBOURS; i++) {
+            hear(i, f);
+            for (unsigned who = 1; who <= NEIGHBOURS; who++)
+                given_up[who] += does(MESH_DO_UNSUBSCRIBE, who, author);
+        }
+    }
+    assert_true(given_up[3] > given_up[2] + 10 && given_up[3] > given_up[4] + 10);
+}
+
+/* What comes from enough others comes from it for a part, and what it says itself always. */
+static void a_new_link_begins_with_its_share(void **state)
+{
+    unsigned n = 0;
+    (void)state;
+    know(NEIGHBOURS + 1, true);
+    tick_at(now_ms);
+    for (unsigned author = 1; author < MEMBERS; author++)
+        n += does(MESH_DO_SUBSCRIBE, NEIGHBOURS + 1, author);
+    assert_true(n > MEMBERS / 10 && n < MEMBERS / 2);
+    assert_true(does(MESH_DO_SUBSCRIBE, NEIGHBOURS + 1, NEIGHBOURS + 1));
+}
+
 static void a_small_coalition_gives_up_nobody(void **state)
 {
     (void)state;
@@ -133,9 +172,200 @@ static void a_link_that_is_no_longer_wanted_gives_up_its_topics_once(void **stat
     tick_at(now_ms);
     assert_false(does(MESH_DO_UNSUBSCRIBE, 4, ORIGIN));
     assert_true(does(MESH_DO_UNSUBSCRIBE, 4, ORIGIN + 1));
+    assert_int_equal(hear_from_all(ORIGIN, 2), 0);             /* two are left */
+    link_to(1, false);
+    link_to(2, false);
     know(4, true);
     tick_at(now_ms);
-    assert_true(does(MESH_DO_SUBSCRIBE, 4, ORIGIN));
+    assert_true(does(MESH_DO_SUBSCRIBE, 4, ORIGIN));           /* as if it were new: what is lacking comes from it */
+}
+
+/* ---- who takes batches here is not told of them */
+
+static void subscribe(unsigned neighbour, unsigned origin, bool on)
+{
+    uint8_t topic[MESH_TOPIC_BYTES] = { 'B' };
+
+    memcpy(topic + 1, people[origin].record.root, MESH_TOPIC_BYTES - 1);
+    step((struct mesh_event){ .kind = on ? MESH_SUBSCRIBED : MESH_UNSUBSCRIBED, .neighbour = people[neighbour].record.root, .bytes = { topic, sizeof topic } });
+}
+
+static bool names(const struct log_have *l, unsigned origin)
+{
+    return memcmp(l->origin, people[origin].record.root, l->is_short ? ORIGIN_SHORT_BYTES : KEY_BYTES) == 0;
+}
+
+/* In the Haves of this step. */
+static bool tells(unsigned neighbour, unsigned origin)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < up.n; i++) {
+        struct message m = { 0 };
+        if (up.actions[i].kind != MESH_DO_ASK || !is_about(&up.actions[i], neighbour) || message_decode(up.actions[i].frame, &m) != 0)
+            continue;
+        for (size_t j = 0; m.kind == MESSAGE_HAVE && j < m.u.have.logs_n; j++)
+            found = found || names(&m.u.have.logs[j], origin);
+        message_close(&m);
+    }
+    return found;
+}
+
+static void bring(unsigned from, uint64_t seq)
+{
+    size_t f = sign((struct plan){ .author = ORIGIN, .seq = seq });
+
+    hear(from, f);
+    stored(f, true);
+}
+
+/* That there is such a log at all, everybody is told. */
+static void begin_log(void)
+{
+    bring(2, 1);
+    tick_at(now_ms + MESH_HAVE_MS);
+}
+
+static void who_was_sent_a_batch_is_not_told_of_it(void **state)
+{
+    (void)state;
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    bring(2, 2);
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_false(tells(1, ORIGIN));
+    assert_false(tells(2, ORIGIN));    /* which brought it */
+    assert_true(tells(3, ORIGIN) && tells(4, ORIGIN));
+}
+
+static void so_it_is_with_an_own_batch(void **state)
+{
+    (void)state;
+    subscribe(1, 0, true);
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        size_t f = sign((struct plan){ .author = 0, .seq = seq });
+        step((struct mesh_event){ .kind = MESH_OWN, .name = &frames[f].name, .bytes = { frames[f].at, frames[f].len } });
+        tick_at(now_ms + MESH_HAVE_MS);
+    }
+    assert_false(tells(1, 0));
+    assert_true(tells(3, 0));
+}
+
+/* 2 brings the third batch; the second is fetched from it, is no news and so is not relayed. */
+static void what_is_not_relayed_is_told_to_all(void **state)
+{
+    struct asked a;
+    (void)state;
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    bring(2, 3);
+    have(MESH_ASK, 2, ORIGIN, 1, 3, false);
+    do {
+        tick_at(up.wake_at_ms);
+        assert_false(tells(1, ORIGIN));
+        a = asked_for_range();
+    } while (!a.any);
+    assert_int_equal(a.who, 2);
+    size_t f = sign((struct plan){ .author = ORIGIN, .seq = 2 });
+    fetched(2, a.id, (long)f, false);
+    stored(f, true);
+    assert_int_equal(count_actions(MESH_DO_PUBLISH), 0);
+    bring(2, 4);                       /* what follows is sent, but not alone */
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(tells(1, ORIGIN));
+    bring(2, 5);
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_false(tells(1, ORIGIN));    /* now it knows */
+}
+
+static void who_takes_it_no_longer_is_told(void **state)
+{
+    (void)state;
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    subscribe(3, ORIGIN, true);
+    subscribe(1, ORIGIN, false);
+    bring(2, 2);
+    subscribe(1, ORIGIN, true);        /* too late for this one */
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(tells(1, ORIGIN));
+    assert_false(tells(3, ORIGIN));
+}
+
+static void a_lost_connection_takes_its_subscriptions_along(void **state)
+{
+    (void)state;
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    link_to(1, false);
+    link_to(1, true);
+    bring(2, 2);
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(tells(1, ORIGIN));
+}
+
+static void all_are_told_in_a_full_question(void **state)
+{
+    bool told = false;
+    (void)state;
+    for (unsigned i = 1; i <= NEIGHBOURS; i++)
+        subscribe(i, ORIGIN, true);
+    begin_log();
+    for (int i = 0; !told && i < 100; i++) {
+        tick_at(now_ms + MESH_HAVE_MS);
+        told = tells(1, ORIGIN);
+    }
+    assert_true(told);
+}
+
+static void in_a_small_coalition_who_was_sent_it_is_told_too(void **state)
+{
+    (void)state;
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    bring(2, 2);
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(tells(1, ORIGIN));
+}
+
+/* The topic names no member, or two: nobody is taken to know what it may not. */
+static void odd_subscriptions_change_nothing(void **state)
+{
+    uint8_t topic[MESH_TOPIC_BYTES] = { 'B' };
+    struct record twin = people[ORIGIN].record;
+    (void)state;
+    twin.root[KEY_BYTES - 1] ^= 1;
+    twin.curve[0] ^= 1;
+    assert_int_equal(mesh_member_set(mesh, &twin, (struct bytes){ people[ORIGIN].frame, people[ORIGIN].frame_len }, false), 0);
+    step((struct mesh_event){ .kind = MESH_SUBSCRIBED, .neighbour = people[1].record.root, .bytes = { topic, sizeof topic } });
+    step((struct mesh_event){ .kind = MESH_SUBSCRIBED, .neighbour = people[1].record.root, .bytes = { topic, 1 } });
+    step((struct mesh_event){ .kind = MESH_UNSUBSCRIBED, .neighbour = people[1].record.root, .bytes = { topic, sizeof topic } });
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    bring(2, 2);
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(tells(1, ORIGIN));
+}
+
+static void subscribers_are_told_as_a_number(void **state)
+{
+    struct message m = { 0 };
+    (void)state;
+    subscribe(1, ORIGIN, true);
+    subscribe(1, ORIGIN + 1, true);
+    subscribe(2, ORIGIN, true);
+    subscribe(3, ORIGIN, true);
+    subscribe(3, ORIGIN, false);
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(sent(MESH_DO_ASK, MESSAGE_HAVE, NULL, &m));
+    assert_int_equal(m.u.have.subscribers, 2);
+    message_close(&m);
+    mesh_member_drop(mesh, people[ORIGIN].record.root);
+    know(1, false);
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(sent(MESH_DO_ASK, MESSAGE_HAVE, NULL, &m));
+    assert_int_equal(m.u.have.subscribers, 0);
+    message_close(&m);
 }
 
 /* ---- names of origins */
@@ -198,7 +428,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LARGE(the_third_copy_and_later_ones_are_given_up),
         LARGE(what_the_second_brings_is_shared_among_the_others),
+        LARGE(who_sends_to_many_is_relieved_first),
+        LARGE(a_new_link_begins_with_its_share),
         cmocka_unit_test_setup_teardown(a_small_coalition_gives_up_nobody, begin_small, end),
+        LARGE(who_was_sent_a_batch_is_not_told_of_it),
+        LARGE(so_it_is_with_an_own_batch),
+        LARGE(what_is_not_relayed_is_told_to_all),
+        LARGE(who_takes_it_no_longer_is_told),
+        LARGE(a_lost_connection_takes_its_subscriptions_along),
+        LARGE(all_are_told_in_a_full_question),
+        cmocka_unit_test_setup_teardown(in_a_small_coalition_who_was_sent_it_is_told_too, begin_small, end),
+        LARGE(odd_subscriptions_change_nothing),
+        LARGE(subscribers_are_told_as_a_number),
         LARGE(an_origins_own_link_stays),
         LARGE(a_lost_link_is_made_good_by_another),
         LARGE(who_had_what_the_others_kept_back_is_heard_again),

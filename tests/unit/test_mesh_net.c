@@ -232,16 +232,16 @@ static void wait_for_subscription(struct rogue *r, const struct station *origin)
 
     do
         assert_int_equal(zmq_recv(r->publish, wish, sizeof wish, 0), 1 + MESH_TOPIC_BYTES);
-    while (memcmp(wish + 2, origin->record.root, KEY_BYTES) != 0);
+    while (memcmp(wish + 2, origin->record.root, MESH_TOPIC_BYTES - 1) != 0);
 }
 
 static void rogue_publish(struct rogue *r, const struct station *origin, const void *frame, size_t len)
 {
-    uint8_t topic[MESH_TOPIC_BYTES] = { 'B' };
+    uint8_t all[MESH_TOPIC_BYTES + BATCH_FRAME_MAX] = { 'B' };
 
-    memcpy(topic + 1, origin->record.root, KEY_BYTES);
-    zmq_send(r->publish, topic, sizeof topic, ZMQ_SNDMORE);
-    zmq_send(r->publish, frame, len, 0);
+    memcpy(all + 1, origin->record.root, MESH_TOPIC_BYTES - 1);
+    memcpy(all + MESH_TOPIC_BYTES, frame, len);
+    zmq_send(r->publish, all, MESH_TOPIC_BYTES + len, 0);
 }
 
 static void a_tampered_frame_is_refused_and_blamed_on_who_sent_it(void **state)
@@ -305,7 +305,7 @@ static void only_exact_topics_are_taken(void **state)
     rogue_open(&rogue);
     start(b);
     start(c);
-    memcpy(topic + 1, b->record.root, KEY_BYTES);
+    memcpy(topic + 1, b->record.root, MESH_TOPIC_BYTES - 1);
     all = rogue_sub(&rogue, "", 0);
     exact = rogue_sub(&rogue, topic, sizeof topic);
     wait_for_state(c, is_connected, "connected");
@@ -314,7 +314,7 @@ static void only_exact_topics_are_taken(void **state)
         wait_for_stored(b, (unsigned)c->seq);
         tell(b);
     } while (!has_message(exact, 100) && b->seq < WAIT_S * 10);
-    assert_int_equal(zmq_recv(exact, got, sizeof got, ZMQ_DONTWAIT), sizeof got);
+    assert_true(zmq_recv(exact, got, sizeof got, ZMQ_DONTWAIT) > (int)sizeof got);       /* the frame follows */
     assert_memory_equal(got, topic, sizeof topic);
     assert_int_equal(zmq_recv(all, got, sizeof got, ZMQ_DONTWAIT), -1);
     zmq_close(all);
