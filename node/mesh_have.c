@@ -26,7 +26,7 @@ static void vector_send(struct vector *v, bool answer_wanted)
     msg.u.have.answer_wanted = answer_wanted;
     msg.u.have.has_salt = v->salted;
     memcpy(msg.u.have.salt, v->salt, SALT_BYTES);
-    msg.u.have.subscribers = v->mesh->members_n >= MESH_LARGE_MIN ? v->mesh->subscribers : 0;
+    msg.u.have.subscribers = v->mesh->subscribers;
     msg.u.have.logs_n = v->n;
     msg.u.have.logs = v->logs;
     update_message(v->mesh, v->kind, v->to, &msg);
@@ -188,11 +188,21 @@ static bool answer_is_wanted(const struct mesh *m, const struct link *l)
     return l->asked_ms < 0 || m->now_ms - l->asked_ms > 2 * MESH_HAVE_MS || m->now_ms - l->answered_ms >= ANSWER_WANTED_MS - MESH_HAVE_MS;
 }
 
+/* The larger the coalition, the more a question costs, and the rarer it is; but not with so few links that what one of them loses hardly anybody else tells. */
+static int64_t full_wait_ms(const struct mesh *m)
+{
+    unsigned up = 0;
+
+    for (size_t i = 0; i < MESH_LINKS_MAX; i++)
+        up += m->links[i] != NULL && m->links[i]->link.up;
+    return up <= FULL_LINKS_FEW ? MESH_FULL_HAVE_MS : MESH_FULL_HAVE_MS * (int64_t)(m->members_n / SUM_MEMBERS + 1);
+}
+
 static void full_tick(struct mesh *m)
 {
     if (m->now_ms < m->full_have_at_ms)
         return;
-    m->full_have_at_ms = m->now_ms + MESH_FULL_HAVE_MS * (int64_t)(m->members_n / SUM_MEMBERS + 1);
+    m->full_have_at_ms = m->now_ms + full_wait_ms(m);
     for (size_t i = 0; i < MESH_LINKS_MAX; i++) {
         struct member *o = m->links[m->full_have_turn++ % MESH_LINKS_MAX];
         if (o == NULL || !o->link.up)

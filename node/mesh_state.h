@@ -26,6 +26,7 @@ enum {
     RECORD_ANSWER_MS = 30000,          /* records that come later were not asked for */
     RECORDS_PER_HOUR = 8,              /* new ones of one member, with a burst of MESH_KEYS_MAX; more are dropped and counted */
     HAVE_SOON_MS = 200,                /* for what should not wait for the next Have: a new list of introductions, a new member */
+    FULL_LINKS_FEW = 2 * 2,            /* who has no more links that work asks for all every MESH_FULL_HAVE_MS, however large the coalition is */
     FULL_WANTED_MS = 60000,            /* all that a neighbour has is asked for because of new members at most so often, after a burst of so many */
     FULL_WANTED_BURST = 4,
     INTRODUCTIONS_ASK_MS = 5000,       /* between two questions for one member's list */

@@ -16,6 +16,7 @@ struct options {
     unsigned members;                          /* 0: all sizes */
     int64_t window_ms, budget;                 /* 0: by size */
     int64_t away_ms;                           /* 0: nobody is */
+    unsigned seed;                             /* other opinions, links and delays */
     bool json;
 };
 
@@ -45,7 +46,7 @@ static void begin(struct world *w, const struct options *o, unsigned members)
 {
     memset(w, 0, sizeof *w);
     w->options.scale = true;
-    w->random = members;
+    w->random = members + UINT64_C(100000) * o->seed;
     w->nodes_n = members;
     w->healed = true;
     w->load = voice_load;
@@ -144,7 +145,7 @@ static bool parse(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = { { "members", required_argument, NULL, 'm' }, { "window", required_argument, NULL, 'w' },
                                            { "budget", required_argument, NULL, 'b' },  { "away", required_argument, NULL, 'a' },
-                                           { "json", no_argument, NULL, 'j' },          { NULL, 0, NULL, 0 } };
+                                           { "seed", required_argument, NULL, 's' },    { "json", no_argument, NULL, 'j' },   { NULL, 0, NULL, 0 } };
     bool good = true;
     int c;
 
@@ -157,6 +158,8 @@ static bool parse(int argc, char **argv, struct options *o)
             good = (o->budget = atoi(optarg)) > 0;
         else if (c == 'a')
             good = parse_hours(optarg, &o->away_ms);
+        else if (c == 's')
+            good = (o->seed = (unsigned)atoi(optarg)) < 1000000;
         else
             good = c == 'j' && (o->json = true);
     }
@@ -171,7 +174,7 @@ int main(int argc, char **argv)
     size_t n = 0;
 
     if (!parse(argc, argv, &o)) {
-        fputs("sim_scale [--members N] [--window SECONDS] [--budget BYTES] [--away HOURS] [--json]\n", stderr);
+        fputs("sim_scale [--members N] [--window SECONDS] [--budget BYTES] [--away HOURS] [--seed K] [--json]\n", stderr);
         return 2;
     }
     if (!o.json)

@@ -318,6 +318,61 @@ static void all_are_told_in_a_full_question(void **state)
     assert_true(told);
 }
 
+/* Members of whom nothing but a key is known. */
+static void know_many(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct record twin = people[ORIGIN].record;
+        twin.root[0] ^= (uint8_t)(1 + i / 200);
+        twin.root[1] ^= (uint8_t)(1 + i % 200);
+        memset(twin.curve, (int)(i / 200), sizeof twin.curve / 2);
+        memset(twin.curve + sizeof twin.curve / 2, (int)(i % 200), sizeof twin.curve / 2);
+        assert_int_equal(mesh_member_set(mesh, &twin, (struct bytes){ people[ORIGIN].frame, people[ORIGIN].frame_len }, false), 0);
+    }
+}
+
+/* In ten minutes: full vectors, to anybody. */
+static unsigned full_questions(void)
+{
+    unsigned n = 0;
+
+    for (int64_t end_ms = now_ms + 600000; now_ms < end_ms;) {
+        tick_at(up.wake_at_ms);
+        for (size_t i = 0; i < up.n; i++) {
+            struct message m = { 0 };
+            if (up.actions[i].kind != MESH_DO_ASK || message_decode(up.actions[i].frame, &m) != 0)
+                continue;
+            n += m.kind == MESSAGE_HAVE && m.u.have.full && m.u.have.answer_wanted;
+            message_close(&m);
+        }
+    }
+    return n;
+}
+
+static void the_more_members_the_rarer_a_full_question(void **state)
+{
+    (void)state;
+    know_many(300);
+    tick_at(now_ms);
+    for (unsigned i = NEIGHBOURS + 1; i <= NEIGHBOURS + 2; i++) {
+        know(i, true);
+        link_to(i, true);
+    }
+    full_questions();                  /* those for the new members are over */
+    unsigned n = full_questions();
+    assert_true(n >= 9 && n <= 11);
+}
+
+static void with_few_links_a_full_question_is_as_frequent_as_ever(void **state)
+{
+    (void)state;
+    know_many(300);
+    tick_at(now_ms);
+    full_questions();
+    unsigned n = full_questions();
+    assert_true(n >= 19 && n <= 21);
+}
+
 static void in_a_small_coalition_who_was_sent_it_is_told_too(void **state)
 {
     (void)state;
@@ -437,6 +492,8 @@ int main(void)
         LARGE(who_takes_it_no_longer_is_told),
         LARGE(a_lost_connection_takes_its_subscriptions_along),
         LARGE(all_are_told_in_a_full_question),
+        LARGE(the_more_members_the_rarer_a_full_question),
+        LARGE(with_few_links_a_full_question_is_as_frequent_as_ever),
         cmocka_unit_test_setup_teardown(in_a_small_coalition_who_was_sent_it_is_told_too, begin_small, end),
         LARGE(odd_subscriptions_change_nothing),
         LARGE(subscribers_are_told_as_a_number),

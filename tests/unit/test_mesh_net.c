@@ -322,6 +322,43 @@ static void only_exact_topics_are_taken(void **state)
     rogue_close(&rogue);
 }
 
+/* B's next Have to A that says that somebody subscribes. A link that B took for dead meanwhile took the subscription along: so it is said again. */
+static void wait_for_subscriber(struct rogue *r, void *sub, const uint8_t *topic)
+{
+    for (bool said = false; !said;) {
+        zmq_msg_t routing, wire;
+        struct message m = { 0 };
+        zmq_setsockopt(sub, ZMQ_UNSUBSCRIBE, topic, MESH_TOPIC_BYTES);
+        zmq_setsockopt(sub, ZMQ_SUBSCRIBE, topic, MESH_TOPIC_BYTES);
+        zmq_msg_init(&routing);
+        zmq_msg_init(&wire);
+        assert_true(zmq_msg_recv(&routing, r->repair, 0) >= 0 && zmq_msg_recv(&wire, r->repair, 0) >= 0);
+        if (message_decode((struct bytes){ zmq_msg_data(&wire), zmq_msg_size(&wire) }, &m) == 0) {
+            said = m.kind == MESSAGE_HAVE && m.u.have.subscribers == 1;
+            message_close(&m);
+        }
+        zmq_msg_close(&routing);
+        zmq_msg_close(&wire);
+    }
+}
+
+static void the_core_hears_of_subscriptions(void **state)
+{
+    struct rogue rogue;
+    uint8_t topic[MESH_TOPIC_BYTES] = { 'B' };
+    void *sub;
+
+    (void)state;
+    line();
+    rogue_open(&rogue);
+    start(b);
+    memcpy(topic + 1, c->record.root, MESH_TOPIC_BYTES - 1);
+    sub = rogue_sub(&rogue, topic, sizeof topic);
+    wait_for_subscriber(&rogue, sub, topic);
+    zmq_close(sub);
+    rogue_close(&rogue);
+}
+
 /* ---- a member that asks too much */
 
 static void *rogue_client(struct rogue *r, int type, const char *endpoint)
@@ -445,6 +482,7 @@ int main(void)
         CLAIM(a_new_curve_key_is_taken_over_while_all_run),
         CLAIM(a_link_works_over_ipv6),
         CLAIM(only_exact_topics_are_taken),
+        CLAIM(the_core_hears_of_subscriptions),
         CLAIM(a_tampered_frame_is_refused_and_blamed_on_who_sent_it),
         CLAIM(subscriptions_that_nobody_sends_cut_a_member_off),
         CLAIM(a_message_of_many_parts_cuts_a_member_off),
