@@ -195,6 +195,7 @@ static void expire_tick(struct mesh *m)
     }
     m->expired_s = m->now_s;
     take_expire(m);
+    eager_tick(m);
 }
 
 static int64_t earlier(int64_t a, int64_t b)

@@ -114,6 +114,7 @@ void eager_subscribed(struct mesh *m, struct member *by, struct bytes topic, boo
 {
     struct member *o = topic.len == MESH_TOPIC_BYTES ? member_by_part(m, topic.at + 1) : NULL;
 
+    by->link.took_ms = m->now_ms;
     if (o != NULL && on)
         taker_add(m, o, by);
     else if (o != NULL)
@@ -124,6 +125,17 @@ void eager_quits(struct mesh *m, struct member *by)
 {
     for (size_t i = 0; i < m->members_n; i++)
         taker_remove(m, m->members[i], by);
+}
+
+/* Who is connected here asks every few seconds. libzmq does not say whose subscriptions went with a connection. */
+void eager_tick(struct mesh *m)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct member *by = m->members[i];
+        int64_t last_ms = by->link.asked_ms > by->link.took_ms ? by->link.asked_ms : by->link.took_ms;
+        if (by->link.takes > 0 && m->now_ms - last_ms >= EAGER_SILENT_MS)
+            eager_quits(m, by);
+    }
 }
 
 /* What changed in another way than by a batch that was sent, nobody was sent. */

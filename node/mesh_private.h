@@ -184,6 +184,7 @@ void eager_begin(struct mesh *m, const struct member *neighbour);        /* befo
 void eager_drop(struct mesh *m, struct member *o);                 /* its batches come from nobody any more */
 void eager_forget(struct mesh *m, struct member *neighbour);       /* it is no neighbour any more */
 void eager_subscribed(struct mesh *m, struct member *by, struct bytes topic, bool on);
+void eager_tick(struct mesh *m);                                         /* every EXPIRE_MS: forgets the subscriptions of who is gone */
 void eager_quits(struct mesh *m, struct member *by);               /* its subscriptions here went with its connection, or with its membership */
 /* A batch of this log was sent to who takes it here; before: the version of the log that this follows. */
 void eager_sent(const struct member *o, struct epoch_log *e, uint64_t before);

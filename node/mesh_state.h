@@ -62,6 +62,7 @@ enum {
     EAGER_MIN = 2,                     /* neighbours that an origin's batches always come from */
     EAGER_TAKERS_MAX = MESH_LINKS_MAX, /* members remembered that take one origin's batches here; others are told as if they did not */
     EAGER_SHARE = 4,                   /* of the origins that come from enough others, one in so many comes from a new neighbour, too */
+    EAGER_SILENT_MS = 60000,           /* who subscribed and asks nothing for so long is gone */
     EAGER_HOLD_MS = 60000,             /* so long after one was taken up again none is given up */
     CHOSEN_MIN = 3,                    /* links of the node's own choice, however many others there are */
     CHOSEN_MORE = 2,                   /* links in return beyond those that are wanted */
@@ -261,6 +262,7 @@ struct quota {
 struct link {
     unsigned slot;                     /* its place in `links`, while it is wanted */
     uint32_t subscribers;              /* as it told: how many take batches there; 0: it did not say */
+    int64_t took_ms;                   /* when it last subscribed to something here, or ended it */
     unsigned takes;                    /* origins whose batches it takes here, as far as remembered */
     unsigned given_up;                 /* origins whose batches are not taken by subscription there */
     uint64_t question;                 /* number of the one that it is about to ask */

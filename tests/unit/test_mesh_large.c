@@ -423,6 +423,22 @@ static void subscribers_are_told_as_a_number(void **state)
     message_close(&m);
 }
 
+/* Neighbour 2 goes on asking, 1 does not; its connection went, and nobody said so. */
+static void who_asks_nothing_any_more_subscribes_to_nothing(void **state)
+{
+    struct message m = { 0 };
+    (void)state;
+    subscribe(1, ORIGIN, true);
+    subscribe(2, ORIGIN, true);
+    for (int i = 0; i < 30; i++) {
+        say_subscribers(2, 1);
+        tick_at(now_ms + MESH_HAVE_MS);
+    }
+    assert_true(sent(MESH_DO_ASK, MESSAGE_HAVE, NULL, &m));
+    assert_int_equal(m.u.have.subscribers, 1);
+    message_close(&m);
+}
+
 /* ---- names of origins */
 
 static struct log_have told_of(unsigned origin)
@@ -497,6 +513,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(in_a_small_coalition_who_was_sent_it_is_told_too, begin_small, end),
         LARGE(odd_subscriptions_change_nothing),
         LARGE(subscribers_are_told_as_a_number),
+        LARGE(who_asks_nothing_any_more_subscribes_to_nothing),
         LARGE(an_origins_own_link_stays),
         LARGE(a_lost_link_is_made_good_by_another),
         LARGE(who_had_what_the_others_kept_back_is_heard_again),
