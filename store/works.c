@@ -79,11 +79,12 @@ void store_start_recheck(struct store *s)
 
 /* ---- another coalition, or another member */
 
+/* All of it is gone, and counts as gone once, also where both are other ones. */
 static int uncount(struct store *s, enum store_count which)
 {
     int64_t kept = 0;
     int rc = meta_number(&s->db, meta_counts[which], &kept);
-    s->counted[which] -= kept;
+    s->counted[which] = -kept;
     return rc;
 }
 

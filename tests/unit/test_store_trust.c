@@ -2,6 +2,7 @@
 #include "store_world.h"
 
 #include <errno.h>
+#include <sqlite3.h>
 
 #include "proto/introductions.h"
 
@@ -432,6 +433,21 @@ static size_t told_in(const char *federation)
     return opinions_n;
 }
 
+/* A count as the database keeps it. */
+static int64_t kept(const char *name)
+{
+    sqlite3 *d = NULL;
+    sqlite3_stmt *q = NULL;
+    assert_int_equal(sqlite3_open_v2(w.path, &d, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(d, "SELECT number FROM meta WHERE name = ?1", -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    int64_t number = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(d);
+    return number;
+}
+
 static void another_coalition_is_told_all_anew_and_told_nothing_of_the_last(void **state)
 {
     static const uint8_t nonce[NONCE_BYTES] = { 1 };
@@ -493,6 +509,35 @@ static void another_own_member_tells_all_anew_and_leaves_others_be(void **state)
     memset(w.policy->self, 0, KEY_BYTES);                  /* a command that cannot read the keys changes nothing */
     assert_int_equal(store_set_policy(w.store, w.policy, T0 + 120), 0);
     assert_false(store_took_log_anew(w.store));
+}
+
+/* A new member for a new coalition: what was counted of the own log is taken off once. */
+static void another_own_member_in_another_coalition_is_counted_anew_once(void **state)
+{
+    static const uint8_t nonce[NONCE_BYTES] = { 1 };
+    uint32_t epoch = 0;
+    (void)state;
+    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0, &epoch), 0);
+    world_report(&w, REQUEST_BLACK, "192.0.2.1", 0, 1, T0);
+    world_report(&w, REQUEST_BLACK, "192.0.2.2", 0, 1, T0);
+    fold_at(T0 + 10);
+    assert_int_equal(told_in("test"), 2);
+    int64_t told_n = kept("told_n"), log_weight = kept("log_weight");
+    assert_int_equal(told_n, 2);
+    identity_destroy(&w.ids[0]);
+    world_member(&w, 0);
+    memcpy(w.policy->self, w.records[0].root, KEY_BYTES);
+    strcpy(w.policy->federation, "street");
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
+    assert_int_equal(kept("told_n"), 0);
+    assert_int_equal(kept("log_weight"), 0);
+    assert_int_equal(store_add_record(w.store, w.records[0].root, 1, (struct bytes){ w.frames[0], w.frame_lens[0] }), 0);
+    fold_at(T0 + 30);
+    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0 + 40, &epoch), 0);
+    assert_int_equal(told_in("street"), 2);
+    assert_int_equal(kept("told_n"), told_n);
+    assert_int_equal(kept("log_weight"), log_weight);
+    claim_verifies(T0 + 110);
 }
 
 /* ---- too many */
@@ -589,6 +634,7 @@ int main(void)
         CLAIM(of_too_many_the_least_trusted_are_left_out_and_configured_ones_never),
         CLAIM(another_coalition_is_told_all_anew_and_told_nothing_of_the_last),
         CLAIM(another_own_member_tells_all_anew_and_leaves_others_be),
+        CLAIM(another_own_member_in_another_coalition_is_counted_anew_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
