@@ -152,9 +152,22 @@ static void say_about(const struct bundle *b, const struct bundle_batch *x, cons
     say_who(c, x);
 }
 
+/* Of a network all keys are those of its addresses, or of prefixes in it, and so as short as an IPv6 one. */
+struct short_key { uint8_t len, key[10]; };
+
 static int by_key(const void *a, const void *b)
 {
-    return subject_compare(a, b);
+    return memcmp(a, b, sizeof(struct short_key));
+}
+
+/* True for an address, not a prefix, of which it says more bad than good. */
+static bool is_bad_address(const struct bundle *b, const struct opinion *o, struct short_key *out)
+{
+    if (o->black <= o->white || o->key_len > sizeof out->key || !bundle_is_about(b, o) || o->key[o->key_len - 1] != (o->key[0] == SUBJECT_IP4 ? 32 : 64))
+        return false;
+    *out = (struct short_key){ .len = (uint8_t)o->key_len };
+    memcpy(out->key, o->key, o->key_len);
+    return true;
 }
 
 /* How many addresses of a network were called bad, and by how many. */
@@ -166,19 +179,20 @@ static void say_network(const struct bundle *b)
         room += b->batches[i].batch.opinions_n;
         members_n += i == 0 || memcmp(b->batches[i].batch.origin, b->batches[i - 1].batch.origin, KEY_BYTES) != 0;
     }
-    struct subject *bad = calloc(room + 1, sizeof *bad);
-    for (size_t i = 0; bad != NULL && i < b->batches_n; i++)
-        for (size_t j = 0; j < b->batches[i].batch.opinions_n; j++) {
-            const struct opinion *o = &b->batches[i].batch.opinions[j];
-            n += bundle_is_about(b, o) && o->black > o->white && subject_from_key(o->key, o->key_len, &bad[n]) == 0;
-        }
-    if (bad != NULL)
-        qsort(bad, n, sizeof *bad, by_key);
+    struct short_key *bad = calloc(room + 1, sizeof *bad);
+    if (bad == NULL) {
+        say_error("%s", strerror(ENOMEM));
+        return;
+    }
+    for (size_t i = 0; i < b->batches_n; i++)
+        for (size_t j = 0; j < b->batches[i].batch.opinions_n; j++)
+            n += is_bad_address(b, &b->batches[i].batch.opinions[j], &bad[n]);
+    qsort(bad, n, sizeof *bad, by_key);
     for (size_t i = 0; i < n; i++)
-        different_n += i == 0 || subject_compare(&bad[i], &bad[i - 1]) != 0;
+        different_n += i == 0 || by_key(&bad[i], &bad[i - 1]) != 0;
+    free(bad);
     printf("Of the network %s: %zu %s of it called bad, %zu %s speaking.\n", subject_text(&b->subject, text), different_n, different_n == 1 ? "address" : "addresses", members_n,
            members_n == 1 ? "member" : "members");
-    free(bad);
 }
 
 static json_t *subject_json(const struct bundle *b)

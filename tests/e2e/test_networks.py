@@ -74,6 +74,11 @@ def test_a_network_grows_shrinks_and_lets_neighbours_out(coalition):
     assert "hearsay why 192.0.2.0/29 --proof FILE" in c.hearsay("why", "192.0.2.5", "--proof", proof).stderr
     wider = a.json("verify", "--proof", proof)
     assert wider["network"] and wider["subject"] == "192.0.2.0/29" and len(wider["opinions"]) == 10
+    say(a, "black", ["192.0.2.0/29"])
+    wait_until(lambda: c.json("why", "192.0.2.0/29")["opinions"], "C has heard of the network as such")
+    c.hearsay("why", "192.0.2.0/29", "--proof", proof, check=True)
+    checked = b.hearsay("verify", "--proof", proof, check=True).stdout
+    assert "said of 192.0.2.0/29 in spam: black" in checked and ": 5 addresses of it called bad, 2 members" in checked, "a prefix is no address"
     assert "1 network around them" in c.hearsay("status").stdout
     line = [text for text in c.hearsay("list").stdout.splitlines() if text.startswith("192.0.2.0/29 ")]
     assert len(line) == 1 and line[0].endswith(" of 5") and " - " in line[0], line

@@ -140,7 +140,7 @@ static void what_fewer_kept_opinions_would_end_is_foreseen_and_then_comes_true(v
     world_destroy(&w);
 }
 
-static void opinions_beyond_what_less_trust_keeps_are_forgotten(void **state)
+static void less_trust_keeps_a_little_of_whom_the_operator_configured(void **state)
 {
     struct world w;
     struct seen seen = { 0 };
@@ -156,6 +156,52 @@ static void opinions_beyond_what_less_trust_keeps_are_forgotten(void **state)
     assert_int_equal(seen.kept.forgotten, 0);                       /* of whom the operator configured, a little in any case */
     policy_destroy(&p);
     reader_close(&r);
+    world_destroy(&w);
+}
+
+static void hear_many(struct world *w, uint64_t seq, unsigned from, size_t n)
+{
+    static struct saying says[2025];
+    static char text[2025][16];
+    assert_true(n <= 2025);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(text[i], sizeof text[i], "203.%zu.%zu.1", (from + i) >> 8, (from + i) & 255);
+        says[i] = (struct saying){ text[i], WORLD_SAY, 8, 0, T0 };
+    }
+    struct store_batch b = world_batch(w, 1, seq, T0, says, n);
+    assert_int_equal(store_add_batches(w->store, &b, 1, T0), 0);
+    world_free_batch(&b);
+}
+
+static struct seen suppose_trust(struct world *w, uint32_t trust_micro)
+{
+    struct seen seen = { 0 };
+    struct reader *r = world_reader(w);
+    struct policy *p = policy_copy(w->policy);
+    assert_non_null(p);
+    p->members[0].trust_micro = trust_micro;
+    assert_int_equal(reader_set_policy(r, p), 0);
+    assert_int_equal(reader_what_if(r, &(struct supposing){ .now_s = T0, .before = w->policy, .subjects_quota = 5000 }, see, &seen, &seen.kept), 0);
+    policy_destroy(&p);
+    reader_close(&r);
+    return seen;
+}
+
+static void what_less_trust_keeps_no_longer_is_foreseen(void **state)
+{
+    struct world w;
+    (void)state;
+    world_create(&w);
+    assert_int_equal(w.policy->members[0].trust_micro, MICRO);
+    hear_many(&w, 1, 0, 100);
+    hear_many(&w, 2, 100, 2025);
+    hear_many(&w, 3, 2125, 2025);
+    world_fold(&w, T0);
+    assert_int_equal(suppose_trust(&w, MICRO * 9 / 10).kept.forgotten, 0);     /* 4,150 of 4,500 */
+    struct seen seen = suppose_trust(&w, MICRO * 8 / 10);
+    assert_int_equal(seen.kept.forgotten, 100);
+    assert_int_equal(seen.end, 100);
+    assert_int_equal(seen.begin, 0);
     world_destroy(&w);
 }
 
@@ -183,7 +229,8 @@ int main(void)
         cmocka_unit_test(what_is_listed_has_the_advantage_of_hysteresis),
         cmocka_unit_test(a_subject_excepted_by_hand_would_not_be_listed),
         cmocka_unit_test(what_fewer_kept_opinions_would_end_is_foreseen_and_then_comes_true),
-        cmocka_unit_test(opinions_beyond_what_less_trust_keeps_are_forgotten),
+        cmocka_unit_test(less_trust_keeps_a_little_of_whom_the_operator_configured),
+        cmocka_unit_test(what_less_trust_keeps_no_longer_is_foreseen),
         cmocka_unit_test(introduced_members_are_kept_by_their_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
