@@ -17,6 +17,7 @@
 #include "node/mesh_private.h"
 
 #define DAY_MS INT64_C(86400000)       /* levels are in units times this, so that refilling loses nothing to rounding */
+#define LEVEL_MAX (INT64_MAX / 4)      /* more a bucket does not hold, as with 1 GB a day for 400 days: so that two and what they get can be added */
 enum { READY_PART = 48 };              /* what part of a day's worth must be there before more is fetched, and as many batches as one request asks for */
 
 static const enum mesh_count counts[MESH_QUOTAS] = { MESH_COUNT_QUOTA_BATCHES, MESH_COUNT_QUOTA_BYTES, MESH_COUNT_QUOTA_OPINIONS };
@@ -44,11 +45,23 @@ static struct rate rate_of(const struct mesh *m, const struct member *o, bool po
     return (struct rate){ part > 0 ? part : 1, part };
 }
 
+static int64_t times(int64_t a, int64_t b)
+{
+    return a > 0 && b > LEVEL_MAX / a ? LEVEL_MAX : a * b;
+}
+
+/* What the second kind holds at the most. */
+static int64_t log_most(const struct mesh *m, int64_t most)
+{
+    return times(most * DAY_MS, log_days(m));
+}
+
 static void fill(const struct mesh *m, const struct member *o, bool pool, struct bucket *b)
 {
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        b->day[i] = rate_of(m, o, pool, i).most * DAY_MS;
-        b->log[i] = b->day[i] * log_days(m);
+        const int64_t most = rate_of(m, o, pool, i).most;
+        b->day[i] = most * DAY_MS;
+        b->log[i] = log_most(m, most);
     }
     b->at_ms = m->now_ms;
 }
@@ -66,7 +79,7 @@ static int64_t filled(int64_t level, int64_t most, int64_t more)
 
 static void refill(const struct mesh *m, const struct member *o, bool pool, struct bucket *b)
 {
-    const int64_t days = log_days(m), most_ms = DAY_MS * days;
+    const int64_t most_ms = DAY_MS * log_days(m);
     int64_t passed_ms = m->now_ms - b->at_ms;
 
     if (passed_ms <= 0)
@@ -74,8 +87,8 @@ static void refill(const struct mesh *m, const struct member *o, bool pool, stru
     passed_ms = passed_ms < most_ms ? passed_ms : most_ms;
     for (int i = 0; i < MESH_QUOTAS; i++) {
         const struct rate r = rate_of(m, o, pool, i);
-        b->day[i] = filled(b->day[i], r.most * DAY_MS, r.daily * passed_ms);
-        b->log[i] = filled(b->log[i], r.most * most_ms, r.daily * passed_ms);
+        b->day[i] = filled(b->day[i], r.most * DAY_MS, times(r.daily, passed_ms));
+        b->log[i] = filled(b->log[i], log_most(m, r.most), times(r.daily, passed_ms));
     }
     b->at_ms = m->now_ms;
 }
@@ -94,12 +107,21 @@ static void refill_both(const struct mesh *m, struct member *o)
 
 /* ---- other bounds */
 
-static void add_most(const struct mesh *m, const struct member *o, bool pool, struct bucket *b, int sign)
+static void take_most(const struct mesh *m, const struct member *o, bool pool, struct bucket *b)
 {
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        int64_t most = rate_of(m, o, pool, i).most * DAY_MS * sign;
-        b->day[i] += most;
-        b->log[i] += most * log_days(m);
+        const int64_t most = rate_of(m, o, pool, i).most;
+        b->day[i] -= most * DAY_MS;
+        b->log[i] -= log_most(m, most);
+    }
+}
+
+static void give_most(const struct mesh *m, const struct member *o, bool pool, struct bucket *b)
+{
+    for (int i = 0; i < MESH_QUOTAS; i++) {
+        const int64_t most = rate_of(m, o, pool, i).most;
+        b->day[i] += most * DAY_MS;
+        b->log[i] += log_most(m, most);
     }
 }
 
@@ -110,15 +132,15 @@ void mesh_quota(struct mesh *m, const int64_t day[MESH_QUOTAS], int64_t ttl_s)
         struct member *o = m->members[i];
         refill(m, o, false, &o->quota.own);
         refill(m, o, true, &o->quota.pool);
-        add_most(m, o, false, &o->quota.own, -1);
-        add_most(m, o, true, &o->quota.pool, -1);
+        take_most(m, o, false, &o->quota.own);
+        take_most(m, o, true, &o->quota.pool);
     }
     memcpy(m->config.quota_day, day, sizeof m->config.quota_day);
     m->config.ttl_s = ttl_s;
     for (size_t i = 0; i < m->members_n; i++) {
         struct member *o = m->members[i];
-        add_most(m, o, false, &o->quota.own, 1);
-        add_most(m, o, true, &o->quota.pool, 1);
+        give_most(m, o, false, &o->quota.own);
+        give_most(m, o, true, &o->quota.pool);
     }
 }
 
@@ -137,11 +159,11 @@ static void move(const struct mesh *m, struct member *o, bool back)
     for (int i = 0; i < MESH_QUOTAS; i++) {
         const struct rate part = rate_of(m, o, false, i), all = rate_of(m, o->quota.group, true, i);
         for (int k = 0; k < 2; k++) {
-            const int64_t unit = k == 0 ? DAY_MS : DAY_MS * log_days(m);
+            const int64_t most = k == 0 ? part.most * DAY_MS : log_most(m, part.most), pool_most = k == 0 ? all.most * DAY_MS : log_most(m, all.most);
             int64_t *from = k == 0 ? &pool->day[i] : &pool->log[i], *to = k == 0 ? &own->day[i] : &own->log[i];
-            int64_t some = back ? *to : lesser(part.most * unit, *from > 0 ? *from : 0);
+            int64_t some = back ? *to : lesser(most, *from > 0 ? *from : 0);
             *to = back ? 0 : some;
-            *from = back ? lesser(*from + some, all.most * unit) : *from - some;
+            *from = back ? lesser(*from + some, pool_most) : *from - some;
         }
     }
 }
@@ -152,14 +174,14 @@ static void shrink(struct mesh *m, struct member *o)
     struct bucket *pool = pool_of(o), *own = &o->quota.own;
 
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        const int64_t most = rate_of(m, o, false, i).most * DAY_MS, days = log_days(m);
+        const int64_t part = rate_of(m, o, false, i).most, most = part * DAY_MS, most_log = log_most(m, part);
         if (own->day[i] > most) {
             pool->day[i] += own->day[i] - most;
             own->day[i] = most;
         }
-        if (own->log[i] > most * days) {
-            pool->log[i] += own->log[i] - most * days;
-            own->log[i] = most * days;
+        if (own->log[i] > most_log) {
+            pool->log[i] += own->log[i] - most_log;
+            own->log[i] = most_log;
         }
     }
 }

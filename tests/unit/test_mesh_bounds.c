@@ -83,6 +83,25 @@ static void other_quotas_count_at_once_and_what_was_used_stays_used(void **state
     assert_int_equal(flood(2, 1 + BATCHES / 2, BATCHES), BATCHES / 2 + 7);
 }
 
+/* 400 days of 1 GB each are more than a level holds. */
+static void the_largest_quotas_let_batches_through(void **state)
+{
+    const int64_t most[MESH_QUOTAS] = { 1000000, 1000000000, 100000000 };
+
+    (void)state;
+    mesh_quota(mesh, most, 400 * 86400);
+    mesh_member_drop(mesh, people[3].record.root);
+    know(3, false);                    /* begins with them */
+    assert_int_equal(flood(2, 1, 2), 2);
+    assert_int_equal(flood(3, 1, 2), 2);
+    skew_s -= INT64_C(150) * 86400;    /* what is said stays as young */
+    tick_at(now_ms + INT64_C(150) * DAY_MS);
+    for (unsigned author = 2; author <= 3; author++) {
+        hear(1, sign((struct plan){ .author = author, .seq = 3, .time_s = NOW_S }));
+        assert_non_null(action(MESH_DO_STORE));
+    }
+}
+
 static void each_bound_is_counted_by_its_reason(void **state)
 {
     (void)state;
@@ -337,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOUND(who_floods_is_passed_over_and_others_are_not, begin_few_batches),
         BOUND(other_quotas_count_at_once_and_what_was_used_stays_used, begin_few_batches),
+        BOUND(the_largest_quotas_let_batches_through, begin_few_batches),
         BOUND(each_bound_is_counted_by_its_reason, begin_few_bytes),
         BOUND(each_bound_is_counted_by_its_reason, begin_few_opinions),
         BOUND(what_was_passed_over_is_fetched_when_there_is_room, begin_few_batches),
