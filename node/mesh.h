@@ -138,7 +138,7 @@ enum mesh_may { MESH_MAY_NOT, MESH_MAY, MESH_MAY_FIRST };
 int mesh_member_may_link(struct mesh *m, const uint8_t root[KEY_BYTES], enum mesh_may may);
 /* How many links the node is to have from now on; 0: it chooses none. What is too much is given up at once, what is missing chosen in the next step. */
 void mesh_links(struct mesh *m, unsigned links);
-/* Other quotas, or another time that batches live, from now on: what each member has used of its own stays used. */
+/* Other quotas, or another time that batches live, from now on: what each member has used of its own stays used, up to a debt of a day. */
 void mesh_quota(struct mesh *m, const int64_t day[MESH_QUOTAS], int64_t ttl_s);
 /* How many opinions of this member are kept, about: its newest batches until they have said so many, all below is dead. So it depends on nothing but the set of
  * batches, and neighbours with another bound do not matter. 0: no such bound. 0, -ENOENT. */

@@ -116,12 +116,15 @@ static void take_most(const struct mesh *m, const struct member *o, bool pool, s
     }
 }
 
+/* What was used while more was let through may be months' worth now: of that a day's worth stays. */
 static void give_most(const struct mesh *m, const struct member *o, bool pool, struct bucket *b)
 {
     for (int i = 0; i < MESH_QUOTAS; i++) {
-        const int64_t most = rate_of(m, o, pool, i).most;
+        const int64_t most = rate_of(m, o, pool, i).most, least = -most * DAY_MS;
         b->day[i] += most * DAY_MS;
         b->log[i] += log_most(m, most);
+        b->day[i] = b->day[i] < least ? least : b->day[i];
+        b->log[i] = b->log[i] < least ? least : b->log[i];
     }
 }
 

@@ -83,6 +83,21 @@ static void other_quotas_count_at_once_and_what_was_used_stays_used(void **state
     assert_int_equal(flood(2, 1 + BATCHES / 2, BATCHES), BATCHES / 2 + 7);
 }
 
+/* Else who once was let say much would be heard no more for months. */
+static void lower_quotas_leave_a_debt_of_a_day_at_the_most(void **state)
+{
+    const int64_t more[MESH_QUOTAS] = { 10 * BATCHES, 0, 0 }, less[MESH_QUOTAS] = { BATCHES / 5, 0, 0 };
+
+    (void)state;
+    mesh_quota(mesh, more, 30 * 86400);
+    assert_int_equal(flood(3, 1, 10 * BATCHES), 10 * BATCHES);
+    mesh_quota(mesh, less, 30 * 86400);
+    tick_at(now_ms + DAY_MS - 1000);
+    assert_int_equal(flood(3, 1 + 10 * BATCHES, 1), 0);
+    tick_at(now_ms + DAY_MS / 4);
+    assert_true(flood(3, 1 + 10 * BATCHES, 5) > 0);
+}
+
 /* 400 days of 1 GB each are more than a level holds. */
 static void the_largest_quotas_let_batches_through(void **state)
 {
@@ -356,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOUND(who_floods_is_passed_over_and_others_are_not, begin_few_batches),
         BOUND(other_quotas_count_at_once_and_what_was_used_stays_used, begin_few_batches),
+        BOUND(lower_quotas_leave_a_debt_of_a_day_at_the_most, begin_few_batches),
         BOUND(the_largest_quotas_let_batches_through, begin_few_batches),
         BOUND(each_bound_is_counted_by_its_reason, begin_few_bytes),
         BOUND(each_bound_is_counted_by_its_reason, begin_few_opinions),
