@@ -87,7 +87,7 @@ enum mesh_action_kind {
     MESH_DO_PUBLISH,                   /* frame: send to all subscribers under topic */
     MESH_DO_LINK, MESH_DO_UNLINK,      /* neighbour: keep a connection to it from now on, before its subscriptions; or no longer, after them */
     MESH_DO_SUBSCRIBE, MESH_DO_UNSUBSCRIBE,   /* neighbour, topic: at its publisher; said once for each pair and kept over reconnects, whether the link is up or not */
-    MESH_DO_ALLOW, MESH_DO_FORBID,     /* topic: which subscriptions our own publisher takes */
+    MESH_DO_ALLOW, MESH_DO_FORBID,     /* origin: whose topic our own publisher gives out */
     MESH_DO_ASK,                       /* neighbour, frame: send on our DEALER */
     MESH_DO_ANSWER,                    /* neighbour, frame: send from our ROUTER */
     MESH_DO_SERVE,                     /* neighbour, fetch: read the range from the store, highest first, and send each as a Fetched; end with an empty `last` one */
