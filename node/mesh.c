@@ -109,6 +109,7 @@ void mesh_link_down(struct mesh *m, struct member *o)
     fetch_link_down(m, o);
     eager_link_down(m);
     eager_quits(m, o);
+    have_link_down(m);
 }
 
 static void on_neighbour(struct mesh *m, const struct mesh_event *ev)

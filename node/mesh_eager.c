@@ -243,11 +243,15 @@ void eager_drop(struct mesh *m, struct member *o)
     }
 }
 
-/* The next neighbour in this place begins with all topics. */
+/* The next neighbour in this place begins with all topics, and was sent nothing. */
 void eager_forget(struct mesh *m, struct member *neighbour)
 {
-    for (size_t i = 0; i < m->members_n; i++)
-        m->members[i]->given_up &= ~bit_of(neighbour);
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct member *o = m->members[i];
+        o->given_up &= ~bit_of(neighbour);
+        for (size_t j = 0; j < o->epochs_n; j++)
+            o->epochs[j]->unsent |= bit_of(neighbour);
+    }
     m->links[neighbour->link.slot]->link.given_up = 0;
     eager_quits(m, neighbour);
 }

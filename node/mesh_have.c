@@ -198,6 +198,14 @@ static int64_t full_wait_ms(const struct mesh *m)
     return up <= FULL_LINKS_FEW ? MESH_FULL_HAVE_MS : MESH_FULL_HAVE_MS * (int64_t)(m->members_n / SUM_MEMBERS + 1);
 }
 
+/* What was put off while there were more may be due sooner. */
+void have_link_down(struct mesh *m)
+{
+    int64_t at_ms = m->now_ms + full_wait_ms(m);
+
+    m->full_have_at_ms = m->full_have_at_ms < at_ms ? m->full_have_at_ms : at_ms;
+}
+
 static void full_tick(struct mesh *m)
 {
     if (m->now_ms < m->full_have_at_ms)

@@ -241,6 +241,7 @@ static void slot_free(struct mesh *m, struct member *o)
     m->links[o->link.slot] = NULL;
     m->links_wanted--;
     eager_link_down(m);
+    have_link_down(m);
 }
 
 void member_link(struct mesh *m, struct member *o, bool wanted)

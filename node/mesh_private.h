@@ -197,6 +197,7 @@ void have_answer(struct mesh *m, struct member *from, struct bytes wire);
 void have_send(struct mesh *m, struct member *to, enum mesh_action_kind kind, bool full, bool answer_wanted);
 void have_tick(struct mesh *m);
 void have_link_up(struct mesh *m, struct member *o);
+void have_link_down(struct mesh *m);                       /* one link less works */
 void have_want_record(struct mesh *m, struct member *o, struct member *from, uint64_t serial);
 
 void have_soon(struct mesh *m);

@@ -196,19 +196,24 @@ static bool names(const struct log_have *l, unsigned origin)
 }
 
 /* In the Haves of this step. */
-static bool tells(unsigned neighbour, unsigned origin)
+static bool tells_by(enum mesh_action_kind kind, unsigned neighbour, unsigned origin)
 {
     bool found = false;
 
     for (size_t i = 0; i < up.n; i++) {
         struct message m = { 0 };
-        if (up.actions[i].kind != MESH_DO_ASK || !is_about(&up.actions[i], neighbour) || message_decode(up.actions[i].frame, &m) != 0)
+        if (up.actions[i].kind != kind || !is_about(&up.actions[i], neighbour) || message_decode(up.actions[i].frame, &m) != 0)
             continue;
         for (size_t j = 0; m.kind == MESSAGE_HAVE && j < m.u.have.logs_n; j++)
-            found = found || names(&m.u.have.logs[j], origin);
+            found = found || (names(&m.u.have.logs[j], origin) && m.u.have.logs[j].head > 0);
         message_close(&m);
     }
     return found;
+}
+
+static bool tells(unsigned neighbour, unsigned origin)
+{
+    return tells_by(MESH_DO_ASK, neighbour, origin);
 }
 
 static void bring(unsigned from, uint64_t seq)
@@ -236,6 +241,21 @@ static void who_was_sent_a_batch_is_not_told_of_it(void **state)
     assert_false(tells(1, ORIGIN));
     assert_false(tells(2, ORIGIN));    /* which brought it */
     assert_true(tells(3, ORIGIN) && tells(4, ORIGIN));
+}
+
+static void who_comes_in_the_place_of_another_was_sent_nothing(void **state)
+{
+    struct message question = { .kind = MESSAGE_HAVE, .u.have = { .answer_wanted = true } };
+
+    (void)state;
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    bring(2, 2);
+    know(1, false);
+    know(NEIGHBOURS + 1, true);
+    tick_at(now_ms);
+    message(MESH_ASK, NEIGHBOURS + 1, &question);
+    assert_true(tells_by(MESH_DO_ANSWER, NEIGHBOURS + 1, ORIGIN));
 }
 
 static void so_it_is_with_an_own_batch(void **state)
@@ -331,13 +351,13 @@ static void know_many(unsigned n)
     }
 }
 
-/* In ten minutes: full vectors, to anybody. */
-static unsigned full_questions(void)
+/* Full vectors, to anybody. */
+static unsigned full_questions_within(int64_t ms)
 {
     unsigned n = 0;
 
-    for (int64_t end_ms = now_ms + 600000; now_ms < end_ms;) {
-        tick_at(up.wake_at_ms);
+    for (int64_t end_ms = now_ms + ms; now_ms < end_ms;) {
+        tick_at(up.wake_at_ms < end_ms ? up.wake_at_ms : end_ms);
         for (size_t i = 0; i < up.n; i++) {
             struct message m = { 0 };
             if (up.actions[i].kind != MESH_DO_ASK || message_decode(up.actions[i].frame, &m) != 0)
@@ -347,6 +367,11 @@ static unsigned full_questions(void)
         }
     }
     return n;
+}
+
+static unsigned full_questions(void)
+{
+    return full_questions_within(600000);
 }
 
 static void the_more_members_the_rarer_a_full_question(void **state)
@@ -371,6 +396,24 @@ static void with_few_links_a_full_question_is_as_frequent_as_ever(void **state)
     full_questions();
     unsigned n = full_questions();
     assert_true(n >= 19 && n <= 21);
+}
+
+/* Also when the next one was put off while there were more. */
+static void when_links_become_few_a_full_question_is_due_soon(void **state)
+{
+    (void)state;
+    know_many(300);
+    tick_at(now_ms);
+    know(NEIGHBOURS + 1, true);
+    link_to(NEIGHBOURS + 1, true);
+    full_questions();
+    while (full_questions_within(1000) == 0)
+        ;
+    assert_int_equal(full_questions_within(MESH_FULL_HAVE_MS + 2000), 0);
+    while (full_questions_within(1000) == 0)
+        ;
+    link_to(NEIGHBOURS + 1, false);
+    assert_true(full_questions_within(MESH_FULL_HAVE_MS) > 0);
 }
 
 static void in_a_small_coalition_who_was_sent_it_is_told_too(void **state)
@@ -503,6 +546,7 @@ int main(void)
         LARGE(a_new_link_begins_with_its_share),
         cmocka_unit_test_setup_teardown(a_small_coalition_gives_up_nobody, begin_small, end),
         LARGE(who_was_sent_a_batch_is_not_told_of_it),
+        LARGE(who_comes_in_the_place_of_another_was_sent_nothing),
         LARGE(so_it_is_with_an_own_batch),
         LARGE(what_is_not_relayed_is_told_to_all),
         LARGE(who_takes_it_no_longer_is_told),
@@ -510,6 +554,7 @@ int main(void)
         LARGE(all_are_told_in_a_full_question),
         LARGE(the_more_members_the_rarer_a_full_question),
         LARGE(with_few_links_a_full_question_is_as_frequent_as_ever),
+        LARGE(when_links_become_few_a_full_question_is_due_soon),
         cmocka_unit_test_setup_teardown(in_a_small_coalition_who_was_sent_it_is_told_too, begin_small, end),
         LARGE(odd_subscriptions_change_nothing),
         LARGE(subscribers_are_told_as_a_number),
