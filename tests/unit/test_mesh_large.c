@@ -243,6 +243,21 @@ static void who_was_sent_a_batch_is_not_told_of_it(void **state)
     assert_true(tells(3, ORIGIN) && tells(4, ORIGIN));
 }
 
+/* Its queue here was full, say, and at all others, too: then nobody tells it of its own accord. */
+static void who_lost_what_it_was_sent_hears_of_it_when_it_asks_for_all(void **state)
+{
+    struct message question = { .kind = MESSAGE_HAVE, .u.have = { .full = true, .answer_wanted = true } };
+
+    (void)state;
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    bring(2, 2);
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_false(tells(1, ORIGIN));
+    message(MESH_ASK, 1, &question);
+    assert_true(tells_by(MESH_DO_ANSWER, 1, ORIGIN));
+}
+
 static void who_comes_in_the_place_of_another_was_sent_nothing(void **state)
 {
     struct message question = { .kind = MESSAGE_HAVE, .u.have = { .answer_wanted = true } };
@@ -546,6 +561,7 @@ int main(void)
         LARGE(a_new_link_begins_with_its_share),
         cmocka_unit_test_setup_teardown(a_small_coalition_gives_up_nobody, begin_small, end),
         LARGE(who_was_sent_a_batch_is_not_told_of_it),
+        LARGE(who_lost_what_it_was_sent_hears_of_it_when_it_asks_for_all),
         LARGE(who_comes_in_the_place_of_another_was_sent_nothing),
         LARGE(so_it_is_with_an_own_batch),
         LARGE(what_is_not_relayed_is_told_to_all),
