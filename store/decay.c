@@ -20,7 +20,7 @@ static int64_t minute(int64_t time_s)
     return time_s - (rest < 0 ? rest + 60 : rest);
 }
 
-/* p after the first 8 bits, by their value: what the rule gives for them, so that a look at it spares a third of the work. tests/unit/test_score.c compares. */
+/* p after the first 8 bits, by their value: what the rule gives for them, so that a look at it spares a third of the work. tests/unit/test_decay.c compares. */
 static const uint64_t prefix[1 << PREFIX_BITS] = {
     4294967296, 4283353945, 4271771996, 4260221363, 4248701964, 4237213711, 4225756523, 4214330314, 4202935003, 4191570502, 4180236730, 4168933604, 4157661041, 4146418958, 4135207273, 4124025904,
     4112874773, 4101753789, 4090662877, 4079601953, 4068570939, 4057569751, 4046598309, 4035656533, 4024744347, 4013861663, 4003008406, 3992184495, 3981389853, 3970624397, 3959888052, 3949180736,

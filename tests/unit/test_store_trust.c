@@ -1,8 +1,7 @@
 /* Introductions in the store: whose word counts by them, from when and until when. */
-#include "store_world.h"
+#include "told_world.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 
 #include "proto/introductions.h"
 
@@ -415,39 +414,6 @@ static void why_names_the_group_and_who_introduced(void **state)
 
 /* ---- another coalition */
 
-static size_t told_in(const char *federation)
-{
-    static const struct tell_limits limits = { .growth_min = 64, .growth_wait_s = 300, .batches_max = 8 };
-    struct told_batch told[8];
-    size_t made = 0, opinions_n = 0;
-    bool more;
-    int64_t wake_s;
-    assert_int_equal(store_tell(w.store, w.ids[0], 1, &limits, T0 + 100, told, &made, &more, &wake_s), 0);
-    for (size_t i = 0; i < made; i++) {
-        struct batch b = { 0 };
-        assert_int_equal(batch_open((struct bytes){ told[i].frame, told[i].len }, identity_operational(w.ids[0]), federation, &b), 0);
-        opinions_n += b.opinions_n;
-        batch_close(&b);
-        free(told[i].frame);
-    }
-    return opinions_n;
-}
-
-/* A count as the database keeps it. */
-static int64_t kept(const char *name)
-{
-    sqlite3 *d = NULL;
-    sqlite3_stmt *q = NULL;
-    assert_int_equal(sqlite3_open_v2(w.path, &d, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(d, "SELECT number FROM meta WHERE name = ?1", -1, &q, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC), SQLITE_OK);
-    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-    int64_t number = sqlite3_column_int64(q, 0);
-    sqlite3_finalize(q);
-    sqlite3_close(d);
-    return number;
-}
-
 static void another_coalition_is_told_all_anew_and_told_nothing_of_the_last(void **state)
 {
     static const uint8_t nonce[NONCE_BYTES] = { 1 };
@@ -459,8 +425,8 @@ static void another_coalition_is_told_all_anew_and_told_nothing_of_the_last(void
     introduce(1, 1, (struct say){ 3, 1000, T0 + WORLD_DAY });
     says(1, 1, "192.0.2.9");
     fold_at(T0 + 10);
-    assert_int_equal(told_in("test"), 2);
-    assert_int_equal(told_in("test"), 0);
+    assert_int_equal(world_told(&w, "test", T0 + 100), 2);
+    assert_int_equal(world_told(&w, "test", T0 + 100), 0);
     assert_false(store_took_log_anew(w.store));
     strcpy(w.policy->federation, "street");
     assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
@@ -469,74 +435,13 @@ static void another_coalition_is_told_all_anew_and_told_nothing_of_the_last(void
     fold_at(T0 + 30);
     assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0 + 40, &second), 0);
     assert_true(second > first);
-    assert_int_equal(told_in("street"), 2);
+    assert_int_equal(world_told(&w, "street", T0 + 100), 2);
     assert_int_equal(score("192.0.2.9", T0), 0);
     assert_int_equal(lists_stored(), 0);
     assert_true(lists("192.0.2.1"));                       /* what it saw itself stays */
     claim_verifies(T0 + 110);
     world_reopen(&w);
     assert_false(store_took_log_anew(w.store));
-    claim_verifies(T0 + 110);
-}
-
-static void another_own_member_tells_all_anew_and_leaves_others_be(void **state)
-{
-    static const uint8_t nonce[NONCE_BYTES] = { 1 };
-    uint32_t first = 0, second = 0;
-    (void)state;
-    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0, &first), 0);
-    world_report(&w, REQUEST_BLACK, "192.0.2.1", 0, 1, T0);
-    world_report(&w, REQUEST_BLACK, "192.0.2.2", 0, 1, T0);
-    says(1, 1, "192.0.2.9");
-    fold_at(T0 + 10);
-    assert_int_equal(told_in("test"), 2);
-    assert_int_equal(told_in("test"), 0);
-    identity_destroy(&w.ids[0]);
-    world_member(&w, 0);
-    memcpy(w.policy->self, w.records[0].root, KEY_BYTES);
-    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
-    assert_true(store_took_log_anew(w.store));
-    assert_int_equal(store_add_record(w.store, w.records[0].root, 1, (struct bytes){ w.frames[0], w.frame_lens[0] }), 0);
-    fold_at(T0 + 30);
-    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0 + 40, &second), 0);
-    assert_true(second > first);
-    assert_int_equal(told_in("test"), 2);
-    assert_true(score("192.0.2.9", T0) > 0);
-    assert_true(lists("192.0.2.1"));
-    claim_verifies(T0 + 110);
-    world_reopen(&w);
-    assert_false(store_took_log_anew(w.store));
-    memset(w.policy->self, 0, KEY_BYTES);                  /* a command that cannot read the keys changes nothing */
-    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 120), 0);
-    assert_false(store_took_log_anew(w.store));
-}
-
-/* A new member for a new coalition: what was counted of the own log is taken off once. */
-static void another_own_member_in_another_coalition_is_counted_anew_once(void **state)
-{
-    static const uint8_t nonce[NONCE_BYTES] = { 1 };
-    uint32_t epoch = 0;
-    (void)state;
-    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0, &epoch), 0);
-    world_report(&w, REQUEST_BLACK, "192.0.2.1", 0, 1, T0);
-    world_report(&w, REQUEST_BLACK, "192.0.2.2", 0, 1, T0);
-    fold_at(T0 + 10);
-    assert_int_equal(told_in("test"), 2);
-    int64_t told_n = kept("told_n"), log_weight = kept("log_weight");
-    assert_int_equal(told_n, 2);
-    identity_destroy(&w.ids[0]);
-    world_member(&w, 0);
-    memcpy(w.policy->self, w.records[0].root, KEY_BYTES);
-    strcpy(w.policy->federation, "street");
-    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
-    assert_int_equal(kept("told_n"), 0);
-    assert_int_equal(kept("log_weight"), 0);
-    assert_int_equal(store_add_record(w.store, w.records[0].root, 1, (struct bytes){ w.frames[0], w.frame_lens[0] }), 0);
-    fold_at(T0 + 30);
-    assert_int_equal(store_begin_epoch(w.store, w.nonce, nonce, 0, T0 + 40, &epoch), 0);
-    assert_int_equal(told_in("street"), 2);
-    assert_int_equal(kept("told_n"), told_n);
-    assert_int_equal(kept("log_weight"), log_weight);
     claim_verifies(T0 + 110);
 }
 
@@ -633,8 +538,6 @@ int main(void)
         CLAIM(why_names_the_group_and_who_introduced),
         CLAIM(of_too_many_the_least_trusted_are_left_out_and_configured_ones_never),
         CLAIM(another_coalition_is_told_all_anew_and_told_nothing_of_the_last),
-        CLAIM(another_own_member_tells_all_anew_and_leaves_others_be),
-        CLAIM(another_own_member_in_another_coalition_is_counted_anew_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
