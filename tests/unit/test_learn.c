@@ -1,6 +1,8 @@
 /* What the store learns about members, and how it weighs their word by it. */
 #include "store_world.h"
 
+#include "store/usual.h"
+
 static struct world w;
 
 static int begin(void **state)
@@ -459,6 +461,51 @@ static void the_operators_hand_closes_the_breaker(void **state)
     world_claim_verifies(&w, T0 + 200);
 }
 
+/* ---- heads */
+
+static void ask_for_two(void)
+{
+    w.policy->zones[0].quorum = 2;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+}
+
+static void who_was_refuted_to_nothing_is_no_head_for_the_quorum(void **state)
+{
+    (void)state;
+    int64_t later_s = T0 + 2 * WORLD_HOUR;
+    ask_for_two();
+    says_at(1, 0, 5, BLACK, 0, T0);
+    saw(REQUEST_WHITE, 0, 5, T0 + 100);
+    world_fold(&w, later_s);
+    assert_int_equal(member(1, later_s).reliability.black_micro, 0);
+    says_at(1, 9, 1, BLACK, 0, later_s);
+    says_at(2, 9, 1, BLACK, 0, later_s);
+    assert_true(score(9, later_s) > 900);
+    assert_int_equal(world_check(&w, subject(9)), VERDICT_UNKNOWN);
+    says_at(3, 9, 1, BLACK, 0, later_s);
+    assert_int_equal(world_check(&w, subject(9)), VERDICT_BLACK);
+    world_claim_verifies(&w, later_s);
+}
+
+static void who_is_of_little_use_here_is_a_whole_head_for_the_quorum(void **state)
+{
+    (void)state;
+    int64_t later_s = T0 + 8 * WORLD_DAY;
+    ask_for_two();
+    says_at(1, 100, 100, BLACK, 0, T0);                 /* of which nothing is ever seen here */
+    says_at(2, 60, 20, BLACK, 0, T0);
+    saw(REQUEST_BLACK, 60, 20, T0 + 100);
+    world_fold(&w, later_s);
+    world_fold(&w, later_s + 2 * WORLD_HOUR);
+    later_s += 2 * WORLD_HOUR;
+    assert_in_range(member(1, later_s).reliability.black_micro, USEFUL_LEAST_MICRO, SCORE_G_MIN_MICRO - 1);
+    says_at(2, 90, 1, BLACK, 0, later_s);
+    assert_int_equal(world_check(&w, subject(90)), VERDICT_UNKNOWN);
+    says_at(1, 90, 1, BLACK, 0, later_s);
+    assert_int_equal(world_check(&w, subject(90)), VERDICT_BLACK);
+    world_claim_verifies(&w, later_s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -487,6 +534,8 @@ int main(void)
         T(five_are_not_enough_and_neither_are_six_among_many),
         T(the_breaker_closes_by_time_and_opens_for_twice_as_long),
         T(the_operators_hand_closes_the_breaker),
+        T(who_was_refuted_to_nothing_is_no_head_for_the_quorum),
+        T(who_is_of_little_use_here_is_a_whole_head_for_the_quorum),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
