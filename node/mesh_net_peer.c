@@ -273,13 +273,25 @@ static bool claims_curve(const struct mesh_net *n, const struct net_peer *p, con
     return memcmp(n->curve, rec->curve, KEY_BYTES) == 0;
 }
 
-/* A record that came after its successor, as they lie in the store: its key may still be the one in use there. */
+/* A record that came after its successor, as they lie in the store: its key may still be the one in use there. That counts from when its successor was named, not from the
+ * newest record, which may name the same key as the one before; and what is over long since nobody came with. */
 static void older_record(struct mesh_net *n, struct net_peer *p, const struct record *rec)
 {
-    if (rec->serial <= p->old_serial || memcmp(p->record.curve, rec->curve, KEY_BYTES) == 0)
+    const uint64_t newest = p->curve_serial != 0 ? p->curve_serial : p->record.serial;
+    const bool same = memcmp(p->record.curve, rec->curve, KEY_BYTES) == 0;
+    const uint64_t since = same && rec->serial < newest ? rec->serial : newest;
+    const int64_t until_s = since < INT64_MAX / 2 ? (int64_t)since + NET_OLD_KEY_S : 0;
+
+    if (rec->serial <= p->old_serial)
         return;
+    if (same) {
+        p->curve_serial = since;
+        p->old_until_s = p->old_until_s < until_s ? p->old_until_s : until_s;
+        return;
+    }
     p->old_serial = rec->serial;
-    keys_note_old(n, p, rec->curve, p->record.serial);
+    if (until_s > n->now_s)
+        keys_note_old(n, p, rec->curve, since);
 }
 
 void net_peer_record(struct mesh_net *n, const struct record *rec)
@@ -295,6 +307,8 @@ void net_peer_record(struct mesh_net *n, const struct record *rec)
     }
     rekeyed = memcmp(p->record.curve, rec->curve, KEY_BYTES) != 0;
     moved = strcmp(p->record.publish, rec->publish) != 0 || strcmp(p->record.repair, rec->repair) != 0;
+    if (rekeyed || p->curve_serial == 0)
+        p->curve_serial = rekeyed ? rec->serial : p->record.serial;
     if (rekeyed) {
         p->old_serial = p->record.serial;
         keys_note_old(n, p, p->record.curve, rec->serial);

@@ -136,6 +136,7 @@ struct net_peer {
     bool has_old;                      /* its CURVE key before its newest, good until */
     uint8_t old_curve[KEY_BYTES];
     uint64_t old_serial;               /* of the record that named it; 0: none did */
+    uint64_t curve_serial;             /* of the first record known to name its newest CURVE key; 0: the newest record */
     int64_t old_until_s;
     struct net_link link;
     struct net_routing routing;        /* of its newest message at our ROUTER */
