@@ -469,6 +469,22 @@ static void ask_for_two(void)
     assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
 }
 
+/* `why` marks as many groups as the rule counts. */
+static void claim_why_counts(unsigned i, unsigned heads, int64_t now_s)
+{
+    struct why why;
+    struct subject s = world_subject(subject(i));
+    struct reader *r = world_reader(&w);
+    unsigned marked = 0;
+    assert_int_equal(reader_why(r, &s, now_s, &why), 0);
+    reader_close(&r);
+    for (size_t g = 0; g < why.groups_n; g++)
+        marked += why.groups[g].in_quorum;
+    assert_int_equal(marked, heads);
+    assert_int_equal(why.rules[0].groups, heads);
+    why_clear(&why);
+}
+
 static void who_was_refuted_to_nothing_is_no_head_for_the_quorum(void **state)
 {
     (void)state;
@@ -482,6 +498,7 @@ static void who_was_refuted_to_nothing_is_no_head_for_the_quorum(void **state)
     says_at(2, 9, 1, BLACK, 0, later_s);
     assert_true(score(9, later_s) > 900);
     assert_int_equal(world_check(&w, subject(9)), VERDICT_UNKNOWN);
+    claim_why_counts(9, 1, later_s);
     says_at(3, 9, 1, BLACK, 0, later_s);
     assert_int_equal(world_check(&w, subject(9)), VERDICT_BLACK);
     world_claim_verifies(&w, later_s);
@@ -503,6 +520,7 @@ static void who_is_of_little_use_here_is_a_whole_head_for_the_quorum(void **stat
     assert_int_equal(world_check(&w, subject(90)), VERDICT_UNKNOWN);
     says_at(1, 90, 1, BLACK, 0, later_s);
     assert_int_equal(world_check(&w, subject(90)), VERDICT_BLACK);
+    claim_why_counts(90, 2, later_s);
     world_claim_verifies(&w, later_s);
 }
 
