@@ -3,6 +3,7 @@ import contextlib
 import grp
 import re
 import socket
+import statistics
 import threading
 import time
 from types import SimpleNamespace
@@ -101,8 +102,15 @@ def test_an_incomplete_line_is_not_answered(address):
 
 
 def test_it_closes_at_once_when_the_client_has_half_closed(address):
-    """It would take 50 ms if it waited for more."""
-    assert in_time(lambda: talk(address, "ping\n"), 0.04, tries=100) == b"pong"
+    """It would take 50 ms if it waited for more. Most of 21 in a row, since a node that waits now and then waits too often."""
+    def median():
+        took = []
+        for _ in range(21):
+            started = time.monotonic()
+            assert talk(address, "ping\n") == b"pong"
+            took.append(time.monotonic() - started)
+        return statistics.median(took)
+    wait_until(lambda: median() < 0.04, "most are answered at once, while the machine is not held up")
 
 
 def test_it_closes_50_ms_after_the_last_line_when_the_client_keeps_open(address):
