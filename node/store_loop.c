@@ -420,7 +420,7 @@ static int sleep_ms(const struct store_thread *t)
     if (t->pending_at < t->pending_n)
         return 0;
     if (t->trusting != NULL)
-        return FOLD_MS;
+        wait = FOLD_MS;                /* at the latest: then the backlog is looked at again */
     other = t->fold_more || store_backlog(t->store) > 0 ? 0 : until_ms(t->fold_wake_s);
     if (other < t->fold_at_ms - now_ms)
         other = t->fold_at_ms - now_ms;
