@@ -139,6 +139,9 @@ static void on_neighbour(struct mesh *m, const struct mesh_event *ev)
     case MESH_UNSUBSCRIBED:
         eager_subscribed(m, from, ev->bytes, ev->kind == MESH_SUBSCRIBED);
         break;
+    case MESH_SUBSCRIBES_ANEW:
+        eager_lost(m, from);
+        break;
     case MESH_ASK:
         have_ask(m, from, ev->bytes);
         break;

@@ -66,6 +66,7 @@ enum mesh_event_kind {
     MESH_LINK_UP, MESH_LINK_DOWN,      /* neighbour: our connections to it work / are lost */
     MESH_FRAME,                        /* neighbour, bytes: a batch came over SUB */
     MESH_SUBSCRIBED, MESH_UNSUBSCRIBED,          /* neighbour, bytes: it wants this topic of our publisher / does not any more */
+    MESH_SUBSCRIBES_ANEW,              /* neighbour: over a new connection. What it subscribed to before is void, and what it was sent last may be lost */
     MESH_ASK,                          /* neighbour, bytes: a message came in at our ROUTER */
     MESH_ANSWER,                       /* neighbour, bytes: a message came back on our DEALER */
     MESH_STORED,                       /* name: this batch is on disk (stored = false: it was there before) */

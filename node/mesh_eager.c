@@ -127,6 +127,16 @@ void eager_quits(struct mesh *m, struct member *by)
         taker_remove(m, m->members[i], by);
 }
 
+void eager_lost(struct mesh *m, struct member *by)
+{
+    for (size_t i = 0; by->link.wanted && i < m->members_n; i++) {
+        struct member *o = m->members[i];
+        for (size_t j = 0; taker_place(o, by) < o->takers_n && j < o->epochs_n; j++)
+            o->epochs[j]->unsent |= bit_of(by);
+    }
+    eager_quits(m, by);
+}
+
 /* Who is connected here asks every few seconds. libzmq does not say whose subscriptions went with a connection. */
 void eager_tick(struct mesh *m)
 {

@@ -68,7 +68,7 @@ void conns_read(struct net_bound *b)
     }
 }
 
-void conns_note(struct net_bound *b, zmq_msg_t *msg, const uint8_t root[KEY_BYTES])
+bool conns_note(struct net_bound *b, zmq_msg_t *msg, const uint8_t root[KEY_BYTES])
 {
     const char *text = zmq_msg_gets(msg, "__fd");
     struct net_conn *c = text == NULL ? NULL : find(b, atoi(text));
@@ -78,9 +78,10 @@ void conns_note(struct net_bound *b, zmq_msg_t *msg, const uint8_t root[KEY_BYTE
         c = find(b, atoi(text));
     }
     if (c == NULL || (c->known && memcmp(c->root, root, KEY_BYTES) == 0))
-        return;
+        return false;
     c->known = true;
     memcpy(c->root, root, KEY_BYTES);
+    return true;
 }
 
 static bool is_ours(const struct net_bound *b, int fd)

@@ -281,7 +281,7 @@ void net_link_close(struct net_link *l);
 
 /* ---- mesh_net_conns.c */
 void conns_read(struct net_bound *b);                                 /* what the monitor says */
-void conns_note(struct net_bound *b, zmq_msg_t *msg, const uint8_t root[KEY_BYTES]);       /* this message came from this member */
+bool conns_note(struct net_bound *b, zmq_msg_t *msg, const uint8_t root[KEY_BYTES]);       /* this message came from this member; true: the first over this connection */
 void conns_cut(struct mesh_net *n, struct net_bound *b, const uint8_t root[KEY_BYTES]);    /* of this member, or of nobody known */
 void conns_clear(struct net_bound *b);                                /* all were ended by unbind */
 void conns_tick(struct mesh_net *n, struct net_bound *b);

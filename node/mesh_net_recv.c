@@ -212,10 +212,13 @@ void net_receive_subscriptions(struct mesh_net *n)
     struct parts p;
     int parts;
 
+    conns_read(&n->publish);           /* a descriptor may be another connection's by now */
     for (int i = 0; i < NET_RECEIVE_MAX * 16 && (parts = receive(n->publish.socket, &p)) > 0; i++) {
         struct net_peer *from = sender(n, &p.at[0]);       /* NULL also when libzmq itself unsubscribes who is gone */
-        if (from != NULL)
-            conns_note(&n->publish, &p.at[0], from->record.root);
+        if (from != NULL && conns_note(&n->publish, &p.at[0], from->record.root)) {
+            log_debug("mesh: %s subscribes over a new connection", from->record.name);
+            net_step(n, &(struct mesh_event){ .kind = MESH_SUBSCRIBES_ANEW, .neighbour = from->record.root });
+        }
         if (parts <= PARTS_MAX)
             on_subscription(n, from, part(&p, 0));
         else if (from != NULL)

@@ -185,6 +185,7 @@ void eager_drop(struct mesh *m, struct member *o);                 /* its batche
 void eager_forget(struct mesh *m, struct member *neighbour);       /* it is no neighbour any more */
 void eager_subscribed(struct mesh *m, struct member *by, struct bytes topic, bool on);
 void eager_tick(struct mesh *m);                                         /* every EXPIRE_MS: forgets the subscriptions of who is gone */
+void eager_lost(struct mesh *m, struct member *by);                /* the connection of its subscriptions broke: it is told of what it was sent */
 void eager_quits(struct mesh *m, struct member *by);               /* its subscriptions here went with its connection, or with its membership */
 /* A batch of this log was sent to who takes it here; before: the version of the log that this follows. */
 void eager_sent(const struct member *o, struct epoch_log *e, uint64_t before);

@@ -269,6 +269,7 @@ void net_topic_heard(struct world *w, const struct event *ev)
         hear_topic(w, ev->node, ev->other, ev->batch, ev->flag);
         return;
     }
+    node_step(w, &w->nodes[ev->node], &(struct mesh_event){ .kind = MESH_SUBSCRIBES_ANEW, .neighbour = author_record(ev->other)->root });
     for (size_t i = 0; i < w->nodes_n; i++) {
         if (bit_has(way->topics, i))
             hear_topic(w, ev->node, ev->other, i, true);
