@@ -192,6 +192,14 @@ static bool is_steady(uint32_t before, uint32_t now)
     return (before == 0) == (now == 0) && apart <= before / STEADY_PARTS;
 }
 
+/* Of the record it is only asked on which side of half a newcomer's it is. */
+static bool is_steady_reliability(const struct reliability *before, const struct reliability *now)
+{
+    bool same_side = (before->record_micro < SCORE_DOUBT_MICRO) == (now->record_micro < SCORE_DOUBT_MICRO);
+    return is_steady(before->black_micro, now->black_micro) && is_steady(before->white_micro, now->white_micro) &&
+           (same_side || is_steady(before->record_micro, now->record_micro));
+}
+
 /* What a member's counters are held against. */
 struct outlook {
     int64_t black_n, white_n;                          /* subjects that this member itself found black, and white */
@@ -245,13 +253,13 @@ static int load_usual(struct store *s, int64_t now_s, struct outlook *o)
 static bool snapshot_of(struct known_member *m, struct learned *l, const struct outlook *o, int64_t now_s)
 {
     struct counters c = l->counters;
-    struct reliability r = { 0, 0 };
+    struct reliability r = { 0, 0, 0 };
     counters_at(&c, now_s);
     if (!breaker_is_open(&l->breaker, now_s)) {
         r = reliability_of(&c, o->black_n, o->white_n);
         r.black_micro = reliability_dampened(r.black_micro, &c, useful_micro(&c, o->usual_micro), o->quartile_micro);
     }
-    if (is_steady(m->reliability.black_micro, r.black_micro) && is_steady(m->reliability.white_micro, r.white_micro))
+    if (is_steady_reliability(&m->reliability, &r))
         return false;
     m->reliability = r;
     l->changed = true;
@@ -287,6 +295,7 @@ static int put_learned(struct store *s, const struct known_member *m)
     query_blob(&q, hours, sizeof hours);
     query_int(&q, b->until_s);
     query_int(&q, b->times);
+    query_int(&q, m->reliability.record_micro);
     l->changed = false;
     return query_run(&q);
 }
@@ -299,7 +308,7 @@ static bool open_breakers(struct fold *f)
         struct learned *l = names_learned(&f->s->names, m);
         if (!l->changed || !breaker_check(&l->breaker, f->now_s))
             continue;
-        m->reliability = (struct reliability){ 0, 0 };
+        m->reliability = (struct reliability){ 0, 0, 0 };
         opened = true;
     }
     return opened;

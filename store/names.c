@@ -130,7 +130,7 @@ static struct known_member *append_member(struct names *n)
     memset(m, 0, sizeof *m);
     memset(names_learned(n, m), 0, sizeof *n->learned);
     m->policy = -1;
-    m->reliability = m->counted = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
+    m->reliability = m->counted = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
     return m;
 }
 
@@ -319,7 +319,7 @@ static void put_learned(struct names *n, struct known_member *m, const struct qu
     struct bytes hours = column_bytes(q, 10);
     l->counters = (struct counters){ .confirmed_micro = column_int(q, 2), .refuted_micro = column_int(q, 3), .unseen_micro = column_int(q, 4),
                                      .confirmed_white_micro = column_int(q, 5), .refuted_white_micro = column_int(q, 6), .time_s = column_int(q, 1) };
-    m->reliability = (struct reliability){ (uint32_t)column_int(q, 7), (uint32_t)column_int(q, 8) };
+    m->reliability = (struct reliability){ (uint32_t)column_int(q, 7), (uint32_t)column_int(q, 8), (uint32_t)column_int(q, 13) };
     l->breaker.hour = column_int(q, 9);
     if (hours.len == BREAKER_BYTES)
         breaker_unpack(&l->breaker, hours.at);

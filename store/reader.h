@@ -67,6 +67,7 @@ struct why_opinion {
     char introducer[NAME_MAX_BYTES + 1];
     uint32_t trust_micro;
     uint32_t reliability_micro;             /* learned, for the side that it speaks for; a newcomer's is 1000000 */
+    uint32_t record_micro;                  /* in black, before usefulness dampens it: whether its word stands where the subject is contested */
     int64_t black_milli, white_milli;       /* as told */
     int64_t kept_black_milli, kept_white_milli;  /* own: what of it other members are never told */
     int64_t time_s;                         /* of the evidence */

@@ -49,7 +49,8 @@ struct reliability reliability_of(const struct counters *c, int64_t own_black_n,
     int64_t against = RELIABILITY_KAPPA * (balance_micro(own_black_n, own_white_n) * c->refuted_micro / MICRO);
     int64_t against_white = RELIABILITY_KAPPA_WHITE * (balance_micro(own_white_n, own_black_n) * c->refuted_white_micro / MICRO);
     int64_t black = ratio_micro(c->confirmed_micro, against), white = ratio_micro(c->confirmed_white_micro, against_white);
-    return (struct reliability){ black >= RELIABILITY_DEAD_MICRO ? (uint32_t)black : 0, white >= RELIABILITY_DEAD_MICRO ? (uint32_t)white : 0 };
+    uint32_t record_micro = black >= RELIABILITY_DEAD_MICRO ? (uint32_t)black : 0;
+    return (struct reliability){ record_micro, white >= RELIABILITY_DEAD_MICRO ? (uint32_t)white : 0, record_micro };
 }
 
 void counters_add(struct counters *c, enum finding found, bool white, uint32_t amount_micro)

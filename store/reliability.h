@@ -40,19 +40,23 @@ struct counters {
 /* As they are at now_s: each halves every half-life, by full hours. A clock that was set back takes nothing away. */
 void counters_at(struct counters *c, int64_t now_s);
 
-struct reliability { uint32_t black_micro, white_micro; };
+struct reliability {
+    uint32_t black_micro, white_micro;         /* what a word for that side weighs by */
+    uint32_t record_micro;                     /* in black, before usefulness dampens it (store/usual.h): how often it was found right, and guilty */
+};
 
 /* Of counters as they are now, and how many subjects this member itself found black and white:
  *   balance = (black_n + 1) / (white_n + 1), between 1 and 20; for white the other way round
  *   black   = 2 (c + K/2) / (c + 10 balance f + K);  0 below 0.2
  *   white   = 2 (cw + K/2) / (cw + 2 balance' fw + K);  0 below 0.2
- * That is the member's record. What it reports and nobody here saw has no part in that: it says how useful the member is here (store/usual.h), and never makes it mute. */
+ * That is the member's record; black_micro is the same as record_micro. What it reports and nobody here saw has no part in that: it says how useful the member is here (store/usual.h), and never makes it mute. */
 struct reliability reliability_of(const struct counters *c, int64_t own_black_n, int64_t own_white_n);
 
 /* Of an introduced member no more counts than of the root of its group: else one that was refuted would go on by ever new puppets. */
 static inline struct reliability reliability_least(struct reliability a, struct reliability b)
 {
-    return (struct reliability){ a.black_micro < b.black_micro ? a.black_micro : b.black_micro, a.white_micro < b.white_micro ? a.white_micro : b.white_micro };
+    return (struct reliability){ a.black_micro < b.black_micro ? a.black_micro : b.black_micro, a.white_micro < b.white_micro ? a.white_micro : b.white_micro,
+                                 a.record_micro < b.record_micro ? a.record_micro : b.record_micro };
 }
 
 /* ---- what is said, as a side */

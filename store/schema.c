@@ -148,6 +148,10 @@ static const char *const steps[DB_SCHEMA] = {
 
     /* How long the last retraction held, so that the next one holds longer. */
     "ALTER TABLE evidence ADD COLUMN hold_s INTEGER NOT NULL DEFAULT 0;",
+
+    /* The member's record beside black_micro, which usefulness dampens. The first snapshot after this one has it; until then it is no more than it was. */
+    ("ALTER TABLE learned ADD COLUMN record_micro INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE learned SET record_micro = black_micro;"),
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

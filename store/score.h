@@ -23,7 +23,7 @@ enum {
     SCORE_CONTEST_GROUPS = 2,          /* so many groups' good mail contests what others say against a subject ... */
     SCORE_CONTEST_MICRO = 1000000,     /* ... with this much trust times white reliability behind it, each group's at most its trust */
     SCORE_STAND_S = 86400,             /* then a black word counts once it has stood so long, */
-    SCORE_DOUBT_MICRO = 500000,        /* and only of a member whose black reliability is at least half a newcomer's */
+    SCORE_DOUBT_MICRO = 500000,        /* and only of a member whose record in black is at least half a newcomer's, however useful it is here */
     SCORE_VOUCH_MICRO = 1000000        /* and good words of members whose white reliability is below this, a newcomer's, contest nothing */
 };
 
@@ -68,7 +68,8 @@ struct score {
     int64_t stood_micro;               /* S, ... */
     unsigned stood_groups;             /* ... and Q for black, of white words and of those black ones that stand against that */
 };
-/* stands_s of a word that is black (since_s: when it is known here to be so, 0 or less when it is not), or white; reliability_micro: its member's for that side. */
+/* stands_s of a word that is black (since_s: when it is known here to be so, 0 or less when it is not), or white; reliability_micro: its member's record in
+ * black, not what usefulness leaves of it; or its reliability in white. */
 int64_t score_stands_s(bool white, int64_t since_s, uint32_t reliability_micro);
 
 /* Until when good mail of this mass vetoes: the minute at which less than SCORE_VETO_MICRO is left of it. 0: it does not, there is too little or as much bad. */

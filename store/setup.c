@@ -93,11 +93,13 @@ static void add_learned(struct text *t, const struct names *n)
         const struct known_member *m = &n->members[i];
         if (m->forgotten)
             continue;
-        if (m->reliability.black_micro == RELIABILITY_NEWCOMER_MICRO && m->reliability.white_micro == RELIABILITY_NEWCOMER_MICRO)
+        const struct reliability *r = &m->reliability;
+        if (r->black_micro == RELIABILITY_NEWCOMER_MICRO && r->white_micro == RELIABILITY_NEWCOMER_MICRO && r->record_micro == RELIABILITY_NEWCOMER_MICRO)
             continue;
         add_number(t, m->id);
-        add_number(t, m->reliability.black_micro);
-        add_number(t, m->reliability.white_micro);
+        add_number(t, r->black_micro);
+        add_number(t, r->white_micro);
+        add_number(t, r->record_micro);
     }
 }
 
@@ -113,7 +115,7 @@ static void add_networks(struct text *t, const struct policy_zone *z)
 }
 
 /* Another word with every change of the arithmetic: what was scored by the one before is scored again. */
-#define SCORING "heads make a quorum"
+#define SCORING "a contest asks the record"
 
 int policy_digest(const struct policy *p, const struct names *n, uint8_t out[HASH_BYTES])
 {

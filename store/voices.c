@@ -58,7 +58,7 @@ static int add_voice(struct voices *v, const struct known_member *m, const struc
         .say_micro = names_say(m, white),
         .evidence = e,
         .who = m->id,
-        .stands_s = score_stands_s(white, column_int(q, 5), white ? m->counted.white_micro : m->counted.black_micro),
+        .stands_s = score_stands_s(white, column_int(q, 5), white ? m->counted.white_micro : m->counted.record_micro),
     };
     return 0;
 }

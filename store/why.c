@@ -60,7 +60,8 @@ static void weigh(struct asking *a, struct why_opinion *o, struct evidence told,
 
 static void put_stands(struct asking *a, struct why_opinion *o, const struct known_member *m, int64_t since_s)
 {
-    int64_t stands_s = score_stands_s(false, since_s, m->counted.black_micro);
+    int64_t stands_s = score_stands_s(false, since_s, m->counted.record_micro);
+    o->record_micro = m->counted.record_micro;
     o->stands_s = o->opinion_micro > 0 && stands_s > a->now_s ? stands_s : 0;
 }
 
@@ -94,7 +95,7 @@ static int add_own(struct asking *a, const struct query *q)
     memcpy(o->root, a->r->policy->self, KEY_BYTES);
     o->own = true;
     o->trust_micro = MICRO;
-    o->reliability_micro = RELIABILITY_NEWCOMER_MICRO;
+    o->reliability_micro = o->record_micro = RELIABILITY_NEWCOMER_MICRO;
     o->black_milli = e.black_micro / 1000;
     o->white_milli = e.white_micro / 1000;
     o->kept_black_milli = kept.black_micro / 1000;

@@ -132,12 +132,13 @@ static void put_reliability(struct history *h)
 {
     for (int i = 0; i < MEMBERS; i++) {
         struct reliability *r = &h->members[i].reliability;
-        *r = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
+        *r = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
         if (one_in(2))
-            *r = (struct reliability){ (uint32_t)edgy(2 * MICRO), (uint32_t)edgy(2 * MICRO) };
+            *r = (struct reliability){ (uint32_t)edgy(2 * MICRO), (uint32_t)edgy(2 * MICRO), (uint32_t)edgy(2 * MICRO) };
         h->since_s[i] = one_in(4) ? 0 : one_in(4) ? -t0 : t0 - edgy(3 * DAY_S);
         put(r->black_micro);
         put(r->white_micro);
+        put(r->record_micro);
         put(h->since_s[i]);
     }
     for (int i = 0; i < MEMBERS; i++) {
@@ -157,7 +158,7 @@ static void add_voice(struct history *h, const struct said *o)
         h->voices[at] = h->voices[at - 1];
     h->voices[at] = (struct voice){ .group = (unsigned)m->group, .trust_micro = m->group_trust_micro, .weight_micro = names_weight(m, evidence_is_white(&e)),
                                         .say_micro = names_say(m, evidence_is_white(&e)), .evidence = e,
-                                        .stands_s = score_stands_s(evidence_is_white(&e), h->since_s[o->member], evidence_is_white(&e) ? m->counted.white_micro : m->counted.black_micro) };
+                                        .stands_s = score_stands_s(evidence_is_white(&e), h->since_s[o->member], evidence_is_white(&e) ? m->counted.white_micro : m->counted.record_micro) };
 }
 
 /* What members said, in the order in which it came: (member, epoch, seq, hash, black step, white step, time). */

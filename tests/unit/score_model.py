@@ -104,7 +104,7 @@ def trust_table(direct, links, now):
 # ---- score and rule
 
 def stands(white, since, rel):
-    """From when on a contested black word counts, and a white one contests; None: never."""
+    """From when on a contested black word counts, and a white one contests; None: never. rel: in white the reliability, in black the record."""
     if white:
         return 0 if rel >= MICRO else None
     return None if since <= 0 or rel < MICRO // 2 else minute(since) + DAY_S

@@ -54,7 +54,7 @@ def history(take):
     half_life, ttl, white, own_lists, threshold, quorum, groups_n = take(7)
     direct = {i: t for i, t in enumerate(take(MEMBERS)) if t >= 0}
     links = [tuple(take(4)) for _ in range(take(1)[0])]
-    rel = [tuple(take(3)) for _ in range(MEMBERS)]
+    rel = [tuple(take(4)) for _ in range(MEMBERS)]
     arrived = [tuple(take(7)) for _ in range(take(1)[0])]
     own = (0, 0, 0)
     events = [tuple(take(3)) for _ in range(take(1)[0])]
@@ -81,7 +81,8 @@ def history(take):
             r, s = MASS[b], MASS[w]
             reliable = min(rel[who][r < 2 * s], rel[root][r < 2 * s])
             weight = tau * reliable // m.MICRO
-            voices.append((root, weight, tau if weight else 0, r, s, t, m.stands(r < 2 * s, rel[who][2], reliable)))
+            record = min(rel[who][2], rel[root][2])             # in black; its weight in white is its record there
+            voices.append((root, weight, tau if weight else 0, r, s, t, m.stands(r < 2 * s, rel[who][3], reliable if r < 2 * s else record)))
     trusts = {g: direct[g] for g, *_ in voices}
     zone, was = (white, own_lists, threshold, quorum), False
     own = own if events else None
