@@ -155,9 +155,21 @@ static const char *member_text(const struct why_answer *a, const struct why_opin
     return o->name[0] != '\0' ? o->name : home_member_name(a->home, o->root, out);
 }
 
+/* It stands from then on; or not at all: of a member whose record is too bad, or no longer black enough. */
+static void contested_cell(const struct why_opinion *o, struct table *t)
+{
+    char number[NUMBER_TEXT_MAX], until[TIME_TEXT_MAX];
+    if (o->stands_s != INT64_MAX)
+        table_cell(t, "%s (contested until %s)", why_signed(o->counted_micro, number), time_text(o->stands_s, until));
+    else if (o->record_micro < SCORE_DOUBT_MICRO)
+        table_cell(t, "%s (contested: record %.2f)", why_signed(o->counted_micro, number), o->record_micro / (double)MICRO);
+    else
+        table_cell(t, "%s (contested)", why_signed(o->counted_micro, number));
+}
+
 static void opinion_cells(const struct why_answer *a, const struct why_opinion *o, struct table *t)
 {
-    char text[NUMBER_TEXT_MAX], more[NUMBER_TEXT_MAX], age[TIME_TEXT_MAX], until[TIME_TEXT_MAX], fingerprint[FINGERPRINT_MAX];
+    char text[NUMBER_TEXT_MAX], more[NUMBER_TEXT_MAX], age[TIME_TEXT_MAX], fingerprint[FINGERPRINT_MAX];
     if (o->introduced)
         table_cell(t, "%s (by %s%s%s)", member_text(a, o, fingerprint), o->introducer, strcmp(o->introducer, o->group) != 0 ? " of " : "",
                    strcmp(o->introducer, o->group) != 0 ? o->group : "");
@@ -180,8 +192,7 @@ static void opinion_cells(const struct why_answer *a, const struct why_opinion *
     if (!withdrawn && why_bar_text(o) != NULL)
         table_cell(t, "0 (%s: %s)", why_bar_text(o), why_signed(o->would_micro, more));
     else if (why_is_contested(a->why, o->category) && o->stands_s != 0)
-        table_cell(t, "%s (contested%s%s)", why_signed(o->counted_micro, more), o->stands_s != INT64_MAX ? " until " : "",
-                   o->stands_s != INT64_MAX ? time_text(o->stands_s, until) : "");
+        contested_cell(o, t);
     else
         table_cell(t, "%s", withdrawn ? "-" : why_signed(o->counted_micro, more));
     if (o->own)
@@ -246,6 +257,13 @@ void why_say(const struct why_answer *a)
         say_rules(a);
 }
 
+/* The name of its root: of whom this node trusts directly, its own. */
+static json_t *group_json(const struct why_answer *a, const struct why_opinion *o)
+{
+    const struct policy *p = a->home->config->policy;
+    return o->group_index >= 0 && (size_t)o->group_index < p->members_n ? say_json_text(p->members[o->group_index].name) : json_null();
+}
+
 static json_t *opinion_json(const struct why_answer *a, const struct why_opinion *o)
 {
     char root[2 * KEY_BYTES + 1], hash[2 * HASH_BYTES + 1], fingerprint[FINGERPRINT_MAX];
@@ -254,11 +272,12 @@ static json_t *opinion_json(const struct why_answer *a, const struct why_opinion
                             o->category_name, "own", o->own, "trust_micro", (json_int_t)o->trust_micro, "reliability_micro", (json_int_t)o->reliability_micro, "black_milli", (json_int_t)o->black_milli,
                             "white_milli", (json_int_t)o->white_milli, "time_s", (json_int_t)o->time_s, "age_s", (json_int_t)(a->now_s - o->time_s),
                             "opinion_micro", (json_int_t)o->opinion_micro, "counted_micro", (json_int_t)o->counted_micro, "signature", signature_text(o));
-    json_object_set_new(out, "would_micro", json_integer((json_int_t)o->would_micro));
+    json_object_update_new(out, json_pack("{s:I, s:I, s:I}", "would_micro", (json_int_t)o->would_micro, "quorum_micro", (json_int_t)o->quorum_micro, "record_micro", (json_int_t)o->record_micro));
+    json_object_set_new(out, "group", group_json(a, o));
     json_object_set_new(out, "kept_from_counting", why_bar_word(o) != NULL ? json_string(why_bar_word(o)) : json_null());
     json_object_set_new(out, "stands_s", o->stands_s != INT64_MAX ? json_integer((json_int_t)o->stands_s) : json_null());
     if (o->introduced)
-        json_object_update_new(out, json_pack("{s:o, s:o}", "introducer", say_json_text(o->introducer), "group", say_json_text(o->group)));
+        json_object_set_new(out, "introducer", say_json_text(o->introducer));
     if (o->own)
         json_object_update_new(out, json_pack("{s:I, s:I}", "kept_black_milli", (json_int_t)o->kept_black_milli, "kept_white_milli", (json_int_t)o->kept_white_milli));
     else

@@ -70,6 +70,9 @@ static void what_is_contested_is_told_first_even_when_another_category_scores_hi
     claim(text, "192.0.2.7 is not listed, though bl.test.example (spam) would list it with a score of");
     claim(text, "by 2 groups: others get good mail from it");
     claim(text, "contested by good mail of others");
+    claim(text, "\"group\": \"mx.b.example\", \"kept_from_counting\": null");
+    claim(text, "\"own\": false, \"quorum_micro\": ");
+    claim(text, "\"record_micro\": 1000000, \"reliability_micro\": 1000000");
     claim(text, "too few groups");
     world_destroy(&w);
 }
