@@ -47,7 +47,7 @@ static const struct command commands[] = {
               "  --trust W  how much the inviter is believed; 0.5 unless said\n\n"
               "An invite works once. If the answer was lost, the same node can say it again.\n" },
     { .name = "peer", .run = cmd_peer,
-      .usage = "add CARD [--trust W] [--no-link] [--json]\nlist [--json]\ntrust NAME W [--dry-run] [--json]\nrights NAME [--categories LIST|all] [--black-only] [--no-prefixes] [--max-weight W|off] [--max-subjects N|off] [--probation TIME|on|off] [--dry-run] [--json]\nremove NAME [--purge] [--json]",
+      .usage = "add CARD [--trust W] [--no-link] [--categories LIST|all] [--black-only] [--no-prefixes] [--max-weight W|off] [--max-subjects N|off] [--probation TIME|on|off] [--json]\nlist [--json]\ntrust NAME W [--dry-run] [--json]\nrights NAME [--categories LIST|all] [--black-only] [--no-prefixes] [--max-weight W|off] [--max-subjects N|off] [--probation TIME|on|off] [--dry-run] [--json]\nremove NAME [--purge] [--json]",
       .summary = "Says whom this node trusts: edits peers.conf and tells the node",
       .help = "  add CARD         trusts the member of this card; 0.5 unless --trust says otherwise\n"
               "    --trust W      from 0 (heard, never believed) to 1 (as good as a person can be)\n"
