@@ -163,6 +163,7 @@ int verdict_profiles_parse(const char *text, size_t len, struct verdict_profiles
 {
     struct verdict_profiles *p;
     int rc = 0;
+    size_t marked = rules_mark_bytes(text, len);
     *bad = 0;
     if (len > PROFILES_TEXT_MAX)
         return -E2BIG;
@@ -174,7 +175,7 @@ int verdict_profiles_parse(const char *text, size_t len, struct verdict_profiles
     if (p->text == NULL)
         rc = -ENOMEM;
     if (rc == 0)
-        rc = read_lines(p, text, len, bad, first);
+        rc = read_lines(p, text + marked, len - marked, bad, first);
     if (rc != 0) {
         verdict_profiles_destroy(&p);
         return rc;

@@ -333,13 +333,19 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
+size_t rules_mark_bytes(const char *text, size_t len)
+{
+    static const char mark[] = { '\xef', '\xbb', '\xbf' };
+    return len >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
+}
+
 int verdict_rules_parse(const char *text, size_t len, cond_category *category, void *ctx, struct verdict_rules **out, struct rules_fault *said)
 {
     struct reading *in = calloc(1, sizeof *in);
     struct verdict_rules *r = calloc(1, sizeof *r);
     int rc = in == NULL || r == NULL ? -ENOMEM : 0;
     if (rc == 0) {
-        *in = (struct reading){ .at = text, .end = text + len, .line = 1, .word_line = 1, .r = r, .category = category, .ctx = ctx, .fault = said };
+        *in = (struct reading){ .at = text + rules_mark_bytes(text, len), .end = text + len, .line = 1, .word_line = 1, .r = r, .category = category, .ctx = ctx, .fault = said };
         if (len > RULES_TEXT_MAX)
             rc = fault(in, "the file is too long; expected at most %d bytes", RULES_TEXT_MAX);
         else

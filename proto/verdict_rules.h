@@ -33,6 +33,9 @@ enum verdict_action { VERDICT_DELIVER, VERDICT_ALTERNATE, VERDICT_DROP };
 
 struct verdict_rules;                /* immutable */
 
+/* How many bytes of a byte order mark stand in front of the text, 0 or 3: some editors put it there, where nobody sees it. Neither parser minds it. */
+size_t rules_mark_bytes(const char *text, size_t len);
+
 struct rules_fault { unsigned line; char text[COND_WHY_MAX + 64]; };
 
 /* 0 and rules that verdict_rules_destroy() ends; -EINVAL with the first fault; -ENOMEM. */

@@ -131,7 +131,7 @@ static void paths_start_from_the_file_and_patterns_keep_their_backslashes(void *
     struct conf *c = NULL;
     char why[CONF_WHY_MAX], want[256];
     (void)state;
-    write_text("# a comment with \"quotes\nlog = \"log/main\"\nnode = \"unix:run/s\"\nlocal-domains = { \"a.example\", \"b.example\" }\nuse = { }\n"
+    write_text("\xef\xbb\xbf# behind a byte order mark, a comment with \"quotes\nlog = \"log/main\"\nnode = \"unix:run/s\"\nlocal-domains = { \"a.example\", \"b.example\" }\nuse = { }\n"
                "rule \"mine\" {\n  literal = 'x'  pattern = '^(?<w>\\S+) \\d'  request = 'black ${w}'  window = \"90m\"\n}\n");
     if (conf_load(path, &c, why) != 0)
         fail_msg("%s", why);

@@ -332,6 +332,26 @@ static void the_sample_is_good(void **state)
     verdict_profiles_destroy(&p);
 }
 
+static void a_byte_order_mark_before_either_file_is_no_fault(void **state)
+{
+    static const char rule[] = "\xef\xbb\xbfrule 7 { when = \"score > 1\" action = \"drop\" }\n", profile[] = "\xef\xbb\xbf" "me@here.example: strict\n";
+    struct verdict_rules *r = rules(rule);
+    struct verdict_profiles *p = NULL;
+    struct rules_fault fault = { .line = 0 };
+    size_t bad = 9;
+    (void)state;
+    assert_int_equal(verdict_rules_count(r), 1);
+    verdict_rules_destroy(&r);
+    assert_int_equal(verdict_profiles_parse(profile, sizeof profile - 1, &p, &bad, &fault), 0);
+    assert_int_equal(bad, 0);
+    assert_string_equal(verdict_profiles_find(p, "me@here.example"), "strict");
+    verdict_profiles_destroy(&p);
+    assert_int_equal(rules_mark_bytes(rule, 2), 0);
+    r = rules("\xef\xbb\xbf");                         /* and nothing else */
+    assert_int_equal(verdict_rules_count(r), 0);
+    verdict_rules_destroy(&r);
+}
+
 /* ---- profiles */
 
 static struct verdict_profiles *profiles(const char *text, size_t want_bad)
@@ -437,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_verdict_fits_whatever_fires),
         cmocka_unit_test(a_bad_file_is_told_the_line_and_what_was_expected),
         cmocka_unit_test(the_sample_is_good),
+        cmocka_unit_test(a_byte_order_mark_before_either_file_is_no_fault),
         cmocka_unit_test(an_address_goes_before_its_domain_and_that_before_all),
         cmocka_unit_test(who_did_not_opt_in_has_none),
         cmocka_unit_test(the_first_of_two_lines_counts),
