@@ -397,6 +397,8 @@ static int load_zones(struct names *n, struct db *d, const struct policy *p)
         int zone = name != NULL ? policy_zone(p, name) : -1;
         if (zone >= 0)
             n->zone_ids[zone] = column_int(&q, 0);
+        if (name != NULL && name[0] == '\0')
+            n->unnamed_zone_id = column_int(&q, 0);
     }
     return query_end(&q);
 }
@@ -502,6 +504,8 @@ int names_add_zones(struct names *n, struct db *d, const struct policy *p)
         int rc = added_id(&q, &n->zone_ids[i]);
         if (rc != 0)
             return rc;
+        if (p->zones[i].name[0] == '\0')
+            n->unnamed_zone_id = n->zone_ids[i];
     }
     return 0;
 }

@@ -60,6 +60,7 @@ struct names {
     bool held_back;                                                       /* what others say counts for nothing yet: META_HELD_BACK */
     int64_t trust_version;                                                /* META_TRUST when they were read */
     bool *probation;                                                      /* by policy index of a member */
+    int64_t unnamed_zone_id;                                              /* of the white zone that answers `check` where none is configured; 0: never registered */
     int64_t rights_at_s, rights_next_s;                                   /* when the writer last asked who is on probation; when that will change. INT64_MAX: never */
     size_t groups_n;                                                      /* members with trust, but those on probation */
 };

@@ -240,7 +240,8 @@ int reader_trusted(struct reader *r, int (*each)(void *ctx, const struct trusted
 
 /* Cheap at any size: the writer keeps the counts. `subjects` above 20,000 rows is as of the last pass, which follows a minute after an eighth of them changed. */
 struct store_counts {
-    uint64_t subjects, evidence, opinions, batches, batch_bytes, listings, networks, journal, members;
+    uint64_t subjects, evidence, opinions, batches, batch_bytes, networks, journal, members;
+    uint64_t listings, unnamed;             /* in zones with a name; in the white one without, which is in no file */
     uint64_t file_bytes, wal_bytes;
 };
 int reader_counts(struct reader *r, struct store_counts *out);

@@ -211,7 +211,7 @@ int reader_member_loads(struct reader *r, int64_t now_s, void (*progress)(void *
     int rc = reader_counts(r, &counts);
     if (rc != 0)
         return rc;
-    c.all = counts.opinions + counts.listings + counts.networks;
+    c.all = counts.opinions + counts.listings + counts.unnamed + counts.networks;
     rc = reader_begin(r);
     if (rc == 0)
         rc = reader_end(r, count_all(&c, &found));

@@ -220,6 +220,9 @@ int reader_counts(struct reader *r, struct store_counts *out)
     if (rc == 0)
         rc = kept_count(r, COUNT_LISTINGS, &c.listings);
     if (rc == 0)
+        rc = kept_count(r, COUNT_UNNAMED, &c.unnamed);
+    c.listings -= c.unnamed < c.listings ? c.unnamed : c.listings;
+    if (rc == 0)
         rc = kept_count(r, COUNT_NETWORKS, &c.networks);
     if (rc == 0)
         rc = kept_count(r, COUNT_JOURNAL, &c.journal);

@@ -95,6 +95,13 @@ static int drop_row(struct fold *f, const struct topic *t, int64_t zone_id)
     return query_run(&q);
 }
 
+/* What the zone without a name lists stands in no file, and is counted apart as well. */
+static void count_listing(struct store *s, int64_t zone_id, int n)
+{
+    s->counted[COUNT_LISTINGS] += n;
+    s->counted[COUNT_UNNAMED] += zone_id == s->names.unnamed_zone_id ? n : 0;
+}
+
 /* Takes out the rows of zones that nobody configures any more and, with `all`, every other too. */
 static int unlist(struct fold *f, const struct topic *t, int category, bool all)
 {
@@ -104,7 +111,8 @@ static int unlist(struct fold *f, const struct topic *t, int category, bool all)
         if (!all && !leftover)
             continue;
         int rc = drop_row(f, t, v->rows[i].zone_id);
-        f->s->counted[COUNT_LISTINGS] -= v->rows[i].zone_id != 0;
+        if (v->rows[i].zone_id != 0)
+            count_listing(f->s, v->rows[i].zone_id, -1);
         if (rc == 0 && v->rows[i].zone >= 0 && category >= 0)
             rc = fold_note_change(f->s, t, v->rows[i].zone, category, false);
         if (rc == 0)
@@ -156,7 +164,7 @@ static int judge(struct fold *f, struct trial *t, int zone)
         rc = drop_row(f, t->topic, zone_id);
     if (rc != 0 || lists == was)
         return rc;
-    s->counted[COUNT_LISTINGS] += lists ? 1 : -1;
+    count_listing(s, zone_id, lists ? 1 : -1);
     if (!lists)
         return fold_note_end(f, t->topic, zone, t->category);
     rc = fold_note_prefix(s, t->topic);

@@ -152,6 +152,9 @@ static const char *const steps[DB_SCHEMA] = {
     /* The member's record beside black_micro, which usefulness dampens. The first snapshot after this one has it; until then it is no more than it was. */
     ("ALTER TABLE learned ADD COLUMN record_micro INTEGER NOT NULL DEFAULT 0;"
      "UPDATE learned SET record_micro = black_micro;"),
+
+    /* Listings of the white zone without a name, which are in no file. */
+    "INSERT INTO meta(name, number) SELECT 'unnamed_n', count(*) FROM listing WHERE zone IN (SELECT id FROM zone WHERE name = '');",
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

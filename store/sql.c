@@ -203,6 +203,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_COUNT_OPINIONS] = "SELECT count(*) FROM opinion",
     [SQL_COUNT_BATCHES] = "SELECT count(*), coalesce(sum(length(frame)), 0) FROM batch",
     [SQL_COUNT_LISTINGS] = "SELECT count(*) FROM listing WHERE zone > 0",
+    [SQL_COUNT_UNNAMED] = "SELECT count(*) FROM listing WHERE zone IN (SELECT id FROM zone WHERE name = '')",
     [SQL_COUNT_MEMBERS] = "SELECT count(*) FROM member WHERE root IS NOT NULL",
     [SQL_COUNT_LIVING] = "SELECT count(*) FROM opinion WHERE member NOT IN (SELECT id FROM member WHERE root IS NULL)",
 

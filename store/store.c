@@ -16,7 +16,7 @@ enum { WAL_BYTES_MAX = 256 << 20 };
 
 const char *const meta_counts[COUNT_N] = {
     [COUNT_JOURNAL] = "journal_n", [COUNT_BATCHES] = "batches_n", [COUNT_BATCH_BYTES] = "batch_bytes",
-    [COUNT_EVIDENCE] = "evidence_n", [COUNT_OPINIONS] = "opinions_n", [COUNT_LISTINGS] = "listings_n", [COUNT_NETWORKS] = "networks_n",
+    [COUNT_EVIDENCE] = "evidence_n", [COUNT_OPINIONS] = "opinions_n", [COUNT_LISTINGS] = "listings_n", [COUNT_UNNAMED] = "unnamed_n", [COUNT_NETWORKS] = "networks_n",
     [COUNT_SUBJECTS] = "subjects_n", [COUNT_TARPIT] = "tarpit_n", [COUNT_BOUNCES] = "bounces_n", [COUNT_GREY] = "grey_n", [COUNT_CLIENTS] = "grey_clients_n",
     [COUNT_SPF] = "spf_n", [COUNT_VERDICTS] = "verdicts_n", [COUNT_TOLD] = "told_n", [COUNT_LOG_WEIGHT] = "log_weight",
     [COUNT_OWN_BLACK] = "own_black_n", [COUNT_OWN_WHITE] = "own_white_n",

@@ -237,6 +237,8 @@ static int check_counts(struct verify *v)
     if (rc == 0)
         rc = check_count(v, COUNT_LISTINGS, SQL_COUNT_LISTINGS);
     if (rc == 0)
+        rc = check_count(v, COUNT_UNNAMED, SQL_COUNT_UNNAMED);
+    if (rc == 0)
         rc = check_count(v, COUNT_OWN_BLACK, SQL_COUNT_OWN_BLACK);
     return rc == 0 ? check_count(v, COUNT_OWN_WHITE, SQL_COUNT_OWN_WHITE) : rc;
 }

@@ -172,7 +172,7 @@ static int count(struct shower *s, bool all)
 {
     struct store_counts counts;
     int rc = reader_counts(s->reader, &counts);
-    if (rc != 0 || (!all && (counts.opinions > OPINIONS_QUICK_MAX || counts.listings > LISTINGS_QUICK_MAX)))
+    if (rc != 0 || (!all && (counts.opinions > OPINIONS_QUICK_MAX || counts.listings + counts.unnamed > LISTINGS_QUICK_MAX)))
         return rc;
     s->progress = isatty(STDERR_FILENO);
     rc = reader_member_loads(s->reader, s->now_s, note_progress, s, &s->loads, &s->loads_n);

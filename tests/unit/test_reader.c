@@ -489,6 +489,34 @@ static void counts_and_head_tell_what_is_there(void **state)
     done(&a);
 }
 
+/* Where no white zone is configured, a white one without a name answers `check`, and is in no file. */
+static void what_the_zone_without_a_name_lists_is_counted_apart(void **state)
+{
+    struct asked a;
+    struct store_counts c;
+    (void)state;
+    ask(&a);
+    struct policy_zone white = a.w.policy->zones[1];
+    a.w.policy->zones_n = 1;
+    policy_finish(a.w.policy);
+    assert_int_equal(store_set_policy(a.w.store, a.w.policy, T0), 0);
+    report(&a, REQUEST_BLACK, "192.0.2.7", -1);
+    report(&a, REQUEST_WHITE, "192.0.2.8", -1);
+    assert_int_equal(world_check(&a.w, "192.0.2.8"), VERDICT_WHITE);
+    assert_int_equal(reader_counts(a.r, &c), 0);
+    assert_int_equal(c.listings, 1);
+    assert_int_equal(c.unnamed, 1);
+    world_claim_verifies(&a.w, T0);
+    a.w.policy->zones[1] = white;
+    assert_int_equal(store_set_policy(a.w.store, a.w.policy, T0), 0);
+    world_fold(&a.w, T0);
+    assert_int_equal(reader_counts(a.r, &c), 0);
+    assert_int_equal(c.listings, 2);
+    assert_int_equal(c.unnamed, 0);
+    world_claim_verifies(&a.w, T0);
+    done(&a);
+}
+
 static uint64_t subjects_known(struct asked *a)
 {
     struct store_counts c;
@@ -554,6 +582,7 @@ int main(void)
         cmocka_unit_test(records_come_with_the_newest_first),
         cmocka_unit_test(of_each_member_only_the_newest_records_stay),
         cmocka_unit_test(counts_and_head_tell_what_is_there),
+        cmocka_unit_test(what_the_zone_without_a_name_lists_is_counted_apart),
         cmocka_unit_test(many_new_subjects_are_counted_within_a_minute),
         cmocka_unit_test(a_reader_cannot_write),
     };
