@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 #include "proto/batch.h"
-#include "tests/unit/fixed_identity.h"
+#include "tests/identities.h"
 
 #define TAG "hearsay-batch-1\n"
 #define FEDERATION "example-coalition"

@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 #include "proto/introductions.h"
-#include "tests/unit/fixed_identity.h"
+#include "tests/identities.h"
 
 #define TAG "hearsay-introductions-1\n"
 

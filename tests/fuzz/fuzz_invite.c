@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include "proto/armour.h"
 #include "proto/invite.h"
-#include "tests/unit/fixed_identity.h"
+#include "tests/identities.h"
 
 #define TAG "hearsay-invite-1\n"
 

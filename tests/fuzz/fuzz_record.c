@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 #include "proto/record.h"
-#include "tests/unit/fixed_identity.h"
+#include "tests/identities.h"
 
 #define TAG "hearsay-record-1\n"
 

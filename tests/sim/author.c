@@ -1,15 +1,11 @@
 /* Keys, records and batches. The keys come from fixed secrets, so that a seed means the same bytes in every run. */
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "proto/identity.h"
 #include "proto/subject.h"
 #include "sim.h"
+#include "tests/identities.h"
 
 enum { AUTHORS = NODES_MAX + 1 };              /* the last one is a stranger to all */
 
@@ -23,38 +19,6 @@ static struct author *authors[AUTHORS];
 enum { INDEX = 4096 };                         /* open addressing: well above AUTHORS */
 static uint16_t by_root[INDEX];                /* author + 1 */
 
-
-/* PKCS #8 of an Ed25519 (RFC 8410: 70) or X25519 (6e) secret of 32 equal-looking bytes. */
-static void write_key(int fd, uint8_t algorithm, uint8_t kind, unsigned index)
-{
-    uint8_t der[48] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, algorithm, 0x04, 0x22, 0x04, 0x20 };
-    unsigned char text[80];
-    int len;
-
-    memset(der + 16, kind, 32);
-    der[16] = (uint8_t)(index >> 8);
-    der[17] = (uint8_t)index;
-    len = EVP_EncodeBlock(text, der, sizeof der);
-    dprintf(fd, "-----BEGIN PRIVATE KEY-----\n%.*s\n-----END PRIVATE KEY-----\n", len, (const char *)text);
-}
-
-static struct identity *make_identity(unsigned index)
-{
-    struct identity *id = NULL;
-    char path[64];
-    int fd = memfd_create("identity", MFD_CLOEXEC);
-
-    if (fd < 0 || fchmod(fd, 0600) != 0)
-        abort();
-    write_key(fd, 0x70, 1, index);
-    write_key(fd, 0x70, 2, index);
-    write_key(fd, 0x6e, 3, index);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (identity_load(path, &id) != 0)
-        abort();
-    close(fd);
-    return id;
-}
 
 static size_t home_of(const uint8_t root[KEY_BYTES])
 {
@@ -79,10 +43,8 @@ static struct author *author(unsigned index)
     a = authors[index] = calloc(1, sizeof *a);
     if (a == NULL)
         abort();
-    a->id = make_identity(index);
-    memcpy(a->record.root, identity_root(a->id), KEY_BYTES);
-    memcpy(a->record.operational, identity_operational(a->id), KEY_BYTES);
-    memcpy(a->record.curve, identity_curve(a->id), KEY_BYTES);
+    a->id = identity_of(0, index);
+    identity_into_record(a->id, &a->record);
     snprintf(a->record.name, sizeof a->record.name, "n%u.example", index);
     snprintf(a->record.publish, sizeof a->record.publish, "tcp://n%u.example:4441", index);
     snprintf(a->record.repair, sizeof a->record.repair, "tcp://n%u.example:4442", index);

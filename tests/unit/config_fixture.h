@@ -18,6 +18,7 @@
 
 #include "node/config.h"
 #include "proto/subject.h"
+#include "tests/identities.h"
 #include "tests/unit/scratch.h"
 
 static char dir[64];
@@ -38,14 +39,11 @@ static inline void write_file(const char *name, const char *text)
 
 static inline void make_card(int i, const char *name, const char *host)
 {
-    struct identity *id = NULL;
+    struct identity *id = test_identity((unsigned)i);
     struct record r = {.serial = 1, .not_after_s = 2000000000};
     uint8_t frame[RECORD_FRAME_MAX];
     size_t len = sizeof frame;
-    assert_int_equal(identity_generate(&id), 0);
-    memcpy(r.root, identity_root(id), KEY_BYTES);
-    memcpy(r.operational, identity_operational(id), KEY_BYTES);
-    memcpy(r.curve, identity_curve(id), KEY_BYTES);
+    identity_into_record(id, &r);
     snprintf(r.name, sizeof r.name, "%s", name);
     snprintf(r.publish, sizeof r.publish, "tcp://%s:4441", host);
     snprintf(r.repair, sizeof r.repair, "tcp://%s:4442", host);

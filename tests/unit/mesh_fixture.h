@@ -13,6 +13,8 @@
 
 #include "node/mesh.h"
 #include "proto/subject.h"
+#include "tests/identities.h"
+#include "tests/seed.h"
 
 #ifndef FIXTURE_MEMBERS
 #define FIXTURE_MEMBERS 4
@@ -61,10 +63,8 @@ static inline int people_make(void **state)
     (void)state;
     for (unsigned i = 0; i < MEMBERS; i++) {
         struct person *p = &people[i];
-        assert_int_equal(identity_generate(&p->id), 0);
-        memcpy(p->record.root, identity_root(p->id), KEY_BYTES);
-        memcpy(p->record.operational, identity_operational(p->id), KEY_BYTES);
-        memcpy(p->record.curve, identity_curve(p->id), KEY_BYTES);
+        p->id = test_identity(i);
+        identity_into_record(p->id, &p->record);
         snprintf(p->record.name, sizeof p->record.name, "m%u.example", i);
         p->record.serial = 10;
         p->record.not_after_s = NOW_S + 90 * 86400;
@@ -236,7 +236,7 @@ static inline void know(unsigned member, bool link)
 /* A core that knows nobody but itself. */
 static inline int begin_alone(void **state)
 {
-    struct mesh_config c = { .federation = "unit", .seed = 42, .ttl_s = 30 * 86400, .links = fixture_links };
+    struct mesh_config c = { .federation = "unit", .seed = seeded(42), .ttl_s = 30 * 86400, .links = fixture_links };
 
     (void)state;
     now_ms = 1000000;

@@ -22,6 +22,7 @@
 #include "node/log.h"
 #include "node/mesh_net.h"
 #include "store/store.h"
+#include "tests/identities.h"
 #include "tests/unit/own_port.h"
 #include "tests/unit/scratch.h"
 
@@ -132,10 +133,8 @@ static inline void make(struct station *s, const char *name)
     memset(s, 0, sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
-    assert_int_equal(identity_generate(&s->id), 0);
-    memcpy(s->record.root, identity_root(s->id), KEY_BYTES);
-    memcpy(s->record.operational, identity_operational(s->id), KEY_BYTES);
-    memcpy(s->record.curve, identity_curve(s->id), KEY_BYTES);
+    s->id = test_identity((unsigned)(s - stations));
+    identity_into_record(s->id, &s->record);
     snprintf(s->record.name, sizeof s->record.name, "%s", name);
     snprintf(s->record.publish, sizeof s->record.publish, "tcp://%s:%u", own_loopback(), own_port(own_loopback()));
     snprintf(s->record.repair, sizeof s->record.repair, "tcp://%s:%u", own_loopback(), own_port(own_loopback()));

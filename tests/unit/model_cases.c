@@ -13,6 +13,7 @@
 #include "store/trust.h"
 #include "store/usual.h"
 #include "store/voices.h"
+#include "tests/seed.h"
 
 enum { LIKE_MAX = 6, MEMBERS = 7, LINKS_MAX = 5, SAID_MAX = 8, EVENTS_MAX = 3, LOOKS = 3, HEARD_MAX = 7, STEPS_MAX = 10, DAY_S = 86400 };
 
@@ -350,7 +351,7 @@ int main(int argc, char **argv)
     struct history h = { .policy = policy_create() };
     if (argc != 3 || h.policy == NULL)
         die("usage: model_cases SEED COUNT");
-    state = strtoull(argv[1], NULL, 10);
+    state = seeded(strtoull(argv[1], NULL, 10));
     h.policy->members = calloc(MEMBERS, sizeof *h.policy->members);
     if (h.policy->members == NULL)
         die("out of memory");

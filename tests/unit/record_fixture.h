@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#include "fixed_identity.h"
 #include "proto/record.h"
+#include "tests/identities.h"
 
 enum { NOW_S = 1800000000, DAY_S = 86400 };
 
@@ -27,9 +27,7 @@ static inline struct record plain_record(void)
     struct record r = { .name = "mx.a.example", .publish = "tcp://mx.a.example:4441", .repair = "tcp://mx.a.example:4442",
                         .serial = 7, .not_after_s = NOW_S };
 
-    memcpy(r.root, identity_root(id), KEY_BYTES);
-    memcpy(r.operational, identity_operational(id), KEY_BYTES);
-    memcpy(r.curve, identity_curve(id), KEY_BYTES);
+    identity_into_record(id, &r);
     return r;
 }
 

@@ -19,6 +19,7 @@
 #include "proto/record.h"
 #include "store/reader.h"
 #include "store/store.h"
+#include "tests/identities.h"
 #include "tests/unit/scratch.h"
 
 #define T0 INT64_C(1790000400)             /* some time in 2026; a multiple of 600 */
@@ -72,13 +73,12 @@ static inline void world_open(struct world *w)
                                           (struct bytes){ w->frames[i], w->frame_lens[i] }), 0);
 }
 
-static inline void world_member(struct world *w, size_t i)
+/* Place i is that of the identity of that number. */
+static inline void world_member(struct world *w, size_t i, unsigned number)
 {
     struct record *rec = &w->records[i];
-    assert_int_equal(identity_generate(&w->ids[i]), 0);
-    memcpy(rec->root, identity_root(w->ids[i]), KEY_BYTES);
-    memcpy(rec->operational, identity_operational(w->ids[i]), KEY_BYTES);
-    memcpy(rec->curve, identity_curve(w->ids[i]), KEY_BYTES);
+    w->ids[i] = test_identity(number);
+    identity_into_record(w->ids[i], rec);
     snprintf(rec->name, sizeof rec->name, "mx.%c.example", (char)('a' + i));
     rec->serial = 1;
     rec->not_after_s = T0 + 90 * WORLD_DAY;
@@ -117,7 +117,7 @@ static inline void world_prepare(struct world *w)
     snprintf(w->path, sizeof w->path, "%s/hearsay.db", w->dir);
     snprintf(w->nonce, sizeof w->nonce, "%s/nonce", w->dir);
     for (size_t i = 0; i < WORLD_MEMBERS; i++)
-        world_member(w, i);
+        world_member(w, i, (unsigned)i);
     world_policy(w);
 }
 

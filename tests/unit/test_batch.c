@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "documented.h"
-#include "fixed_identity.h"
 #include "proto/batch.h"
 #include "proto/subject.h"
+#include "tests/identities.h"
 
 enum { NOW_S = 1800000000, BASE_S = NOW_S - NOW_S % 600, MANY = 8192 };
 

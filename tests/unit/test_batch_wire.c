@@ -13,6 +13,8 @@
 #include "proto/batch_check.h"
 #include "proto/batch_wire.h"
 #include "proto/subject.h"
+#include "tests/identities.h"
+#include "tests/seed.h"
 
 enum { OPINIONS = 5, ROUNDS = 200000, BODY_MAX = 1024, NOW = 1795188000 };
 
@@ -29,12 +31,11 @@ static size_t make_body(uint8_t out[BODY_MAX])
     static char categories[2][CATEGORY_MAX_BYTES + 1] = { "malware", "spam" };
     static uint8_t keys[OPINIONS][6];
     static struct opinion opinions[OPINIONS];
-    struct identity *id = NULL;
+    struct identity *id = test_identity(0);
     uint8_t *frame = NULL;
     size_t len = 0;
     struct batch b = { .federation = "unit", .epoch = 7, .seq = 300, .floor_epoch = 6, .floor_seq = 2, .time_s = NOW, .record_serial = 1795188000,
                        .categories_n = 2, .categories = categories, .opinions_n = OPINIONS, .opinions = opinions };
-    assert_int_equal(identity_generate(&id), 0);
     memcpy(b.origin, identity_root(id), KEY_BYTES);
     memset(b.previous, 5, HASH_BYTES);
     for (size_t i = 0; i < OPINIONS; i++) {
@@ -266,6 +267,7 @@ static void a_tag_or_a_length_of_more_than_32_bits_is_malformed(void **state)
 
 int main(void)
 {
+    random_state = (uint32_t)seeded(random_state);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read_is_what_protobuf_reads),
         cmocka_unit_test(a_tag_or_a_length_of_more_than_32_bits_is_malformed),

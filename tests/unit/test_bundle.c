@@ -12,6 +12,7 @@
 
 #include "proto/bundle.h"
 #include "proto/subject.h"
+#include "tests/identities.h"
 
 static struct identity *id;
 static uint8_t record_frame[RECORD_FRAME_MAX];
@@ -37,11 +38,8 @@ static int make(void **state)
     struct record r = { .name = "mx.a.example", .serial = 7, .not_after_s = 1900000000 };
     size_t len = sizeof record_frame;
     (void)state;
-    if (identity_generate(&id) != 0)
-        return -1;
-    memcpy(r.root, identity_root(id), KEY_BYTES);
-    memcpy(r.operational, identity_operational(id), KEY_BYTES);
-    memcpy(r.curve, identity_curve(id), KEY_BYTES);
+    id = test_identity(0);
+    identity_into_record(id, &r);
     if (record_seal(&r, id, record_frame, &len) != 0)
         return -1;
     record_bytes = (struct bytes){ record_frame, len };
@@ -117,7 +115,7 @@ static void a_batch_without_its_record_proves_nothing(void **state)
     struct bundle *b = NULL;
     struct bytes foreign;
     (void)state;
-    assert_int_equal(identity_generate(&id), 0);
+    id = test_identity(1);
     foreign = sign(1, 9);
     identity_destroy(&id);
     id = mine;

@@ -197,13 +197,11 @@ static void two_peers_with_one_curve_key_are_refused(void **state)
     struct config *c = NULL;
     (void)state;
     for (int i = 0; i < 2; i++) {
-        struct identity *id = NULL;
+        struct identity *id = test_identity((unsigned)i);
         struct record r = {.serial = 1, .not_after_s = 2000000000};
         uint8_t frame[RECORD_FRAME_MAX];
         size_t len = sizeof frame;
-        assert_int_equal(identity_generate(&id), 0);
-        memcpy(r.root, identity_root(id), KEY_BYTES);
-        memcpy(r.operational, identity_operational(id), KEY_BYTES);
+        identity_into_record(id, &r);
         memcpy(r.curve, curve, KEY_BYTES);
         strcpy(r.name, "mx.b.example");
         assert_int_equal(record_seal(&r, id, frame, &len), 0);
@@ -277,10 +275,9 @@ static void paths_start_from_the_file_that_names_them(void **state)
 static void the_record_names_the_advertised_host(void **state)
 {
     struct config *c = load("name = mx.a.example\nmesh { publish = \"tcp://0.0.0.0:11\" repair = \"tcp://[::]:12\" advertise = \"2001:db8::5\" }");
-    struct identity *id = NULL;
+    struct identity *id = test_identity(0);
     struct record r;
     (void)state;
-    assert_int_equal(identity_generate(&id), 0);
     config_record(c, id, &r);
     assert_string_equal(r.publish, "tcp://[2001:db8::5]:11");
     assert_string_equal(r.repair, "tcp://[2001:db8::5]:12");

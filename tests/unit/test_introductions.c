@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "documented.h"
-#include "fixed_identity.h"
 #include "proto/introductions.h"
+#include "tests/identities.h"
 
 enum { NOW_S = 1800000000, FRIENDS = 3 };
 
@@ -24,10 +24,8 @@ static int make_people(void **state)
     id = fixed_identity();
     for (int i = 0; i < FRIENDS; i++) {
         struct record *r = &cards[i].record;
-        assert_int_equal(identity_generate(&friends[i]), 0);
-        memcpy(r->root, identity_root(friends[i]), KEY_BYTES);
-        memcpy(r->operational, identity_operational(friends[i]), KEY_BYTES);
-        memcpy(r->curve, identity_curve(friends[i]), KEY_BYTES);
+        friends[i] = test_identity((unsigned)i);
+        identity_into_record(friends[i], r);
         strcpy(r->name, "mx.friend.example");
         r->serial = 1;
         r->not_after_s = NOW_S;

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fixed_identity.h"
 #include "proto/invite.h"
+#include "tests/identities.h"
 
 enum { NOW_S = 1800000000 };
 
@@ -35,9 +35,7 @@ static struct invite plain_invite(void)
 {
     struct invite i = { .frame_len = sizeof i.frame, .federation = "example-coalition", .expires_s = NOW_S };
     struct record *r = &i.record;
-    memcpy(r->root, identity_root(id), KEY_BYTES);
-    memcpy(r->operational, identity_operational(id), KEY_BYTES);
-    memcpy(r->curve, identity_curve(id), KEY_BYTES);
+    identity_into_record(id, r);
     strcpy(r->name, "mx.a.example");
     strcpy(r->publish, "tcp://mx.a.example:4441");
     strcpy(r->repair, "tcp://mx.a.example:4442");
@@ -109,10 +107,9 @@ static void what_is_no_invite_is_said_so(void **state)
 static void only_the_member_that_it_names_can_make_one(void **state)
 {
     struct invite i = plain_invite();
-    struct identity *other;
+    struct identity *other = test_identity(0);
     char text[INVITE_TEXT_MAX];
     (void)state;
-    assert_int_equal(identity_generate(&other), 0);
     assert_int_equal(invite_seal(&i, other, text, sizeof text), -EINVAL);
     identity_destroy(&other);
     i.expires_s = 0;

@@ -3,14 +3,16 @@
 
 #include "store/lean.h"
 #include "store/lean_network.h"
+#include "tests/seed.h"
 
 enum { VOICES_MAX = 12, ROUNDS = 20000 };
 
+static uint64_t bits = 11;
+
 static unsigned random_to(unsigned n)
 {
-    static uint64_t state = 11;
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(state >> 33) % n;
+    bits = bits * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(bits >> 33) % n;
 }
 
 static struct evidence random_evidence(void)
@@ -196,6 +198,7 @@ static void a_network_leans_on_the_members_without_whom_it_would_end(void **stat
 
 int main(void)
 {
+    bits = seeded(bits);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_voice_is_the_score_of_all_others),
         cmocka_unit_test(a_listing_leans_on_whom_it_would_end_without),

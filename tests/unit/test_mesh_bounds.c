@@ -6,7 +6,7 @@ enum { DAY_MS = 86400000, BATCHES = 50 };
 /* As begin(), with a quota. */
 static int begin_bound(void **state, int64_t batches, int64_t bytes, int64_t opinions)
 {
-    struct mesh_config c = { .federation = "unit", .seed = 42, .ttl_s = 30 * 86400, .quota_day = { batches, bytes, opinions } };
+    struct mesh_config c = { .federation = "unit", .seed = seeded(42), .ttl_s = 30 * 86400, .quota_day = { batches, bytes, opinions } };
 
     (void)state;
     now_ms = 1000000;

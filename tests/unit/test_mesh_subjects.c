@@ -128,7 +128,7 @@ static void the_store_is_told_what_it_may_forget(void **state)
 static void it_does_not_matter_in_which_order_batches_came(void **state)
 {
     size_t f[HEAD];
-    unsigned random = 1;
+    unsigned random = (unsigned)seeded(1);
     (void)state;
     for (size_t i = 0; i < HEAD; i++)
         f[i] = said(i + 1);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "store/networks.h"
+#include "tests/seed.h"
 
 enum { MOST = 300 };
 #define BLOCK (UINT64_C(0xc0000200) << 32)             /* 192.0.2.0/24 */
@@ -354,6 +355,7 @@ static void a_block_is_the_24_of_an_address_and_the_48_of_a_64(void **state)
 
 int main(void)
 {
+    seed = seeded(seed);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(enough_addresses_of_two_groups_list_the_smallest_prefix_around_them),
         cmocka_unit_test(too_few_addresses_list_nothing),

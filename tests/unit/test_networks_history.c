@@ -1,5 +1,6 @@
 /* Networks after random histories: whatever was said, retracted, excepted, configured, forgotten, they are what a full recomputation gives, and the zones were told so. */
 #include "networks_world.h"
+#include "tests/seed.h"
 
 /* ---- random histories */
 
@@ -153,6 +154,7 @@ static void after_any_history_networks_are_what_the_listings_ask_for(void **stat
 
 int main(void)
 {
+    seed = seeded(seed);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(after_any_history_networks_are_what_the_listings_ask_for),
     };

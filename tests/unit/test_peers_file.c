@@ -15,6 +15,7 @@
 
 #include "node/peers_file.h"
 #include "proto/record.h"
+#include "tests/identities.h"
 #include "tests/unit/scratch.h"
 
 enum { CARD_A, CARD_B, CARD_B_NEWER, CARD_C, CARDS };
@@ -28,9 +29,7 @@ static void seal(struct identity *id, int i, const char *name, uint64_t serial)
     struct record r = {.serial = serial, .not_after_s = 2000000000};
     uint8_t frame[RECORD_FRAME_MAX];
     size_t len = sizeof frame;
-    memcpy(r.root, identity_root(id), KEY_BYTES);
-    memcpy(r.operational, identity_operational(id), KEY_BYTES);
-    memcpy(r.curve, identity_curve(id), KEY_BYTES);
+    identity_into_record(id, &r);
     snprintf(r.name, sizeof r.name, "%s", name);
     assert_int_equal(record_seal(&r, id, frame, &len), 0);
     assert_int_equal(card_encode((struct bytes){frame, len}, cards[i], sizeof cards[i]), 0);
@@ -45,8 +44,7 @@ static int setup(void **state)
         return -1;
     snprintf(path, sizeof path, "%s/peers.conf", dir);
     for (int i = 0; i < 3; i++) {
-        struct identity *id = NULL;
-        assert_int_equal(identity_generate(&id), 0);
+        struct identity *id = test_identity((unsigned)i);
         seal(id, i == 0 ? CARD_A : i == 1 ? CARD_B : CARD_C, names[i], 1);
         if (i == 1)
             seal(id, CARD_B_NEWER, names[i], 2);

@@ -10,6 +10,7 @@
 #include "store/names.h"
 #include "store/reliability.h"
 #include "store/score.h"
+#include "tests/seed.h"
 
 #define NOW INT64_C(1790000400)
 #define DAY INT64_C(86400)
@@ -454,6 +455,7 @@ static void a_stored_breaker_is_the_same(void **state)
 
 int main(void)
 {
+    seed = seeded(seed);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_newcomer_has_one_and_nobody_more_than_two),
         cmocka_unit_test(a_record_is_at_least_a_fifth_of_a_newcomers_or_mute),

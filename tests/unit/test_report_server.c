@@ -1,4 +1,5 @@
 /* The report socket: from bytes to answers in order. */
+#include "tests/seed.h"
 #include "tests/unit/report_lab.h"
 
 /* ---- framing and answers */
@@ -61,7 +62,7 @@ static const char script_text[] = "ping\nblack 192.0.2.1\r\nblack x\n\ncheck 192
 /* The script in pieces, of a size that comes of the round. */
 static void play_in_pieces(struct client *c, int round)
 {
-    uint32_t seed = (uint32_t)round;
+    uint32_t seed = (uint32_t)seeded((uint64_t)round);
     size_t at = 0, len = strlen(script_text);
     while (at < len) {
         size_t n = round == 0 ? len : round == 1 ? 1 : 1 + (seed >> 16) % 9;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "store/score.h"
+#include "tests/seed.h"
 
 #define NOW INT64_C(1790000400)
 #define DAY INT64_C(86400)
@@ -502,6 +503,7 @@ static void mixed_voices_are_looked_at_less_than_once_an_hour(void **state)
 
 int main(void)
 {
+    seed = seeded(seed);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_agree_with_the_model_in_floating_point),
         cmocka_unit_test(an_opinion_is_never_quite_sure),

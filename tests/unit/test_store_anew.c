@@ -47,7 +47,7 @@ static void another_own_member_tells_all_anew_and_leaves_others_be(void **state)
     assert_int_equal(world_told(&w, "test", T0 + 100), 2);
     assert_int_equal(world_told(&w, "test", T0 + 100), 0);
     identity_destroy(&w.ids[0]);
-    world_member(&w, 0);
+    world_member(&w, 0, WORLD_MEMBERS);
     memcpy(w.policy->self, w.records[0].root, KEY_BYTES);
     assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);
     assert_true(store_took_log_anew(w.store));
@@ -80,7 +80,7 @@ static void another_own_member_in_another_coalition_is_counted_anew_once(void **
     int64_t told_n = kept("told_n"), log_weight = kept("log_weight");
     assert_int_equal(told_n, 2);
     identity_destroy(&w.ids[0]);
-    world_member(&w, 0);
+    world_member(&w, 0, WORLD_MEMBERS);
     memcpy(w.policy->self, w.records[0].root, KEY_BYTES);
     strcpy(w.policy->federation, "street");
     assert_int_equal(store_set_policy(w.store, w.policy, T0 + 20), 0);

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "store_world.h"
+#include "tests/seed.h"
 
 enum { SUBJECTS = 30, STEPS = 240, BEHIND_STEPS = 12 };
 
@@ -122,7 +123,7 @@ static int look_at(void *ctx, const struct member_row *m)
 
 static void live(uint64_t seed)
 {
-    bits = seed;
+    bits = seeded(seed);
     now_s = T0;
     memset(seqs, 0, sizeof seqs);
     world_create(&w);

@@ -453,10 +453,8 @@ struct someone { struct identity *id; struct record record; uint8_t frame[RECORD
 
 static void someone_make(struct someone *p, unsigned number)
 {
-    assert_int_equal(identity_generate(&p->id), 0);
-    memcpy(p->record.root, identity_root(p->id), KEY_BYTES);
-    memcpy(p->record.operational, identity_operational(p->id), KEY_BYTES);
-    memcpy(p->record.curve, identity_curve(p->id), KEY_BYTES);
+    p->id = test_identity(number);
+    identity_into_record(p->id, &p->record);
     snprintf(p->record.name, sizeof p->record.name, "mx%u.example", number);
     p->record.serial = 1;
     p->record.not_after_s = T0 + 90 * WORLD_DAY;
@@ -464,16 +462,17 @@ static void someone_make(struct someone *p, unsigned number)
     assert_int_equal(record_seal(&p->record, p->id, p->frame, &p->len), 0);
 }
 
-/* A sponsor that this member trusts vouches for 128 strangers. */
+/* A sponsor that this member trusts vouches for 128 strangers, who are others each time. */
 static void crowd_of(struct someone *sponsor, uint64_t serial)
 {
+    static unsigned met = WORLD_MEMBERS + CROWD_SPONSORS;
     static struct someone strangers[INTRODUCTIONS_MAX];
     static struct introduction list[INTRODUCTIONS_MAX];
     struct introductions l = { .federation = "test", .record_serial = 1, .serial = serial, .time_s = T0, .list = list, .n = INTRODUCTIONS_MAX };
     uint8_t *frame = NULL;
     size_t len = 0;
     for (unsigned i = 0; i < INTRODUCTIONS_MAX; i++) {
-        someone_make(&strangers[i], i);
+        someone_make(&strangers[i], met++);
         list[i] = (struct introduction){ { strangers[i].frame, strangers[i].len }, strangers[i].record, 1, T0 + WORLD_DAY };
     }
     memcpy(l.introducer, sponsor->record.root, KEY_BYTES);
@@ -495,7 +494,7 @@ static void of_too_many_the_least_trusted_are_left_out_and_configured_ones_never
     w.policy->members = members;
     for (unsigned i = 0; i < CROWD_SPONSORS; i++) {
         struct policy_member *m = &members[w.policy->members_n++];
-        someone_make(&sponsors[i], i);
+        someone_make(&sponsors[i], WORLD_MEMBERS + i);
         memcpy(m->root, sponsors[i].record.root, KEY_BYTES);
         m->trust_micro = i < CROWD_SPONSORS / 2 ? MICRO : MICRO / 2;
     }

@@ -1,6 +1,7 @@
 /* store/tell_clean: through long random histories the own log stays short and says all that this member holds. */
 #include <sqlite3.h>
 
+#include "tests/seed.h"
 #include "tests/unit/store_world.h"
 
 enum { SUBJECTS = 600, TOLD_MAX = 16, SLACK = 1024 + 64, BATCH_WEIGHT = 10, DELAYED_MAX = 64 };
@@ -176,7 +177,7 @@ static void b_agrees(struct history *h)
 static void history_begin(struct history *h, uint64_t seed)
 {
     memset(h, 0, sizeof *h);
-    h->random = seed;
+    h->random = seeded(seed);
     h->now_s = T0;
     world_create(&h->a);
     h->b = h->a;

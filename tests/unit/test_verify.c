@@ -1,3 +1,4 @@
+#include "tests/seed.h"
 #include "tests/unit/store_world.h"
 
 #include <errno.h>
@@ -512,6 +513,7 @@ static void verify_finds_a_protected_listing(void **state)
 
 int main(void)
 {
+    seed = seeded(seed);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_in_any_order_give_the_same_registers),
         cmocka_unit_test(what_is_heard_before_one_fold_gives_the_same_listings),

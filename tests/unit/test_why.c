@@ -1,5 +1,6 @@
 /* What `hearsay why` is told: the parts add up to the score. */
 #include "store_world.h"
+#include "tests/seed.h"
 
 enum { CATEGORIES = 2, ROUNDS = 60 };
 
@@ -121,6 +122,7 @@ static void what_one_on_probation_would_have_said_is_told(void **state)
 
 int main(void)
 {
+    state_of_random = seeded(state_of_random);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parts_of_a_score_add_up_whatever_the_rights),
         cmocka_unit_test(what_one_on_probation_would_have_said_is_told),

@@ -32,6 +32,7 @@ static char *failing_strndup(const char *text, size_t len)
 #define realloc failing_realloc
 #define strndup failing_strndup
 #include "node/zone_image.c"
+#include "tests/seed.h"
 #undef realloc
 #undef strndup
 
@@ -247,7 +248,7 @@ static void any_history_gives_what_a_plain_table_gives(void **state)
 {
     (void)state;
     static bool model[UNIVERSE];
-    uint64_t seed = 20261120;
+    uint64_t seed = seeded(20261120);
     struct zone_image *z = zone_image_create();
     for (int round = 0; round < ROUNDS; round++) {
         unsigned batch = round % 50 == 0 ? 400 : random_of(&seed) % 6;
