@@ -62,8 +62,17 @@ void choose_undo(struct mesh *m, struct member *o)
     if (!o->choose.is)
         return;
     member_link(m, o, false);
-    o->choose.is = false;
+    o->choose.is = o->choose.wanders = false;
     update_about(m, MESH_DO_UNLINK, o);
+}
+
+void choose_keep(struct mesh *m, struct member *o)
+{
+    const bool wandered = o->choose.wanders;
+
+    o->choose.is = o->choose.wanders = false;
+    if (wandered)
+        eager_stays(m, o);
 }
 
 /* ---- whom */

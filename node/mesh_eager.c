@@ -241,6 +241,16 @@ void eager_begin(struct mesh *m, const struct member *neighbour)
     }
 }
 
+/* It was to leave soon, and stays after all: it gets its share now. */
+void eager_stays(struct mesh *m, const struct member *neighbour)
+{
+    for (size_t i = 0; i < m->members_n; i++) {
+        struct member *o = m->members[i];
+        if (o != m->self && !eager_is(o, neighbour) && is_its_share(m, o, neighbour))
+            take_up(m, o, neighbour);
+    }
+}
+
 /* No member any more: it is no topic of anybody. */
 void eager_drop(struct mesh *m, struct member *o)
 {

@@ -280,7 +280,7 @@ int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame
         member_introduce(m, o);
     }
     if (link)
-        o->choose.is = false;          /* the operator's from now on */
+        choose_keep(m, o);
     member_link(m, o, link || o->choose.is);
     if (member_add_key(m, o, rec, frame) < 0 || m->starved)
         return -ENOMEM;

@@ -172,6 +172,7 @@ void choose_tick(struct mesh *m);
 void choose_asked(struct mesh *m, struct member *from);
 void choose_up(struct member *o);                          /* its connection works */
 void choose_undo(struct mesh *m, struct member *o);        /* if it was chosen */
+void choose_keep(struct mesh *m, struct member *o);        /* the operator wants it: it is no link of the node's own choice from now on, if it was */
 bool choose_yield(struct mesh *m);                         /* gives up one link of the node's own choice; false: there is none */
 
 /* ---- mesh_eager.c */
@@ -181,6 +182,7 @@ void eager_again(struct mesh *m, struct member *o, const struct member *from, co
 void eager_fetched(struct mesh *m, struct member *o, const struct member *from);          /* what is new had to be fetched, and was to be had there */
 void eager_link_down(struct mesh *m);
 void eager_begin(struct mesh *m, const struct member *neighbour);        /* before its topics are subscribed to: which */
+void eager_stays(struct mesh *m, const struct member *neighbour);        /* and wanders no more */
 void eager_drop(struct mesh *m, struct member *o);                 /* its batches come from nobody any more */
 void eager_forget(struct mesh *m, struct member *neighbour);       /* it is no neighbour any more */
 void eager_subscribed(struct mesh *m, struct member *by, struct bytes topic, bool on);

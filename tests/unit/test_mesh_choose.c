@@ -5,16 +5,27 @@
 enum { LINKS = 8, OWN = 3, LONG_MS = 70000, FIRST = 12 };      /* members below FIRST are to be had first */
 
 static bool linked[MEMBERS];
+static unsigned topics[MEMBERS];       /* that are subscribed to over the link */
+
+static void note_link(unsigned who, bool is)
+{
+    assert_true(linked[who] != is);
+    linked[who] = is;
+    if (is)
+        topics[who] = 0;
+}
 
 static void note_links(void)
 {
     for (size_t i = 0; i < up.n; i++) {
         const struct mesh_action *a = &up.actions[i];
         for (unsigned who = 1; who < MEMBERS; who++) {
-            if (!is_about(a, who) || (a->kind != MESH_DO_LINK && a->kind != MESH_DO_UNLINK))
+            if (!is_about(a, who))
                 continue;
-            assert_true(linked[who] != (a->kind == MESH_DO_LINK));
-            linked[who] = a->kind == MESH_DO_LINK;
+            if (a->kind == MESH_DO_LINK || a->kind == MESH_DO_UNLINK)
+                note_link(who, a->kind == MESH_DO_LINK);
+            topics[who] += a->kind == MESH_DO_SUBSCRIBE;
+            topics[who] -= a->kind == MESH_DO_UNSUBSCRIBE;
         }
     }
 }
@@ -77,8 +88,10 @@ static void at_first_half_of_the_links_are_left_to_others(void **state)
 static void all_up(void)
 {
     for (unsigned i = 1; i < MEMBERS; i++) {
-        if (linked[i])
-            link_to(i, true);
+        if (!linked[i])
+            continue;
+        link_to(i, true);
+        note_links();
     }
 }
 
@@ -89,6 +102,41 @@ static unsigned some_link(void)
     while (!linked[i])
         i++;
     return i;
+}
+
+/* In a large coalition nothing is subscribed to over that one, and other rules hold for it than for those that stay. */
+static unsigned the_link_that_wanders(void)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 1; i < MEMBERS; i++) {
+        if (!linked[i] || topics[i] > 0)
+            continue;
+        assert_int_equal(found, 0);
+        found = i;
+    }
+    assert_int_not_equal(found, 0);
+    return found;
+}
+
+static unsigned a_link_that_stays(void)
+{
+    const unsigned wanders = the_link_that_wanders();
+    unsigned i = 1;
+
+    while (!linked[i] || i == wanders)
+        i++;
+    return i;
+}
+
+static bool is_subscribed_over(unsigned neighbour, unsigned origin)
+{
+    for (size_t i = 0; i < up.n; i++) {
+        const struct mesh_action *a = &up.actions[i];
+        if (a->kind == MESH_DO_SUBSCRIBE && is_about(a, neighbour) && memcmp(a->origin, people[origin].record.root, KEY_BYTES) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* In a large coalition it is subscribed to nothing, and least of all to the own topic. */
@@ -178,7 +226,7 @@ static void a_dead_link_is_given_up_for_another_and_not_taken_again_soon(void **
     unsigned dead;
     (void)state;
     all_up();
-    dead = some_link();
+    dead = a_link_that_stays();
     link_to(dead, false);
     tick_in(LONG_MS / 2);
     assert_true(linked[dead]);
@@ -209,14 +257,23 @@ static void asked_in(int64_t ms, unsigned but)
 /* It has as many as it takes. */
 static void who_does_not_link_in_return_is_given_up_for_another(void **state)
 {
-    unsigned one = 1;
+    unsigned one;
     (void)state;
     all_up();
-    while (!linked[one])
-        one++;
+    one = a_link_that_stays();
     asked_in(30000, one);
     assert_false(linked[one]);
     assert_int_equal(count_links(1, MEMBERS), LINKS);
+}
+
+static void but_not_the_one_that_wanders_on_anyway(void **state)
+{
+    unsigned one;
+    (void)state;
+    all_up();
+    one = the_link_that_wanders();
+    asked_in(30000, one);
+    assert_true(linked[one]);
 }
 
 static void in_a_small_coalition_it_stays(void **state)
@@ -299,7 +356,7 @@ static void who_may_not_or_cannot_be_linked_is_not(void **state)
 
 static void what_the_operator_says_later_holds(void **state)
 {
-    unsigned who = some_link();
+    unsigned who = a_link_that_stays();
     (void)state;
     know(who, true);
     tick_at(now_ms);
@@ -307,6 +364,34 @@ static void what_the_operator_says_later_holds(void **state)
     know(who, false);
     tick_at(now_ms);
     assert_true(count_actions(MESH_DO_UNSUBSCRIBE) > 0);       /* it is no link of the core's own any more */
+}
+
+/* It came by chance, and nothing was subscribed to over it. */
+static void whom_the_operator_wants_while_it_is_visited_is_subscribed_to(void **state)
+{
+    unsigned who = the_link_that_wanders();
+    (void)state;
+    know(who, true);
+    tick_at(now_ms);
+    assert_null(action(MESH_DO_UNLINK));
+    assert_true(is_subscribed_over(who, who));
+    know(who, false);
+    tick_at(now_ms);
+    assert_true(count_actions(MESH_DO_UNSUBSCRIBE) > 0);
+}
+
+static void whom_the_operator_wants_after_it_was_visited_is_subscribed_to(void **state)
+{
+    unsigned who = the_link_that_wanders();
+    (void)state;
+    for (int i = 0; linked[who] && i < 10; i++) {
+        all_up();
+        tick_in(LONG_MS);
+    }
+    assert_false(linked[who]);
+    know(who, true);
+    tick_at(now_ms);
+    assert_true(is_subscribed_over(who, who));
 }
 
 static void another_number_of_links_holds_at_once(void **state)
@@ -355,11 +440,14 @@ int main(void)
         MANY(a_dead_link_is_given_up_for_another_and_not_taken_again_soon),
         MANY(a_short_outage_changes_nothing),
         MANY(who_does_not_link_in_return_is_given_up_for_another),
+        MANY(but_not_the_one_that_wanders_on_anyway),
         OTHER(in_a_small_coalition_it_stays),
         OTHER(with_nobody_else_to_be_had_a_dead_link_stays),
         MANY(who_links_to_us_is_linked_to_in_return_up_to_a_bound),
         OTHER(who_may_not_or_cannot_be_linked_is_not),
         MANY(what_the_operator_says_later_holds),
+        MANY(whom_the_operator_wants_while_it_is_visited_is_subscribed_to),
+        MANY(whom_the_operator_wants_after_it_was_visited_is_subscribed_to),
         MANY(a_forgotten_member_is_unlinked),
     };
 
