@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/usual.h"
 
@@ -200,13 +201,6 @@ static bool is_steady_reliability(const struct reliability *before, const struct
            (same_side || is_steady(before->record_micro, now->record_micro));
 }
 
-/* What a member's counters are held against. */
-struct outlook {
-    int64_t black_n, white_n;                          /* subjects that this member itself found black, and white */
-    uint32_t usual_micro;                              /* upper quartile of the shares of reports that were borne out, ... */
-    uint32_t quartile_micro;                           /* ... and of usefulness */
-};
-
 static int load_sides(struct store *s, int64_t *black_n, int64_t *white_n)
 {
     int rc = meta_number(&s->db, meta_counts[COUNT_OWN_BLACK], black_n);
@@ -249,21 +243,28 @@ static int load_usual(struct store *s, int64_t now_s, struct outlook *o)
     return rc;
 }
 
+static void put_snapshot(struct known_member *m, struct learned *l, enum basis basis, const struct counters *c, const struct outlook *o)
+{
+    l->basis = basis;
+    l->taken = *c;
+    l->outlook = *o;
+    l->changed = true;
+    m->reliability = learned_reliability(l);
+}
+
 /* True if it is another one than before. */
 static bool snapshot_of(struct known_member *m, struct learned *l, const struct outlook *o, int64_t now_s)
 {
     struct counters c = l->counters;
-    struct reliability r = { 0, 0, 0 };
+    struct reliability before = m->reliability;
     counters_at(&c, now_s);
-    if (!breaker_is_open(&l->breaker, now_s)) {
-        r = reliability_of(&c, o->black_n, o->white_n);
-        r.black_micro = reliability_dampened(r.black_micro, &c, useful_micro(&c, o->usual_micro), o->quartile_micro);
-    }
-    if (is_steady_reliability(&m->reliability, &r))
+    if (breaker_is_open(&l->breaker, now_s) && l->basis == BASIS_BREAKER)
         return false;
-    m->reliability = r;
-    l->changed = true;
-    return true;
+    struct reliability r = reliability_here(&c, o);
+    if (l->basis == BASIS_COUNTS && is_steady_reliability(&before, &r))
+        return false;
+    put_snapshot(m, l, breaker_is_open(&l->breaker, now_s) ? BASIS_BREAKER : BASIS_COUNTS, &c, o);
+    return memcmp(&before, &m->reliability, sizeof before) != 0;
 }
 
 /* Readers learn by META_TRUST that they must read the members again. */
@@ -296,6 +297,16 @@ static int put_learned(struct store *s, const struct known_member *m)
     query_int(&q, b->until_s);
     query_int(&q, b->times);
     query_int(&q, m->reliability.record_micro);
+    query_int(&q, l->basis);
+    query_int(&q, l->taken.confirmed_micro);
+    query_int(&q, l->taken.refuted_micro);
+    query_int(&q, l->taken.unseen_micro);
+    query_int(&q, l->taken.confirmed_white_micro);
+    query_int(&q, l->taken.refuted_white_micro);
+    query_int(&q, l->outlook.black_n);
+    query_int(&q, l->outlook.white_n);
+    query_int(&q, l->outlook.usual_micro);
+    query_int(&q, l->outlook.quartile_micro);
     l->changed = false;
     return query_run(&q);
 }
@@ -308,7 +319,7 @@ static bool open_breakers(struct fold *f)
         struct learned *l = names_learned(&f->s->names, m);
         if (!l->changed || !breaker_check(&l->breaker, f->now_s))
             continue;
-        m->reliability = (struct reliability){ 0, 0, 0 };
+        put_snapshot(m, l, BASIS_BREAKER, &l->counters, &(struct outlook){ 0 });
         opened = true;
     }
     return opened;
@@ -360,6 +371,7 @@ int learn_pardon(struct store *s, const struct known_member *m)
     if (l->breaker.until_s == 0)
         return 0;
     breaker_reset(&l->breaker);
+    l->basis = BASIS_UNKNOWN;
     s->learn_due_s = 0;
     return put_learned(s, m);
 }

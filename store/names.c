@@ -78,6 +78,11 @@ struct known_member *names_group(struct names *n, int group)
     return NULL;
 }
 
+struct reliability learned_reliability(const struct learned *l)
+{
+    return l->basis == BASIS_BREAKER ? (struct reliability){ 0, 0, 0 } : reliability_here(&l->taken, &l->outlook);
+}
+
 void names_settle_reliability(struct names *n)
 {
     int roots[MEMBERS_MAX];            /* by policy index: the place of the member; -1: none */
@@ -128,7 +133,7 @@ static struct known_member *append_member(struct names *n)
         return NULL;
     struct known_member *m = &n->members[n->members_n++];
     memset(m, 0, sizeof *m);
-    memset(names_learned(n, m), 0, sizeof *n->learned);
+    *names_learned(n, m) = (struct learned){ .basis = BASIS_COUNTS };
     m->policy = -1;
     m->reliability = m->counted = (struct reliability){ RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO, RELIABILITY_NEWCOMER_MICRO };
     return m;
@@ -325,6 +330,10 @@ static void put_learned(struct names *n, struct known_member *m, const struct qu
         breaker_unpack(&l->breaker, hours.at);
     l->breaker.until_s = column_int(q, 11);
     l->breaker.times = (unsigned)column_int(q, 12);
+    l->basis = (enum basis)column_int(q, 14);
+    l->taken = (struct counters){ .confirmed_micro = column_int(q, 15), .refuted_micro = column_int(q, 16), .unseen_micro = column_int(q, 17),
+                                  .confirmed_white_micro = column_int(q, 18), .refuted_white_micro = column_int(q, 19) };
+    l->outlook = (struct outlook){ column_int(q, 20), column_int(q, 21), (uint32_t)column_int(q, 22), (uint32_t)column_int(q, 23) };
 }
 
 static int load_learned(struct names *n, struct db *d)

@@ -10,6 +10,7 @@
 #include "store/policy.h"
 #include "store/reliability.h"
 #include "store/trust.h"
+#include "store/usual.h"
 
 /* A category that only others use is kept by name, so that it can be configured later. Beyond the second bound its opinions are
  * skipped and counted; the rest is for the operator's own. */
@@ -38,12 +39,20 @@ struct known_member {
     struct reliability counted;        /* ... and what of it counts: of an introduced member no more than of the root of its group */
 };
 
+/* UNKNOWN: of a version that did not keep it, or nothing since a breaker was closed by hand: the next snapshot is a new one in any case. BREAKER: it had opened, and all is 0. */
+enum basis { BASIS_UNKNOWN, BASIS_COUNTS, BASIS_BREAKER };
+
 /* What experience made of a member. */
 struct learned {
     struct counters counters;
     struct breaker breaker;
+    enum basis basis;                  /* what the snapshot was made of: ... */
+    struct counters taken;             /* ... these counters, as they were then ... */
+    struct outlook outlook;            /* ... and what they were held against */
     bool changed;                      /* not in the table yet */
 };
+/* The snapshot that its basis gives. A newcomer's: counters that are all 0. */
+struct reliability learned_reliability(const struct learned *l);
 
 struct names {
     struct known_member *members;      /* by id */

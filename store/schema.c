@@ -155,6 +155,18 @@ static const char *const steps[DB_SCHEMA] = {
 
     /* Listings of the white zone without a name, which are in no file. */
     "INSERT INTO meta(name, number) SELECT 'unnamed_n', count(*) FROM listing WHERE zone IN (SELECT id FROM zone WHERE name = '');",
+
+    /* What the snapshot of a member was made of (struct learned), so that it can be reckoned again; basis 0: not known. */
+    ("ALTER TABLE learned ADD COLUMN basis INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_confirmed INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_refuted INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_unseen INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_confirmed_white INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_refuted_white INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_black_n INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_white_n INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_usual INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE learned ADD COLUMN taken_quartile INTEGER NOT NULL DEFAULT 0;"),
 };
 
 static int say(char *why, int rc, const char *path, const char *text)

@@ -39,10 +39,11 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_FLOOR] = "SELECT floor_epoch, floor_seq FROM batch WHERE member = ?1 ORDER BY floor_epoch DESC, floor_seq DESC LIMIT 1",
     [SQL_BATCH_OF_MEMBER] = "SELECT id, frame FROM batch WHERE member = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?4",
     [SQL_EVIDENCE_TELL_AGAIN] = "UPDATE evidence SET urgency = 2, waiting_s = ?3 WHERE told_epoch = ?1 AND told_epoch > 0 AND told_seq > ?2 AND urgency < 2",
-    [SQL_LEARNED_EACH] = "SELECT member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times, record_micro FROM learned",
-    [SQL_LEARNED_PUT] = "INSERT INTO learned(member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times, record_micro)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT(member) DO UPDATE SET time_s = ?2, confirmed = ?3, refuted = ?4,"
-                        " unseen = ?5, confirmed_white = ?6, refuted_white = ?7, black_micro = ?8, white_micro = ?9, hour = ?10, hours = ?11, until_s = ?12, times = ?13, record_micro = ?14",
+    [SQL_LEARNED_EACH] = "SELECT member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times, record_micro,"
+                         " basis, taken_confirmed, taken_refuted, taken_unseen, taken_confirmed_white, taken_refuted_white, taken_black_n, taken_white_n, taken_usual, taken_quartile FROM learned",
+    [SQL_LEARNED_PUT] = "INSERT OR REPLACE INTO learned(member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times, record_micro,"
+                        " basis, taken_confirmed, taken_refuted, taken_unseen, taken_confirmed_white, taken_refuted_white, taken_black_n, taken_white_n, taken_usual, taken_quartile)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
     [SQL_LEARNED_PURGE] = "DELETE FROM learned WHERE member = ?1",
     [SQL_MEMBER_FORGET] = "UPDATE member SET root = NULL WHERE id = ?1",
     [SQL_MEMBER_DROP_FORGOTTEN] = "DELETE FROM member WHERE root IS NULL",
@@ -207,6 +208,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_COUNT_MEMBERS] = "SELECT count(*) FROM member WHERE root IS NOT NULL",
     [SQL_COUNT_LIVING] = "SELECT count(*) FROM opinion WHERE member NOT IN (SELECT id FROM member WHERE root IS NULL)",
 
+    [SQL_COUNT_TOLD] = "SELECT count(*) FROM evidence WHERE told_epoch > 0",
     [SQL_COUNT_OWN_BLACK] = "SELECT count(*) FROM evidence WHERE 2 * (black_micro + kept_black_micro) > 6 * (white_micro + kept_white_micro) + 1000000",
     [SQL_COUNT_OWN_WHITE] = "SELECT count(*) FROM evidence WHERE 4 * (white_micro + kept_white_micro) > 3 * (black_micro + kept_black_micro) + 1000000",
 

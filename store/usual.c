@@ -59,3 +59,10 @@ uint32_t reliability_dampened(uint32_t record_micro, const struct counters *c, u
     int64_t dampened = merit * useful / USEFUL_WHOLE_MICRO;
     return (uint32_t)at_most(dampened > USEFUL_LEAST_MICRO ? dampened : USEFUL_LEAST_MICRO, record_micro);
 }
+
+struct reliability reliability_here(const struct counters *c, const struct outlook *o)
+{
+    struct reliability r = reliability_of(c, o->black_n, o->white_n);
+    r.black_micro = reliability_dampened(r.record_micro, c, useful_micro(c, o->usual_micro), o->quartile_micro);
+    return r;
+}

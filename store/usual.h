@@ -37,4 +37,13 @@ uint32_t useful_micro(const struct counters *c, uint32_t usual_micro);
  * that sees next to nothing of what others report believes them still, the more useful ones the more; and who was refuted pays for that, and not for the same once more as for what was never seen. */
 uint32_t reliability_dampened(uint32_t record_micro, const struct counters *c, uint32_t useful_micro, uint32_t quartile_micro);
 
+/* What a member's counters are held against when its reliability is reckoned. */
+struct outlook {
+    int64_t black_n, white_n;                  /* subjects that this member itself found black, and white */
+    uint32_t usual_micro;                      /* upper quartile of the shares of reports that were borne out, 0: there is none, ... */
+    uint32_t quartile_micro;                   /* ... and of usefulness */
+};
+/* Record, and weight in black and white, of counters as they are now. */
+struct reliability reliability_here(const struct counters *c, const struct outlook *o);
+
 #endif

@@ -162,9 +162,12 @@ static int check_batch(struct verify *v, const struct query *q, int64_t mark, ui
         return 0;
     }
     int rc = open_batch(v, &c, column_bytes(q, 6));
+    v->log_broken |= rc == 0 && c.member->self;
     if (rc <= 0)
         return rc;
     c.folded = c.id <= mark;
+    if (c.member->self)
+        v->log_weight += log_weight(&c.batch);
     rc = c.member->self ? 0 : check_opinions(v, &c, held);
     batch_close(&c.batch);
     return rc;
@@ -223,6 +226,18 @@ static int check_count(struct verify *v, enum store_count which, enum sql counti
     return rc;
 }
 
+/* Nobody can say what a batch counted for that does not open any more; and a log that was written before weights were kept is weighed when next something is told. */
+static int check_log_weight(struct verify *v)
+{
+    int64_t unweighed = 0, kept = 0;
+    int rc = meta_number(&v->r->db, META_UNWEIGHED, &unweighed);
+    if (rc == 0)
+        rc = meta_number(&v->r->db, meta_counts[COUNT_LOG_WEIGHT], &kept);
+    if (rc == 0 && unweighed == 0 && !v->log_broken && kept != v->log_weight)
+        verify_problem(v, "log_weight is %lld, but the own batches give %lld", (long long)kept, (long long)v->log_weight);
+    return rc;
+}
+
 static int check_counts(struct verify *v)
 {
     int rc = check_count(v, COUNT_JOURNAL, SQL_JOURNAL_COUNT);
@@ -239,8 +254,33 @@ static int check_counts(struct verify *v)
     if (rc == 0)
         rc = check_count(v, COUNT_UNNAMED, SQL_COUNT_UNNAMED);
     if (rc == 0)
+        rc = check_count(v, COUNT_TOLD, SQL_COUNT_TOLD);
+    if (rc == 0)
+        rc = check_log_weight(v);
+    if (rc == 0)
         rc = check_count(v, COUNT_OWN_BLACK, SQL_COUNT_OWN_BLACK);
     return rc == 0 ? check_count(v, COUNT_OWN_WHITE, SQL_COUNT_OWN_WHITE) : rc;
+}
+
+/* ---- what was learned */
+
+/* Counts come from cases that nobody can judge again; but the snapshot comes from counts that stand beside it. */
+static void check_snapshots(struct verify *v)
+{
+    const struct names *n = &v->r->names;
+    for (size_t i = 0; i < n->members_n; i++) {
+        const struct known_member *m = &n->members[i];
+        const struct learned *l = &n->learned[i];
+        char hex[2 * KEY_BYTES + 1];
+        if (m->forgotten || l->basis == BASIS_UNKNOWN)
+            continue;
+        struct reliability want = learned_reliability(l);
+        if (memcmp(&want, &m->reliability, sizeof want) != 0)
+            verify_problem(v, "reliability of member %s: black %u, white %u, record %u, but what it was reckoned from gives %u, %u, %u", hex_text(m->root, KEY_BYTES, hex),
+                           m->reliability.black_micro, m->reliability.white_micro, m->reliability.record_micro, want.black_micro, want.white_micro, want.record_micro);
+        if (l->basis == BASIS_BREAKER && l->breaker.until_s == 0)
+            verify_problem(v, "reliability of member %s: silenced by a circuit breaker that never opened", hex_text(m->root, KEY_BYTES, hex));
+    }
 }
 
 /* ---- */
@@ -252,6 +292,8 @@ static int check_all(struct verify *v)
         rc = names_load(&v->r->names, &v->r->db, v->r->policy);
     if (rc == 0)
         rc = check_records(v);
+    if (rc == 0)
+        check_snapshots(v);
     if (rc == 0)
         rc = verify_batches(v);
     if (rc == 0)

@@ -11,6 +11,8 @@ struct verify {
     void (*progress)(void *ctx, uint64_t done, uint64_t all);
     void *ctx;
     uint64_t problems_n;
+    int64_t log_weight;                    /* of the own batches, as far as they open */
+    bool log_broken;                       /* one of them does not */
 };
 
 void verify_problem(struct verify *v, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -495,10 +495,57 @@ static void verify_finds_planted_faults(void **state)
         { "UPDATE evidence SET black_micro = 1", "does not uphold it" },
         { "UPDATE meta SET number = number + 1 WHERE name = 'listings_n'", "listings_n is 4, but 3 are there" },
         { "UPDATE meta SET bytes = zeroblob(32) WHERE name = 'policy_digest'", "another configuration" },
+        { "UPDATE meta SET number = number + 1 WHERE name = 'unnamed_n'", "unnamed_n is" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         verify_finds(cases[i].fault, cases[i].words);
+}
+
+/* Own good mail refuted what member 1 said, and was told. */
+static void world_of_what_was_learned(struct world *w)
+{
+    struct tell_limits limits = { .growth_min = 1, .growth_wait_s = 0, .batches_max = 1 };
+    struct told_batch out;
+    int64_t later_s = T0 + 2 * WORLD_HOUR, wake_s = 0;
+    uint8_t nonce[NONCE_BYTES] = { 1 };
+    uint32_t epoch = 0;
+    size_t n = 0;
+    bool more = false;
+    world_create(w);
+    assert_int_equal(store_begin_epoch(w->store, w->nonce, nonce, 0, T0, &epoch), 0);
+    world_hear(w, 1, 1, (struct saying){ "192.0.2.7", "spam", 5, 0, T0 });
+    world_report(w, REQUEST_WHITE, "192.0.2.7", -1, 1, T0 + 100);
+    world_fold(w, T0 + 100);
+    world_fold(w, later_s);
+    assert_int_equal(store_tell(w->store, w->ids[0], 1, &limits, later_s, &out, &n, &more, &wake_s), 0);
+    assert_int_equal(n, 1);
+    free(out.frame);
+    world_fold(w, later_s);
+    assert_sound(w, later_s);
+    store_close(&w->store);
+}
+
+static void verify_finds_what_does_not_fit_what_it_was_reckoned_from(void **state)
+{
+    static const struct { const char *fault, *words; } cases[] = {
+        { "INSERT OR REPLACE INTO meta(name, number) VALUES('told_n', 7)", "told_n is 7, but 1 are there" },
+        { "UPDATE meta SET number = number - 1 WHERE name = 'log_weight'", "log_weight is 10, but the own batches give 11" },
+        { "UPDATE learned SET black_micro = black_micro + 1", "reliability of member" },
+        { "UPDATE learned SET white_micro = 999999", "white 999999" },
+        { "UPDATE learned SET record_micro = 2000000", "record 2000000, but what it was reckoned from gives" },
+        { "UPDATE learned SET taken_refuted = 0", "reliability of member" },
+        { "UPDATE learned SET taken_usual = 1000000, taken_confirmed = 20000000, taken_unseen = 900000000", "reliability of member" },
+        { "UPDATE learned SET basis = 2, black_micro = 0, white_micro = 0, record_micro = 0", "circuit breaker that never opened" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world w;
+        world_of_what_was_learned(&w);
+        change(&w, cases[i].fault);
+        assert_found(&w, cases[i].words);
+        world_destroy(&w);
+    }
 }
 
 static void verify_finds_a_protected_listing(void **state)
@@ -526,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_purged_member_that_comes_back_counts_again),
         cmocka_unit_test(a_new_policy_rescores_all_in_slices),
         cmocka_unit_test(verify_finds_planted_faults),
+        cmocka_unit_test(verify_finds_what_does_not_fit_what_it_was_reckoned_from),
         cmocka_unit_test(verify_finds_a_protected_listing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
