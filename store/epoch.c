@@ -6,10 +6,6 @@
 #include "proto/durable.h"
 #include "store/store_private.h"
 
-#define EPOCH_ZERO_S INT64_C(1767225600)      /* 2026-01-01T00:00:00Z: epochs count minutes from here, but may run ahead */
-
-enum { FLOOR_REST_S = 86400 };                /* so long neighbours have to give back the own log of a database that was lost or restored */
-
 /* The file beside the database. A restored copy of the database meets the newer file, and so knows what it is. */
 static bool nonce_matches(const char *path, const uint8_t nonce[NONCE_BYTES])
 {

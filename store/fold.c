@@ -98,7 +98,9 @@ static int fold_fresh(struct fold *f)
 
 static int fold_all(struct fold *f)
 {
-    int rc = introduce_derive_if_due(f->s, f->now_s);
+    int rc = fold_clock(f);
+    if (rc == 0)
+        rc = introduce_derive_if_due(f->s, f->now_s);
     if (rc == 0)
         rc = rights_settle_if_due(f->s, f->now_s);
     if (rc == 0)
@@ -122,9 +124,11 @@ static int fold_all(struct fold *f)
     return rc == 0 ? fold_learned(f) : rc;
 }
 
-static int next_wake(struct store *s, int64_t *wake_s)
+static int next_wake(struct store *s, int64_t now_s, int64_t *wake_s)
 {
-    *wake_s = s->swept_s + FOLD_SWEEP_EVERY_S;
+    *wake_s = fold_sweep_due_s(s, now_s);
+    if (fold_clock_due_s(s, now_s) < *wake_s)
+        *wake_s = fold_clock_due_s(s, now_s);
     if (!s->rescan && s->learn_due_s < *wake_s)
         *wake_s = s->learn_due_s;
     if (fold_census_due_s(s) < *wake_s)
@@ -161,7 +165,7 @@ int store_fold(struct store *s, size_t rows_max, int64_t now_s, bool *more, int6
     if (rc == 0)
         rc = fold_all(&f);
     if (rc == 0)
-        rc = next_wake(s, &wake);
+        rc = next_wake(s, now_s, &wake);
     rc = store_end(s, rc);
     fold_clear(&f);
     if (rc != 0) {

@@ -38,6 +38,7 @@ int fold_exceptions(struct fold *f);       /* exceptions.c: exceptions that were
 int fold_due(struct fold *f);              /* fold_time.c: keys that time may have changed */
 int fold_rescan(struct fold *f);           /* fold_time.c: keys that a new policy may have changed */
 int fold_sweep(struct fold *f);            /* fold_time.c: own evidence that says nothing any more */
+int64_t fold_sweep_due_s(const struct store *s, int64_t now_s);
 
 int fold_census(struct fold *f);           /* fold_time.c: how many subjects there are; every six hours, or a minute after the last time when an eighth of the rows is other ones */
 int64_t fold_census_due_s(const struct store *s);
@@ -49,6 +50,17 @@ int fold_put_batch(struct fold *f, const struct known_member *m, const struct ba
 
 /* fold_self.c: an own batch that this database may not remember to have told. */
 int fold_self(struct fold *f, const struct batch *b);
+
+/* fold_clock.c, the first step: what the clock says; begins to set right what another clock left ahead of this one. */
+int fold_clock(struct fold *f);
+/* Such a pass over all keys is under way. The clock may have been set back behind its beginning meanwhile: then it waits. */
+static inline bool fold_mends(const struct fold *f) { return f->s->mend_s != 0 && f->now_s >= f->s->mend_s; }
+int fold_mend(struct fold *f, size_t from);    /* the touched keys from there on */
+int fold_mended(struct fold *f);               /* it has come to the end */
+/* The clock is far from where it was before this opening, and not believed yet: nothing is dropped by it. */
+bool fold_clock_leapt(const struct store *s, int64_t now_s);
+int64_t fold_clock_steady_s(const struct store *s);                    /* when it will be, if it goes on */
+int64_t fold_clock_due_s(const struct store *s, int64_t now_s);        /* the same where something is to be set right then; else INT64_MAX */
 
 /* fold_networks.c: networks whose listings or innocents have changed. The last step that changes a listing or own evidence must come before it. */
 int fold_networks(struct fold *f);

@@ -94,6 +94,8 @@ static int finish_rescan(struct fold *f)
     int rc = query_run(&q);
     if (rc == 0)
         rc = meta_set_number(&f->s->db, META_RESCAN, 0);
+    if (rc == 0)
+        rc = fold_mended(f);
     f->s->rescan = false;
     return rc == 0 ? fold_networks_stale(f) : rc;
 }
@@ -112,6 +114,8 @@ static int rescan_slice(struct fold *f)
         rc = touch_rows(f, &q, &n);
     if (rc == 0)
         rc = drop_forgotten(f, from);
+    if (rc == 0)
+        rc = fold_mend(f, from);
     if (rc != 0)
         return rc;
     f->more = true;
@@ -251,11 +255,16 @@ static int sweep_slice(struct fold *f, bool *done)
     return rc != 0 ? rc : ended;
 }
 
+int64_t fold_sweep_due_s(const struct store *s, int64_t now_s)
+{
+    return fold_clock_leapt(s, now_s) ? fold_clock_steady_s(s) : s->swept_s + FOLD_SWEEP_EVERY_S;
+}
+
 int fold_sweep(struct fold *f)
 {
     struct store *s = f->s;
     bool done = false;
-    if (f->more || f->now_s < s->swept_s + FOLD_SWEEP_EVERY_S)
+    if (f->more || f->now_s < fold_sweep_due_s(s, f->now_s))
         return 0;
     int rc = tool_sweep(s, SWEEP_ROWS / 4, f->now_s, &f->more);
     f->more |= s->journal_n > 0;               /* what was abandoned may be evidence */

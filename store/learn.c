@@ -69,11 +69,13 @@ static int apply_group(struct fold *f, const struct topic *t, const struct heard
     return rc;
 }
 
-/* Spares the sorting where nothing can be found. */
+/* Spares the sorting where nothing can be found. An own event dated ahead is of a clock that was wrong then, or is now: it came neither before nor after anything. */
 static bool is_open_case(const struct voices *v, int64_t now_s)
 {
     const struct own_word *own = &v->own_word;
     bool by_peers = own->turned_s <= 0 && v->black_n > 0 && v->white_n >= 2;
+    if (own->time_s > now_s + SCORE_SKEW_S)
+        return false;
     for (size_t i = 0; i < v->heard_n; i++) {
         const struct heard *h = &v->heard[i];
         int64_t since_s = h->since_s < 0 ? -h->since_s : h->since_s;

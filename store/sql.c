@@ -131,6 +131,11 @@ const char *const sql_text[SQL_N] = {
     [SQL_OPINION_NUMBERS] = "SELECT subject, category, member, epoch, seq FROM opinion ORDER BY subject, category, member",
     [SQL_OPINION_DROP] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3"
                          " AND epoch = ?4 AND seq = ?5 AND hash = ?6",
+    /* Times that lie ahead of ?3. */
+    [SQL_OPINION_MEND] = "UPDATE opinion SET since_s = CASE WHEN since_s > ?3 THEN ?4 WHEN since_s < -?3 THEN -?4 ELSE since_s END, judged_s = iif(judged_s > ?3, ?4, judged_s)"
+                         " WHERE subject = ?1 AND category = ?2 AND (since_s > ?3 OR since_s < -?3 OR judged_s > ?3)",
+    [SQL_LISTING_MEND] = "UPDATE listing SET since_s = ?4 WHERE subject = ?1 AND category = ?2 AND since_s > ?3",
+    [SQL_NETWORK_MEND] = "UPDATE network SET since_s = ?2 WHERE since_s > ?1",
     [SQL_OPINION_JUDGED] = "UPDATE opinion SET judged_s = ?4, judged = ?5 WHERE subject = ?1 AND category = ?2 AND member = ?3",
     /* After a rebuild: what was known of the register before, as far as its side is still the same. */
     [SQL_OPINION_REMEMBER] = "UPDATE opinion SET judged_s = b.judged_s, judged = b.judged,"

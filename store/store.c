@@ -83,6 +83,10 @@ int store_reload(struct store *s)
     if (rc == 0)
         rc = meta_number(&s->db, META_PREFIXES, &s->prefixes);
     if (rc == 0)
+        rc = meta_number(&s->db, META_CLOCK, &s->clock_top_s);
+    if (rc == 0)
+        rc = meta_number(&s->db, META_MEND, &s->mend_s);
+    if (rc == 0)
         rc = meta_number(&s->db, META_REBUILD, &rebuild);
     if (rc == 0)
         rc = meta_number(&s->db, meta_counts[COUNT_NETWORKS], &s->networks_n);

@@ -26,6 +26,8 @@
 #define META_EXCEPTIONS_NEXT "exceptions_next"   /* ... and when the first of those in force will end; 0: none will */
 #define META_UNWEIGHED "log_unweighed"      /* 1: the own log's weight is to be counted once */
 #define META_FLOOR_REST "floor_rest_until"  /* until then the own floor stays: parts of the log may be with neighbours only */
+#define META_CLOCK "clock_s"                /* every time at which something was worked in lies before this one: the end of an hour */
+#define META_MEND "mend_s"                  /* while what lies ahead of the clock is set right: since when the clock is right; else 0 */
 #define META_CAUGHT_UP "caught_up_s"        /* when this database was last known to hold what the others hold; 0: never */
 #define META_FEDERATION "federation"        /* of all that is stored */
 #define META_SELF "own_root"                /* whose log and evidence the own ones are */
@@ -84,6 +86,9 @@ struct store {
     int64_t refold_member, refold_at;       /* of fold_frozen(): whose batches are worked in again, and up to which */
     bool overtook;                          /* the last fold worked in small batches before their turn */
     int64_t quick_at;                       /* the last batch that fold_quick() has looked at */
+    int64_t clock_top_s, mend_s;            /* META_CLOCK, META_MEND */
+    int64_t clock_since_s, clock_last_s;    /* of the folds since opening: the first after which the clock was not set back, and the last */
+    bool clock_leapt;                       /* at that one it was more than a day beyond clock_top_s */
     bool floors_raised;                     /* some member may have batches below its floor */
     bool log_anew;                          /* the own log was begun anew since store_took_log_anew() was asked */
     bool trust_stale;                       /* lists of introductions came that were not reckoned with yet */
@@ -105,6 +110,11 @@ int store_end(struct store *s, int rc);
 
 /* Protected by the configuration, or excepted by the operator. */
 bool store_never_lists(const struct store *s, const struct subject *subject);
+
+#define EPOCH_ZERO_S INT64_C(1767225600)      /* 2026-01-01T00:00:00Z: epochs count minutes from here, but may run ahead */
+
+/* So long neighbours have to give back the own log of a database that was lost or restored. */
+enum { FLOOR_REST_S = 86400 };
 
 /* All listings were checked against the exceptions in force. */
 int exceptions_note_checked(struct store *s);
