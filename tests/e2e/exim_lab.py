@@ -1,9 +1,12 @@
 """Real Exim for end-to-end tests: own configuration, own spool, own port, run as its own user from a private directory."""
+import contextlib
 import grp
 import os
 import pwd
+import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -77,8 +80,28 @@ box:
     def start(self):
         argv = _as_exim() + ["exim4", "-C", str(self.conf), "-bdf"]
         self.process = Process(self.name, argv, self.dir / "log" / "stderr-log")
-        self._lab.at_end(lambda: self.process.alive() and self.process.end())
+        self._lab.at_end(self._end)
         wait_until(self._listens, lambda: f"{self.name}'s Exim listens:\n{self.log_text()}")
+
+    def _all(self):
+        """The pids of all that run with this configuration."""
+        for proc in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if str(self.conf).encode() in (proc / "cmdline").read_bytes().split(b"\0"):
+                    yield int(proc.name)
+
+    def _end(self):
+        """Who delivers outlives the daemon, in a session of its own and for seconds when it waits for the mailbox; it would make its directories again."""
+        if self.process.alive():
+            self.process.end()
+
+        def nobody_left():
+            left = list(self._all())
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not left
+        wait_until(nobody_left, f"{self.name}'s deliveries have ended")
 
     def _listens(self):
         assert self.process.alive(), self.process.log.read_text()
