@@ -112,7 +112,7 @@ def test_a_file_of_another_user_beside_the_database_is_refused(node, suffix):
     path.touch()
     os.chown(path, 0, 0)
     path.chmod(0o644)
-    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, capture_output=True, timeout=20, user=65534, group=65534)
+    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf)], text=True, capture_output=True, timeout=WAIT_S, user=65534, group=65534)
     if path.name not in done.stderr and "ermission" in done.stderr:
         pytest.skip("the laboratory is closed to others")
     assert done.returncode == 2 and f"{path.name}: cannot be written" in done.stderr and "chown" in done.stderr, done
@@ -124,5 +124,5 @@ def test_a_group_that_is_not_there_is_refused(node):
 
 
 def test_a_configuration_that_is_not_there_is_said_with_what_to_do(node):
-    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf) + ".old"], text=True, capture_output=True, timeout=20)
+    done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf) + ".old"], text=True, capture_output=True, timeout=WAIT_S)
     assert done.returncode == 2 and ".old: No such file" in done.stderr and "hearsay init" in done.stderr, done

@@ -1,6 +1,5 @@
 """Keys for the long run: a root key kept offline, new keys, records that run out, members that leave or are thrown out. Real daemons on loopback."""
 import json
-import time
 
 import pytest
 
@@ -264,14 +263,13 @@ def test_who_is_thrown_out_is_cut_at_once_and_the_others_come_back(own_lab):
         node.start()
     said(a, b, "203.0.113.1"), said(c, b, "203.0.113.2")
     wait_linked(a, "mx.b.example"), wait_linked(c, "mx.b.example")
-    started = time.monotonic()
+    before = len(a.log_text())
     b.hearsay("peer", "remove", "mx.a.example", "--purge", check=True)
-    wait_until(lambda: not linked(a, "mx.b.example"), "A has lost its link to B, and not for silence", 25)
-    print(f"cut after {time.monotonic() - started:.2f} s")
+    wait_until(lambda: not linked(a, "mx.b.example"), "A has lost its link to B")
+    assert "silent" not in a.log_text()[before:], "it was cut, not given up after a while"
     b.becomes("check 203.0.113.1", "unknown")           # what it said is gone
     assert b.ask("check 203.0.113.2") == "black"
     wait_linked(c, "mx.b.example"), wait_linked(b, "mx.c.example")
-    print(f"the other is back after {time.monotonic() - started:.2f} s")
     said(c, b, "203.0.113.3")
     assert a.ask("black 203.0.113.4") == "ok"
     c.becomes("check 203.0.113.4", "black")             # C trusts it still

@@ -1,12 +1,12 @@
 """What a reload takes, and what it says that takes a restart."""
 import subprocess
 
-from hearsay_lab import wait_until
+from hearsay_lab import WAIT_S, wait_until
 
 
 def listens(port):
     """The backlog of who listens on this port of loopback or of all addresses; None: nobody does."""
-    rows = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], text=True, capture_output=True, check=True, timeout=20).stdout.split()
+    rows = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], text=True, capture_output=True, check=True, timeout=WAIT_S).stdout.split()
     return int(rows[2]) if rows else None
 
 

@@ -12,6 +12,7 @@ from hearsay_lab import SOURCE, wait_until, zone
 
 SNIPPETS = SOURCE / "conf" / "exim"
 LIMIT_S = 3             # the time limit that the snippets give the node
+TRIES = 5
 STATES = ("alive", "dead", "frozen")
 
 SCANNER = """#!/bin/sh
@@ -216,6 +217,18 @@ def all_mails(village, net):
         return [job.result() for job in jobs]
 
 
+def promptly(send_all, asks, state):
+    """The results, (answer, seconds) of each mail, of a run in which none took longer than its requests to the node may. A busy machine may hold up some mail of
+    one run and hardly of each; what waits when it should not does so each time. send_all() is given a network of its own for each run."""
+    late = []
+    for run in range(TRIES):
+        results = send_all(f"198.51.{100 + len(STATES) * run + STATES.index(state)}")
+        late = [(i, f"{seconds:.1f} s") for i, (_, seconds) in enumerate(results) if seconds >= (asks[i] * LIMIT_S + 2 if state == "frozen" else 2.5)]
+        if not late:
+            return results
+    raise AssertionError(f"in each of {TRIES} runs some took too long, at last {late}")
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_mail_goes_on_while_the_node_is(village, state):
     """Whatever a snippet does without the node, it does within the time that it promises."""
@@ -224,15 +237,13 @@ def test_mail_goes_on_while_the_node_is(village, state):
     elif state == "frozen":
         village.node.process.freeze()
     try:
-        results = all_mails(village, f"198.51.{100 + STATES.index(state)}")
+        results = promptly(lambda net: all_mails(village, net), [asks for *_, asks in MAILS], state)
     finally:
         if state == "dead":
             village.node.start()
         village.node.process.thaw()
     for (name, mail, want, asks), (answer, seconds) in zip(MAILS, results):
         assert answer.startswith(want), f"{name} {mail} while {state}: {answer}"
-        most = asks * LIMIT_S + 2 if state == "frozen" else 2.5
-        assert seconds < most, f"{name} {mail} while {state}: {seconds:.1f} s"
         if state == "frozen" and asks:
             assert seconds > LIMIT_S - 0.5, f"{name} did not ask the node: {seconds:.1f} s"
 

@@ -11,7 +11,7 @@ import pytest
 from dns_lab import Resolver
 from exim_lab import Exim
 from hearsay_lab import in_time, wait_until
-from test_snippets import LIMIT_S, SNIPPETS, STATES, acl, include, timed
+from test_snippets import LIMIT_S, SNIPPETS, STATES, acl, include, promptly, timed
 
 RETRY_S = 2             # of the greylist
 OUR_OWN = "hostlist relay_from_hosts = 192.0.2.1\n"
@@ -144,15 +144,19 @@ def mail_as(exim, addr, user, **mail):
 # ---- alive
 
 def test_tarpit_counts_unknown_recipients_and_slows_down_from_the_sixth_on(village):
-    exim = village.exims["tarpit"]
-    for i in range(5):
-        answer, seconds = send(exim, "203.0.113.40", rcpt=f"nobody{i}@here.example")
-        assert answer == "550 unknown user here" and seconds < 12, "not slowed down yet"
-    answer, seconds = send(exim, "203.0.113.40", rcpt="nobody@here.example")
-    assert answer == "550 unknown user" and 12 <= seconds < 24, "once"
-    assert village.node.ask("count 203.0.113.40") == "6"
-    assert send(exim, "203.0.113.40")[0].startswith("250 ")
-    assert village.node.ask("count 203.0.113.40") == "6"
+    exim, addrs = village.exims["tarpit"], iter(f"203.0.113.{i}" for i in range(200, 240))
+
+    def six():
+        addr = next(addrs)
+        for i in range(5):
+            assert send(exim, addr, rcpt=f"nobody{i}@here.example")[0] == "550 unknown user here", "not slowed down yet"
+        answer, seconds = send(exim, addr, rcpt="nobody@here.example")
+        assert answer == "550 unknown user" and seconds >= 12
+        return addr
+    addr = in_time(six, 24)                             # the sixth is, and once
+    assert village.node.ask(f"count {addr}") == "6"
+    assert send(exim, addr)[0].startswith("250 ")
+    assert village.node.ask(f"count {addr}") == "6"
 
 
 def test_tarpit_spares_own_clients(village):
@@ -204,11 +208,11 @@ def test_bounces_are_counted_where_routing_fails_and_where_another_host_refuses(
 def test_bounces_slow_down_and_stop_a_user(village):
     exim = village.exims["bounce"]
     assert village.node.ask("bounce bob count=11") == "ok"
-    answer, seconds = timed(mail_as, exim, "203.0.113.44", "bob", rcpt="user@here.example")
-    assert answer.startswith("250 ") and 11 <= seconds < 22
+    answer, seconds = in_time(lambda: timed(mail_as, exim, "203.0.113.44", "bob", rcpt="user@here.example"), 22)
+    assert answer.startswith("250 ") and seconds >= 11
     assert village.node.ask("bounce bob count=50") == "ok"
-    answer, seconds = timed(mail_as, exim, "203.0.113.44", "bob", rcpt="user@here.example")
-    assert answer == "451 too much of your mail comes back: 61 in the last hour, 61 in the last day" and seconds < 11
+    answer = in_time(lambda: mail_as(exim, "203.0.113.44", "bob", rcpt="user@here.example"), 11)
+    assert answer == "451 too much of your mail comes back: 61 in the last hour, 61 in the last day"
     assert mail_as(exim, "203.0.113.44", "carl", rcpt="user@here.example").startswith("250 ")
 
 
@@ -331,7 +335,7 @@ def test_mail_goes_on_while_the_node_is(village, state):
     elif state == "frozen":
         village.node.process.freeze()
     try:
-        results = all_mails(village, state, f"198.51.{100 + STATES.index(state)}")
+        results = promptly(lambda net: all_mails(village, state, net), [asks for *_, asks in MAILS], state)
         delivered(village.remote, f"mail 9 while {state}", "forwarded mail goes on")
         bounce = village.exims["bounce"]
         wait_until(lambda: bounce.main_log().count("** nobody@far.example") > 0 and "Completed" in bounce.main_log(), "what fails is given up")
@@ -344,7 +348,5 @@ def test_mail_goes_on_while_the_node_is(village, state):
     for (name, _, mail, want, asks), (answer, seconds) in zip(MAILS, results):
         want = want[state] if isinstance(want, dict) else want
         assert answer.startswith(want), f"{name} {mail} while {state}: {answer}"
-        most = asks * LIMIT_S + 2 if state == "frozen" else 2.5
-        assert seconds < most, f"{name} {mail} while {state}: {seconds:.1f} s"
         if state == "frozen" and asks:
             assert seconds > LIMIT_S - 0.5, f"{name} did not ask the node: {seconds:.1f} s"
