@@ -101,6 +101,8 @@ static void fold_slice(struct store_thread *t, bool busy)
     int rc = store_fold(t->store, busy ? t->fold_rows : live ? FOLD_ROWS_LIVE : FOLD_ROWS_MAX, store_thread_now_s(), &t->fold_more, &t->fold_wake_s);
     int64_t done_ms = clock_ms(CLOCK_MONOTONIC);
 
+    if (store_took_clock_back(t->store) != 0)
+        log_warning("the clock was ahead while this node ran before: what that left in the database is being set right, as of when the clock was");
     if (store_overtook(t->store))
         t->live_until_ms = done_ms + FOLD_LIVE_MS;
     note_disk(t, rc, STORE_TROUBLE_FOLD);

@@ -73,7 +73,7 @@ static int mend_networks(struct fold *f)
 static int begin_mending(struct fold *f)
 {
     struct store *s = f->s;
-    s->mend_s = s->clock_since_s;
+    s->mend_s = s->clock_back_s = s->clock_since_s;
     int rc = meta_set_number(&s->db, META_MEND, s->mend_s);
     if (rc == 0)
         rc = put_top(s, f->now_s);
@@ -143,6 +143,13 @@ int fold_clock(struct fold *f)
         return put_top(s, f->now_s);
     bool steady = f->now_s - s->clock_since_s >= CLOCK_STEADY_S;
     return steady && was_ahead(s, f->now_s) && s->policy != NULL && !s->rebuilding ? mend_if_likely(f) : 0;
+}
+
+int64_t store_took_clock_back(struct store *s)
+{
+    int64_t since_s = s->clock_back_s;
+    s->clock_back_s = 0;
+    return since_s;
 }
 
 bool fold_clock_leapt(const struct store *s, int64_t now_s)

@@ -119,6 +119,8 @@ int store_note_caught_up(struct store *s, int64_t now_s);
 size_t store_backlog(const struct store *s);
 /* The last fold worked in small batches amid much else: others are speaking, and want the next one soon. */
 bool store_overtook(const struct store *s);
+/* Once after a fold began to set right what an own clock that was ahead has left (SCORE.md, "Clocks"): since when the clock is right. Else 0. */
+int64_t store_took_clock_back(struct store *s);
 
 /* What the operator decided by hand about a subject; durable on return, the listings follow by store_fold(). -EOVERFLOW: EXCEPTIONS_MAX are in force. */
 int store_add_exception(struct store *s, const struct exception *e, int64_t now_s);

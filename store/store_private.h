@@ -88,6 +88,7 @@ struct store {
     int64_t quick_at;                       /* the last batch that fold_quick() has looked at */
     int64_t clock_top_s, mend_s;            /* META_CLOCK, META_MEND */
     int64_t clock_since_s, clock_last_s;    /* of the folds since opening: the first after which the clock was not set back, and the last */
+    int64_t clock_back_s;                   /* as of store_took_clock_back() */
     bool clock_leapt;                       /* at that one it was more than a day beyond clock_top_s */
     bool floors_raised;                     /* some member may have batches below its floor */
     bool log_anew;                          /* the own log was begun anew since store_took_log_anew() was asked */

@@ -114,7 +114,10 @@ static void a_listing_made_under_a_clock_ahead_ends_as_if_made_when_it_was_set_r
     assert_int_equal(world_check(&w, "192.0.2.7"), VERDICT_BLACK);
     world_fold(&w, T0 + WORLD_HOUR - 60);                   /* not believed yet */
     assert_true(stored("SELECT until_s FROM listing WHERE zone > 0") > AHEAD);
+    assert_int_equal(store_took_clock_back(w.store), 0);
     world_fold(&w, T0 + WORLD_HOUR);
+    assert_int_equal(store_took_clock_back(w.store), T0);
+    assert_int_equal(store_took_clock_back(w.store), 0);
     assert_int_equal(world_check(&w, "192.0.2.7"), VERDICT_BLACK);
     assert_in_range(stored("SELECT until_s FROM listing WHERE zone > 0"), T0 + WORLD_HOUR, T0 + 31 * WORLD_DAY);
     assert_int_equal(stored("SELECT since_s FROM listing WHERE zone > 0"), T0);
