@@ -9,12 +9,6 @@ static int64_t hour_end(int64_t now_s)
     return now_s - now_s % HOUR_S + HOUR_S;
 }
 
-/* Whether something was worked in at a time that is yet to come; by less than an hour it goes unseen. */
-static bool was_ahead(const struct store *s, int64_t now_s)
-{
-    return s->clock_top_s - HOUR_S > now_s + SCORE_SKEW_S;
-}
-
 static int put_top(struct store *s, int64_t now_s)
 {
     s->clock_top_s = hour_end(now_s);
@@ -142,7 +136,7 @@ int fold_clock(struct fold *f)
     if (f->now_s >= s->clock_top_s)
         return put_top(s, f->now_s);
     bool steady = f->now_s - s->clock_since_s >= CLOCK_STEADY_S;
-    return steady && was_ahead(s, f->now_s) && s->policy != NULL && !s->rebuilding ? mend_if_likely(f) : 0;
+    return steady && clock_was_ahead(s->clock_top_s, f->now_s) && s->policy != NULL && !s->rebuilding ? mend_if_likely(f) : 0;
 }
 
 int64_t store_took_clock_back(struct store *s)
@@ -164,7 +158,7 @@ int64_t fold_clock_steady_s(const struct store *s)
 
 int64_t fold_clock_due_s(const struct store *s, int64_t now_s)
 {
-    bool waits = now_s - s->clock_since_s < CLOCK_STEADY_S && was_ahead(s, now_s);
+    bool waits = now_s - s->clock_since_s < CLOCK_STEADY_S && clock_was_ahead(s->clock_top_s, now_s);
     return waits ? fold_clock_steady_s(s) : INT64_MAX;
 }
 

@@ -134,6 +134,12 @@ static inline void store_count_side(struct store *s, int before, int after)
     s->counted[COUNT_OWN_WHITE] += (after < 0) - (before < 0);
 }
 
+/* Whether something was worked in at a time that is yet to come; by less than an hour it goes unseen. */
+static inline bool clock_was_ahead(int64_t clock_top_s, int64_t now_s)
+{
+    return clock_top_s - 3600 > now_s + SCORE_SKEW_S;
+}
+
 /* What is not folded yet, counted again. */
 int store_count_backlog(struct store *s);
 

@@ -15,20 +15,22 @@ struct keyed {
 
 /* ---- whether scores can be compared at all */
 
-/* False while the writer still works in a new policy or a rebuild, or has another policy than this reader. */
+/* False while the writer still works in a new policy or a rebuild, or what a clock that was ahead has left is not set right yet, or has another policy than this reader. */
 static int scores_settled(struct verify *v, bool *settled)
 {
     uint8_t want[HASH_BYTES], got[HASH_BYTES];
-    int64_t rescan = 0, rebuild = 0;
+    int64_t rescan = 0, rebuild = 0, clock_top_s = 0;
     size_t len = 0;
     int rc = meta_number(&v->r->db, META_RESCAN, &rescan);
     if (rc == 0)
         rc = meta_number(&v->r->db, META_REBUILD, &rebuild);
     if (rc == 0)
+        rc = meta_number(&v->r->db, META_CLOCK, &clock_top_s);
+    if (rc == 0)
         rc = meta_bytes(&v->r->db, META_DIGEST, got, sizeof got, &len);
     if (rc == 0)
         rc = policy_digest(v->r->policy, &v->r->names, want);
-    *settled = rc == 0 && rescan == 0 && rebuild == 0 && len == HASH_BYTES;
+    *settled = rc == 0 && rescan == 0 && rebuild == 0 && len == HASH_BYTES && !clock_was_ahead(clock_top_s, v->now_s);
     if (*settled && memcmp(want, got, HASH_BYTES) != 0) {
         *settled = false;
         verify_problem(v, "scores were computed with another configuration, or by another version, than this one: restart hearsayd, and verify again");

@@ -209,6 +209,8 @@ static void nothing_is_dropped_by_a_clock_that_has_leapt_ahead_within_its_first_
     assert_int_equal(stored("SELECT count(*) FROM evidence"), 1);
     assert_int_equal(stored("SELECT max(floor_seq) FROM member"), 0);
     starts_at(T0 + 600);
+    assert_int_equal(world_check(&w, "192.0.2.8"), VERDICT_UNKNOWN);       /* the leap ended its listing, */
+    world_claim_verifies(&w, T0 + 600);                     /* which is no fault: it comes again */
     world_fold(&w, T0 + 600 + WORLD_HOUR);
     assert_int_equal(world_check(&w, "192.0.2.7"), VERDICT_BLACK);
     assert_int_equal(world_check(&w, "192.0.2.8"), VERDICT_BLACK);
