@@ -21,6 +21,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HEARSAY_BUILD", SOURCE / "build"))
 HEARSAYD = BUILD / "node" / "hearsayd"
 HEARSAY = BUILD / "tools" / "hearsay"
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)      # to run a daemon with another clock
 WAIT_S = 100            # the patience of wait_until(), and of all that may hang: a busy machine needs some of it, a good run next to nothing
 CRASHES = ("Assertion `", "Sanitizer: ", "runtime error: ")
 TAIL_LINES = 60         # of each log, shown when a test fails

@@ -4,16 +4,14 @@ After each trouble every node holds all that was ever told, and all hold the sam
 """
 import itertools
 import time
-from pathlib import Path
 
 import pytest
 
-from hearsay_lab import wait_until, zone
+from hearsay_lab import FAKETIME, wait_until, zone
 from netns_lab import MeshNode, Wires, all_connected, befriend, converge, key_of, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
-FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 _numbers = itertools.count(1)
 
 

@@ -1,0 +1,67 @@
+"""What only comes about after days and weeks: the daemon's clock is set ahead at its start."""
+import os
+
+import pytest
+
+from hearsay_lab import FAKETIME, Lab, in_time, wait_until, zone
+
+HELD_BACK_S = 60        # so long a member that was away waits for neighbours that do not answer
+
+pytestmark = pytest.mark.skipif(FAKETIME is None, reason="needs the package faketime")
+
+
+@pytest.fixture
+def lab():
+    with Lab("long") as lab:
+        yield lab
+
+
+def start_in(node, days):
+    """Starts it that many days from now; its monotonic clock stays what it is."""
+    return node.start(env={**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME": f"+{days}d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+
+
+def warnings_in(node, days):
+    start_in(node, days)
+    wait_until(lambda: node.json("status")["peers"], "the peer is shown")
+    warnings = node.json("status")["warnings"]
+    node.stop()
+    return [text for text in warnings if "runs out" in text or "run out" in text]
+
+
+def test_a_record_of_90_days_is_warned_of_in_its_last_30(lab):
+    a, b = lab.node("mx.a.example"), lab.node("mx.b.example", init=("--offline-root",))
+    root = lab.dir / "root.pem"
+    (b.dir / "root.pem").rename(root)
+    b.hearsay("rotate", "--root", root, check=True)
+    b.peer_add(a)
+    assert warnings_in(b, 59) == []
+    own, peer = sorted(warnings_in(b, 61), reverse=True)
+    assert own.startswith("this member's record runs out in 28 days") or own.startswith("this member's record runs out in 29 days")
+    assert peer.startswith("the record of mx.a.example runs out in 28 days") or peer.startswith("the record of mx.a.example runs out in 29 days")
+    assert sum("has run out" in text for text in warnings_in(b, 91)) == 2
+
+
+def comes_back(node, days, says):
+    """Whether it awaits its neighbours then. Asked in time: they are not there, and it does not wait for ever."""
+    def ask():
+        start_in(node, days)
+        return node.json("status")["mesh"]["catching_up"]["held_back"]
+    got = in_time(ask, HELD_BACK_S / 2, again=node.stop)
+    node.becomes("check 192.0.2.7", says)
+    node.stop()
+    return got
+
+
+def test_who_was_away_for_more_than_a_week_begins_as_a_new_member_does(lab):
+    lasting = zone("bl.b.example", threshold=0.5, quorum=1) + 'category "malware" { half-life = "365d" }\n'
+    a, b = lab.node("mx.a.example", zones=lasting).start(), lab.node("mx.b.example", zones=lasting).start()
+    a.peer_add(b)
+    b.peer_add(a)
+    wait_until(lambda: not b.json("status")["mesh"]["catching_up"]["held_back"], "B has caught up")
+    a.ask("black 192.0.2.7 malware")
+    b.becomes("check 192.0.2.7", "black")
+    a.stop()
+    b.stop()
+    assert comes_back(b, 8, "unknown")          # what another member said
+    assert not comes_back(b, 6, "black")

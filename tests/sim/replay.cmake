@@ -1,0 +1,12 @@
+# Runs a seed twice and compares all that it says: cmake -DSIM=sim_mesh -DSEEDS=A..B -P replay.cmake
+foreach(run 1 2)
+  execute_process(COMMAND ${SIM} --seeds ${SEEDS} --verbose OUTPUT_VARIABLE said_${run} RESULT_VARIABLE status_${run})
+  string(LENGTH "${said_${run}}" bytes)
+  if(NOT status_${run} EQUAL 0 OR bytes LESS 1000)
+    message(FATAL_ERROR "run ${run}: status ${status_${run}}, ${bytes} bytes")
+  endif()
+endforeach()
+if(NOT said_1 STREQUAL said_2)
+  message(FATAL_ERROR "the same seeds, another course")
+endif()
+message(STATUS "${bytes} bytes, twice the same")
