@@ -3,7 +3,10 @@
 #include "proto/batch.h"
 #include "store/voices.h"
 
-enum { HALF_LIFE_DEFAULT_S = 3 * 86400, WEIGHT_DEFAULT_MILLI = 5000 };
+enum {
+    HALF_LIFE_DEFAULT_S = 3 * 86400, WEIGHT_DEFAULT_MILLI = 5000,
+    OFF_FROM_MICRO = 125000            /* what is less is told as nothing anyway: a ratio is of this at the least */
+};
 
 int64_t own_half_life_s(const struct policy *p, int category)
 {
@@ -36,13 +39,15 @@ static bool is_nothing(const struct evidence *e)
     return e->black_micro == 0 && e->white_micro == 0;
 }
 
-static bool same_steps(const struct evidence *a, const struct evidence *b)
+/* Whether what others hold is off by a factor of 1.6 or more. That is more than rounding to a step makes, so that what was just told is not told again. Not whether it would
+ * be rounded to another step: then the least event beside a border is told, and with what is a step too high or too low others have to live until the next border. */
+static bool is_off(int64_t known_micro, int64_t now_micro)
 {
-    return mass_step((uint64_t)a->black_micro) == mass_step((uint64_t)b->black_micro) &&
-           mass_step((uint64_t)a->white_micro) == mass_step((uint64_t)b->white_micro);
+    int64_t most = known_micro > now_micro ? known_micro : now_micro, least = known_micro + now_micro - most;
+    return most * 5 >= (least > OFF_FROM_MICRO ? least : OFF_FROM_MICRO) * 8;
 }
 
-/* A first word, a change of side and a withdrawal cannot wait; a step up or down can. What fades here fades
+/* A first word, a change of side and a withdrawal cannot wait; growth can. What fades here fades
  * there too: both sides are compared as they are now. */
 static enum urgency urgency_of(const struct evidence *known, const struct evidence *now)
 {
@@ -50,7 +55,7 @@ static enum urgency urgency_of(const struct evidence *known, const struct eviden
         return mass_step((uint64_t)now->black_micro) + mass_step((uint64_t)now->white_micro) > 0 ? URGENCY_NOW : URGENCY_NONE;
     if (is_nothing(now) || side(known) != side(now))
         return URGENCY_NOW;
-    return same_steps(known, now) ? URGENCY_NONE : URGENCY_GROWN;
+    return is_off(known->black_micro, now->black_micro) || is_off(known->white_micro, now->white_micro) ? URGENCY_GROWN : URGENCY_NONE;
 }
 
 void own_judge(struct own_row *row, const struct policy *p, int category, int64_t now_s)

@@ -142,6 +142,25 @@ static void growth_waits_for_company_or_for_its_time(void **state)
     world_destroy(&w);
 }
 
+/* Each event has weight 5: others hold 5, 10, 20, and then the most that there is. */
+static void growth_is_told_once_what_others_hold_is_off_by_three_fifths(void **state)
+{
+    static const unsigned steps[] = { 5, 6, 0, 7, 0, 0, 8, 0 };          /* 0: nothing is told */
+    struct world w;
+    (void)state;
+    world_speaking(&w);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct told t;
+        world_report(&w, REQUEST_BLACK, "192.0.2.7", -1, 1, T0);
+        tell_with(&w, T0, (struct tell_limits){ .growth_min = 1, .growth_wait_s = 300, .batches_max = 1 }, &t);
+        assert_int_equal(t.n, steps[i] > 0);
+        if (t.n > 0)
+            assert_int_equal(t.batches[0].opinions[0].black, steps[i]);
+        tell_clear(&t);
+    }
+    world_destroy(&w);
+}
+
 static void growth_goes_along_with_a_first_word(void **state)
 {
     struct world w;

@@ -556,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_first_word_is_told_at_once_in_coarse_steps),
         cmocka_unit_test(what_was_said_above_a_pair_of_its_own_is_told_again_at_once),
         cmocka_unit_test(growth_waits_for_company_or_for_its_time),
+        cmocka_unit_test(growth_is_told_once_what_others_hold_is_off_by_three_fifths),
         cmocka_unit_test(growth_goes_along_with_a_first_word),
         cmocka_unit_test(the_pace_of_telling_follows_members_and_budget),
         cmocka_unit_test(what_fades_here_as_it_fades_there_is_not_told_again),
