@@ -20,8 +20,9 @@ enum {
 };
 
 /* Masses leave a member in coarse steps, so that its traffic does not show. A step stands for thousandths:
- * 0, 250, 500, 1000, 2000, 5000, 10000, 20000, 32000. The 1-2-5 series holds both default weights (1 and 5) exactly. */
-enum { MASS_STEPS = 9 };
+ * 0, 250, 500, 1000, 2000, 5000, 10000, 20000, 32000, and 3200: numbers are names, not in the order of masses. None is more than twice the
+ * one below it, and both default weights (1 and 5) are held exactly. */
+enum { MASS_STEPS = 10 };
 uint32_t mass_of_step(unsigned step);                   /* milli; step < MASS_STEPS */
 /* The nearest step on a logarithmic scale, of a mass in millionths: the border between two steps is their geometric mean, and that
  * between 0 and 250 is where 125 would begin, 177. */

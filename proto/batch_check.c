@@ -7,7 +7,8 @@
 
 static const int64_t TIME_MAX_S = 253402300799;      /* the last second of the year 9999 */
 
-static const uint32_t step_milli[MASS_STEPS] = { 0, 250, 500, 1000, 2000, 5000, 10000, 20000, 32000 };
+static const uint32_t step_milli[MASS_STEPS] = { 0, 250, 500, 1000, 2000, 5000, 10000, 20000, 32000, 3200 };
+static const uint8_t ascending[MASS_STEPS] = { 0, 1, 2, 3, 4, 9, 5, 6, 7, 8 };
 
 uint32_t mass_of_step(unsigned step)
 {
@@ -18,18 +19,18 @@ uint32_t mass_of_step(unsigned step)
 unsigned mass_step(uint64_t micro)
 {
     uint64_t below = 125000;         /* the step before 250, were there one */
-    unsigned step = 0;
+    unsigned at = 0;
 
-    if (micro >= step_milli[MASS_STEPS - 1] * UINT64_C(1000))
-        return MASS_STEPS - 1;
-    while (step + 1 < MASS_STEPS) {
-        uint64_t above = step_milli[step + 1] * UINT64_C(1000);
+    if (micro >= step_milli[ascending[MASS_STEPS - 1]] * UINT64_C(1000))
+        return ascending[MASS_STEPS - 1];
+    while (at + 1 < MASS_STEPS) {
+        uint64_t above = step_milli[ascending[at + 1]] * UINT64_C(1000);
         if (micro * micro < below * above)
             break;
         below = above;
-        step++;
+        at++;
     }
-    return step;
+    return ascending[at];
 }
 
 int64_t batch_base_s(int64_t time_s)

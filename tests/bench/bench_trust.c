@@ -93,8 +93,8 @@ static void tell(struct play *p, int member, uint32_t host, unsigned black, unsi
 
 static void lie(struct play *p, const struct sight *s, int64_t now_s)
 {
-    unsigned black = s->black == WORLD_LIE ? MASS_STEPS - 1 : mass_step((uint64_t)s->black * MICRO);
-    unsigned white = s->white == WORLD_LIE ? MASS_STEPS - 1 : mass_step((uint64_t)s->white * MICRO);
+    unsigned black = s->black == WORLD_LIE ? mass_step(UINT64_MAX) : mass_step((uint64_t)s->black * MICRO);
+    unsigned white = s->white == WORLD_LIE ? mass_step(UINT64_MAX) : mass_step((uint64_t)s->white * MICRO);
     tell(p, s->member, s->host, black, white, now_s);
 }
 

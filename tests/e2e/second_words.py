@@ -31,7 +31,7 @@ INTRODUCTIONS_TAG, INTRODUCTIONS_MAX, INTRODUCED_MAX = b"hearsay-introductions-1
 OPINIONS_MAX, CATEGORIES_MAX, LOGS_MAX, FETCH_WIDTH_MAX, RECORDS_MAX, AGE_MAX = 4096, 32, 1024, 64, 16, 4320
 PARTS, COMPARE_WIDTH_MAX, SUM_PRIME = 64, 131072, 2 ** 61 - 1
 SEQ_MAX, TIME_MAX, EPOCH_ZERO_S, DAYS_30 = 2 ** 63 - 1, 253402300799, 1767225600, 30 * 86400
-STEPS = (0, 0.25, 0.5, 1, 2, 5, 10, 20, 32)
+STEPS = (0, 0.25, 0.5, 1, 2, 5, 10, 20, 32, 3.2)
 
 
 def _compile():
@@ -360,7 +360,7 @@ def check_batch(frame, body, federation):
     words = []
     for o in body.opinions:
         rule(is_subject(o.subject), f"subject {o.subject.hex()}")
-        rule(o.category < len(names) and o.black <= 8 and o.white <= 8, "category or masses")
+        rule(o.category < len(names) and o.black < len(STEPS) and o.white < len(STEPS), "category or masses")
         rule(o.age <= AGE_MAX and base - 600 * o.age >= 0, "age")
         rule(last is None or last < (o.subject, o.category), "order of opinions")
         last = (o.subject, o.category)

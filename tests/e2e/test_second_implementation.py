@@ -392,7 +392,7 @@ ILL = {
     "of another federation": (lambda p: p.compose([bad("192.0.2.100")], federation=b"elsewhere"), True),
     "of an epoch two days ahead": (lambda p: p.compose([bad("192.0.2.100")], epoch=p.epoch + 2880, seq=1), False),
     "older than thirty days": (lambda p: p.compose([bad("192.0.2.100")], time_s=int(time.time()) - 31 * 86400), False),
-    "a mass beyond the scale": (lambda p: p.compose([bad("192.0.2.100", black=9)]), True),
+    "a mass beyond the scale": (lambda p: p.compose([bad("192.0.2.100", black=len(w.STEPS))]), True),
     "opinions out of order": (spoilt(unsorted), True),
     "two words on one matter": (spoilt(said_twice), True),
     "a category that it does not name": (spoilt(lambda body: body.opinions.add(subject=b"\x10z.example", category=7, black=1)), True),

@@ -358,9 +358,9 @@ static void a_signed_opinion_is_checked_all_the_same(void **state)
         { "a field of a later version", "\x18\x01\x30\x01", 4, 0 },
         { "no such category", "\x10\x01", 2, -EINVAL },
         { "category over a byte", "\x10\x80\x02", 3, -EINVAL },
-        { "black beyond the steps", "\x18\x09", 2, -EINVAL },
+        { "black beyond the steps", "\x18\x0a", 2, -EINVAL },
         { "black over a byte", "\x18\x80\x02", 3, -EINVAL },
-        { "white beyond the steps", "\x20\x09", 2, -EINVAL },
+        { "white beyond the steps", "\x20\x0a", 2, -EINVAL },
         { "too old", "\x28\xe1\x21", 3, -EINVAL },
         { "far too old", "\x28\xff\xff\xff\xff\x0f", 6, -EINVAL },
         { "another subject of bad form", "\x0a\x01\x04", 3, -EINVAL },
@@ -528,8 +528,8 @@ static void masses_round_to_the_nearest_step_on_a_logarithmic_scale(void **state
 {
     static const struct { uint64_t micro; unsigned step; } cases[] = {
         { 0, 0 }, { 1, 0 }, { 176776, 0 }, { 176777, 1 }, { 250000, 1 }, { 353553, 1 }, { 353554, 2 }, { 500000, 2 }, { 707106, 2 },
-        { 707107, 3 }, { 1000000, 3 }, { 1414213, 3 }, { 1414214, 4 }, { 2000000, 4 }, { 3162277, 4 }, { 3162278, 5 }, { 5000000, 5 },
-        { 7071067, 5 }, { 7071068, 6 }, { 10000000, 6 }, { 14142135, 6 }, { 14142136, 7 }, { 20000000, 7 }, { 25298221, 7 }, { 25298222, 8 },
+        { 707107, 3 }, { 1000000, 3 }, { 1414213, 3 }, { 1414214, 4 }, { 2000000, 4 }, { 2529822, 4 }, { 2529823, 9 },
+        { 3200000, 9 }, { 3999999, 9 }, { 4000000, 5 }, { 5000000, 5 }, { 7071067, 5 }, { 7071068, 6 }, { 10000000, 6 }, { 14142135, 6 }, { 14142136, 7 }, { 20000000, 7 }, { 25298221, 7 }, { 25298222, 8 },
         { 32000000, 8 }, { UINT64_MAX, 8 },
     };
 
@@ -540,6 +540,16 @@ static void masses_round_to_the_nearest_step_on_a_logarithmic_scale(void **state
     }
     for (unsigned step = 0; step < MASS_STEPS; step++)
         assert_int_equal(mass_step(mass_of_step(step) * UINT64_C(1000)), step);
+}
+
+static void what_is_told_of_a_mass_is_right_to_within_a_factor_of_1_42(void **state)
+{
+    (void)state;
+    for (uint64_t micro = 176777; micro <= 32000000; micro += 61) {
+        uint64_t told = mass_of_step(mass_step(micro)) * UINT64_C(1000);
+        if (told * 142 < micro * 100 || micro * 142 < told * 100)
+            fail_msg("%llu is told as %llu", (unsigned long long)micro, (unsigned long long)told);
+    }
 }
 
 static void the_documented_frame_is_the_one_that_is_sealed_and_opened(void **state)
@@ -587,6 +597,7 @@ int main(void)
         cmocka_unit_test(as_many_opinions_as_allowed_fit_and_one_more_does_not),
         cmocka_unit_test(a_batch_filled_by_the_stated_sizes_always_fits),
         cmocka_unit_test(masses_round_to_the_nearest_step_on_a_logarithmic_scale),
+        cmocka_unit_test(what_is_told_of_a_mass_is_right_to_within_a_factor_of_1_42),
         cmocka_unit_test(the_documented_frame_is_the_one_that_is_sealed_and_opened),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -10,7 +10,7 @@ import time
 
 import score_model as m
 
-MASS = [0, 250_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 32_000_000]
+MASS = [0, 250_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 32_000_000, 3_200_000]
 REAL_BOUND = 1e-5                   # of a score, for each voice: see real_score()
 RELIABILITY_BOUND = 3e-6
 MEMBERS = 7
