@@ -274,6 +274,7 @@ const char *mesh_count_text(enum mesh_count c)
         [MESH_COUNT_QUOTA_BATCHES] = "quota-batches",
         [MESH_COUNT_QUOTA_BYTES] = "quota-bytes",
         [MESH_COUNT_QUOTA_OPINIONS] = "quota-opinions",
+        [MESH_COUNT_QUOTA_PACE] = "quota-pace",
         [MESH_COUNT_QUOTA_SUBJECTS] = "quota-subjects",
         [MESH_COUNT_PAUSED] = "paused",
         [MESH_COUNT_PAUSES] = "pauses",

@@ -224,7 +224,7 @@ void catch_stored(struct mesh *m);                                       /* a ba
 void quota_init(const struct mesh *m, struct member *o);
 void quota_leave(struct mesh *m, struct member *o);                      /* it is no member any more: nor root, nor one of a group */
 void quota_held(struct mesh *m, struct member *o);                 /* one more batch was found in the store at a start */
-bool quota_allows(struct mesh *m, struct member *o);                     /* one batch more; if not, it is counted why */
+bool quota_allows(struct mesh *m, struct member *o, bool fetched);       /* one batch more; if not, it is counted why */
 bool quota_is_ready(struct mesh *m, struct member *o);                   /* some more, so that fetching is worth it */
 void quota_charge(struct mesh *m, struct member *o, bool fetched, int64_t time_s, size_t bytes, size_t opinions);
 

@@ -1,9 +1,12 @@
-/* How much of one origin is taken. Two kinds of buckets, each of batches, bytes and opinions, refilled at the day's rate:
+/* How much of one origin is taken. Two kinds of buckets, each of batches, bytes and opinions, refilled at the day's rate, and a third of batches alone:
  *
  *   day   one day's worth. What comes over SUB, and what was signed within the last day, is drawn from it. Empty: what comes over SUB is ignored, unverified,
  *         and nothing of the origin is fetched until there is some again; then repair makes good what was passed over.
  *   log   as many days' worth as batches live. All that is taken is drawn from it. A member that keeps to its quota never empties it, nor does a newcomer
  *         that fetches its whole log; a flood with back-dated batches does.
+ *
+ *   pace  a 64th of a day's batches, refilled 32 times as fast as the day's. What comes over SUB is drawn from it. Empty: it is ignored, unverified, and so not relayed; it
+ *         is fetched as soon as it is heard of. So who says a day's worth at once takes no more than a small part of what each link carries a second, and what others say comes through.
  *
  * So a flood is slowed down and nothing is ever refused for good: in the end all nodes hold the same, whatever order it came in. Nobody is blamed: the author has
  * signed no lie, and who relays it has other quotas perhaps.
@@ -18,7 +21,12 @@
 
 #define DAY_MS INT64_C(86400000)       /* levels are in units times this, so that refilling loses nothing to rounding */
 #define LEVEL_MAX (INT64_MAX / 4)      /* more a bucket does not hold, as with 1 GB a day for 400 days: so that two and what they get can be added */
-enum { READY_PART = 48 };              /* what part of a day's worth must be there before more is fetched, and as many batches as one request asks for */
+enum {
+    READY_PART = 48,                   /* what part of a day's worth must be there before more is fetched, and as many batches as one request asks for */
+    PACE_PART = 64, PACE_TIMES = 32,   /* what part of a day's batches may come at once, and how much faster than at the day's rate more may follow ... */
+    PACE_LEAST = 64, PACE_LEAST_S = 1, /* ... and no less than this, and so many a second, however small the quota */
+    PACE_UNIT = 1000000
+};
 
 static const enum mesh_count counts[MESH_QUOTAS] = { MESH_COUNT_QUOTA_BATCHES, MESH_COUNT_QUOTA_BYTES, MESH_COUNT_QUOTA_OPINIONS };
 
@@ -30,7 +38,7 @@ static int64_t log_days(const struct mesh *m)
 }
 
 /* What a bucket holds of one day at the most, and gets in a day. */
-struct rate { int64_t most, daily; };
+struct rate { int64_t most, more; };
 
 static struct rate rate_of(const struct mesh *m, const struct member *o, bool pool, int i)
 {
@@ -43,6 +51,25 @@ static struct rate rate_of(const struct mesh *m, const struct member *o, bool po
         return (struct rate){ day, day };
     part = day / 2 / (int64_t)o->quota.group->quota.introduced_n;
     return (struct rate){ part > 0 ? part : 1, part };
+}
+
+/* The same of the pace, in millionths of a batch, and in a millisecond. */
+static struct rate pace_of(const struct mesh *m, const struct member *o, bool pool)
+{
+    const int64_t day = m->config.quota_day[MESH_QUOTA_BATCHES];
+    struct rate r = { day / PACE_PART * PACE_UNIT, day * PACE_TIMES * PACE_UNIT / DAY_MS };
+
+    if (r.most < PACE_LEAST * PACE_UNIT)
+        r.most = PACE_LEAST * PACE_UNIT;
+    if (r.more < PACE_LEAST_S * PACE_UNIT / 1000)
+        r.more = PACE_LEAST_S * PACE_UNIT / 1000;
+    if (pool)
+        return (struct rate){ r.most, r.more - r.more / 2 };
+    if (o->quota.group == NULL)
+        return r;
+    r.most = r.most / 2 / (int64_t)o->quota.group->quota.introduced_n;
+    r.more = r.more / 2 / (int64_t)o->quota.group->quota.introduced_n;
+    return r;
 }
 
 static int64_t times(int64_t a, int64_t b)
@@ -63,6 +90,7 @@ static void fill(const struct mesh *m, const struct member *o, bool pool, struct
         b->day[i] = most * DAY_MS;
         b->log[i] = log_most(m, most);
     }
+    b->pace = pace_of(m, o, pool).most;
     b->at_ms = m->now_ms;
 }
 
@@ -85,10 +113,12 @@ static void refill(const struct mesh *m, const struct member *o, bool pool, stru
     if (passed_ms <= 0)
         return;
     passed_ms = passed_ms < most_ms ? passed_ms : most_ms;
+    const struct rate pace = pace_of(m, o, pool);
+    b->pace = filled(b->pace < pace.most ? b->pace : pace.most, pace.most, times(pace.more, passed_ms));
     for (int i = 0; i < MESH_QUOTAS; i++) {
         const struct rate r = rate_of(m, o, pool, i);
-        b->day[i] = filled(b->day[i], r.most * DAY_MS, times(r.daily, passed_ms));
-        b->log[i] = filled(b->log[i], log_most(m, r.most), times(r.daily, passed_ms));
+        b->day[i] = filled(b->day[i], r.most * DAY_MS, times(r.more, passed_ms));
+        b->log[i] = filled(b->log[i], log_most(m, r.most), times(r.more, passed_ms));
     }
     b->at_ms = m->now_ms;
 }
@@ -227,6 +257,7 @@ int mesh_member_group(struct mesh *m, const uint8_t root[KEY_BYTES], const uint8
     }
     o->quota.group = to;
     move(m, o, false);
+    o->quota.own.pace = 0;             /* it draws from the pool until it has some */
     o->quota.own.at_ms = m->now_ms;
     return 0;
 }
@@ -238,7 +269,14 @@ static bool is_bound(const struct mesh *m, const struct member *o, int i)
     return o != m->self && m->config.quota_day[i] > 0;
 }
 
-bool quota_allows(struct mesh *m, struct member *o)
+static bool refuse(struct mesh *m, struct member *o, enum mesh_count why)
+{
+    mesh_count(m, why);
+    o->quota.over++;
+    return false;
+}
+
+bool quota_allows(struct mesh *m, struct member *o, bool fetched)
 {
     const struct bucket *own = &o->quota.own, *pool = pool_of(o);
 
@@ -246,10 +284,10 @@ bool quota_allows(struct mesh *m, struct member *o)
     for (int i = 0; i < MESH_QUOTAS; i++) {
         if (!is_bound(m, o, i) || (own->day[i] > 0 && own->log[i] > 0) || (pool != NULL && pool->day[i] > 0 && pool->log[i] > 0))
             continue;
-        mesh_count(m, counts[i]);
-        o->quota.over++;
-        return false;
+        return refuse(m, o, counts[i]);
     }
+    if (!fetched && is_bound(m, o, MESH_QUOTA_BATCHES) && own->pace <= 0 && (pool == NULL || pool->pace <= 0))
+        return refuse(m, o, MESH_COUNT_QUOTA_PACE);
     return true;
 }
 
@@ -297,6 +335,8 @@ void quota_charge(struct mesh *m, struct member *o, bool fetched, int64_t time_s
             *drawn(&own->day[i], pool != NULL ? &pool->day[i] : NULL) -= cost[i] * DAY_MS;
         *drawn(&own->log[i], pool != NULL ? &pool->log[i] : NULL) -= cost[i] * DAY_MS;
     }
+    if (!fetched && is_bound(m, o, MESH_QUOTA_BATCHES))
+        *drawn(&own->pace, pool != NULL ? &pool->pace : NULL) -= PACE_UNIT;
 }
 
 /* What is in the store at a start was taken once. A restart gives a flood no more than another day's worth. */

@@ -248,6 +248,7 @@ struct penalty {
 /* What may yet be taken of an origin: see mesh_quota.c. */
 struct bucket {
     int64_t day[MESH_QUOTAS], log[MESH_QUOTAS];
+    int64_t pace;                      /* millionths of a batch */
     int64_t at_ms;
 };
 struct quota {

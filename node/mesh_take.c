@@ -254,7 +254,7 @@ enum taken take_frame(struct mesh *m, struct member *from, struct bytes frame, b
         return taken;
     if (!has_room(m, &from->link, frame.len))
         return put_off(m, MESH_COUNT_DROPPED_BUSY);
-    if (!a.wanted && !quota_allows(m, a.origin))
+    if (!a.wanted && !quota_allows(m, a.origin, fetched))
         return TAKEN_LATER;
     taken = verify(m, &a);
     if (taken == TAKEN_NEW)

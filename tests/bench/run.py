@@ -407,18 +407,35 @@ def cost(quick):
 # ---- a flood beside it
 
 def flood(quick):
-    """Reports at A, and from a report at B to the listing at A, while a hostile neighbour of A sends as fast as it is read; against the same in its absence."""
+    """Reports at A, and from a report at B to the listing at A, while a hostile neighbour sends as fast as it is read; against the same in its absence."""
+    yield from direct_flood(quick)
+    yield from relayed_flood(quick)
+
+
+def hostile(lab, e, target):
+    return Process("flood", [str(PROGRAMS / "bench_flood"), str(e.dir / "identity.pem"), e.card(), target.card(), target.federation], lab.dir / "flood.log")
+
+
+def connected(node):
+    return sum(p["connected"] for p in node.json("status")["peers"])
+
+
+def has_caught_up(node):
+    return not node.json("status")["mesh"]["catching_up"]["held_back"]
+
+
+def direct_flood(quick):
     rounds, reports_n, looks = (1, 400, 3) if quick else (7, 6000, 10)
     with Lab("bench") as lab:
         a = quiet_node(lab, "mx.a.example", zones=zone("bl.a.example", threshold=0.25, quorum=1))
         b, e = quiet_node(lab, "mx.b.example"), quiet_node(lab, "mx.e.example")
         a.start(), b.start()
         a.peer_add(b), b.peer_add(a)
-        wait_until(lambda: not a.json("status")["mesh"]["catching_up"]["held_back"], "A has caught up", 60)
+        wait_until(lambda: has_caught_up(a), "A has caught up", 60)
         a.peer_add(e)
-        process = Process("flood", [str(PROGRAMS / "bench_flood"), str(e.dir / "identity.pem"), e.card(), a.card(), a.federation], lab.dir / "flood.log")
+        process = hostile(lab, e, a)
         try:
-            wait_until(lambda: sum(p["connected"] for p in a.json("status")["peers"]) == 2, "A is connected to both", 60)
+            wait_until(lambda: connected(a) == 2, "A is connected to both", 60)
             wait_until(lambda: a.json("status")["backlog"] >= 16 or peer(a, e.name)["batches"] >= 64, "the flood's first wave waits to be worked in", 120, every=0.01)
             wave = [report_to_check(b, a)]
             while a.json("status")["backlog"] >= 16 and len(wave) < 10 * looks:
@@ -443,6 +460,37 @@ def flood(quick):
         yield rate("flood.reports", with_it, without, "reports/s", 0.9)
         yield latency_ratio("flood.wave", statistics.median(wave), statistics.median(quick_), 0.9, len(wave))
         yield latency_ratio("flood.listing", statistics.median(slow), statistics.median(quick_), 0.9, len(slow))
+
+
+def relayed_flood(quick):
+    """It is a neighbour of R alone, which is honest, and over which A hears of B."""
+    rounds, looks = (1, 3) if quick else (7, 10)
+    with Lab("bench") as lab:
+        a = quiet_node(lab, "mx.a.example", zones=zone("bl.a.example", threshold=0.25, quorum=1))
+        b, r, e = (quiet_node(lab, f"mx.{x}.example") for x in "bre")
+        a.start(), b.start(), r.start()
+        for end, other in ((a, b), (b, a)):
+            end.peer_add(r), r.peer_add(end)
+            end.peer_add(other, 1.0, "--no-link"), end.peer_add(e, 1.0, "--no-link")
+        wait_until(lambda: has_caught_up(a) and connected(r) == 2, "A has caught up", 60)
+        r.peer_add(e)
+        process = hostile(lab, e, r)
+        try:
+            wait_until(lambda: connected(r) == 3 and peer(a, r.name)["batches"] >= 64, "the flood comes to A over R", 120, every=0.05)
+            slow, quick_ = [], []
+            for _ in range(rounds):
+                slow += [report_to_check(b, a) for _ in range(looks)]
+                process.freeze()
+                time.sleep(0.2 if quick else 1)
+                quick_ += [report_to_check(b, a) for _ in range(looks)]
+                process.thaw()
+                time.sleep(0.2 if quick else 1)
+            at_a, at_r = peer(a, r.name), peer(r, e.name)
+            assert process.alive() and peer(a, r.name)["connected"]
+        finally:
+            process.end(signal.SIGKILL)
+        print(f"flood: R took {at_r['batches']} batches of it and passed over {at_r['over_quota']}; {at_a['batches']} came to A over it", file=sys.stderr)
+        yield latency_ratio("flood.relayed", statistics.median(slow), statistics.median(quick_), 0.9, len(slow))
 
 
 def peer(node, name):

@@ -1,7 +1,7 @@
 /* node/mesh_quota, node/mesh_penalty: floods of valid members, and links that go on misbehaving. */
 #include "tests/unit/mesh_fixture.h"
 
-enum { DAY_MS = 86400000, BATCHES = 50 };
+enum { DAY_MS = 86400000, BATCHES = 50, PACE = 100 };
 
 /* As begin(), with a quota. */
 static int begin_bound(void **state, int64_t batches, int64_t bytes, int64_t opinions)
@@ -90,7 +90,10 @@ static void lower_quotas_leave_a_debt_of_a_day_at_the_most(void **state)
 
     (void)state;
     mesh_quota(mesh, more, 30 * 86400);
-    assert_int_equal(flood(3, 1, 10 * BATCHES), 10 * BATCHES);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(flood(3, 1 + i * BATCHES, BATCHES), BATCHES);
+        tick_at(now_ms + 60000);       /* not all at once */
+    }
     mesh_quota(mesh, less, 30 * 86400);
     tick_at(now_ms + DAY_MS - 1000);
     assert_int_equal(flood(3, 1 + 10 * BATCHES, 1), 0);
@@ -155,6 +158,45 @@ static void what_was_passed_over_is_fetched_when_there_is_room(void **state)
     assert_true(s.floor == 1 && s.head == 80);
 }
 
+/* 6,400 a day: 100 at once, and then 2.37 a second. */
+static int begin_paced(void **state)
+{
+    return begin_bound(state, 64 * PACE, 0, 0);
+}
+
+static void a_days_worth_at_once_is_passed_over_but_for_a_part(void **state)
+{
+    (void)state;
+    assert_int_equal(flood(3, 1, 2 * PACE), PACE);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_QUOTA_PACE), PACE);
+    assert_int_equal(flood(2, 1, 5), 5);
+    tick_at(now_ms + 10000);
+    assert_int_equal(flood(3, 1 + 2 * PACE, PACE), 24);         /* 23.7 and the one that makes a debt */
+    assert_int_equal(count_actions(MESH_DO_BLAME), 0);
+}
+
+/* That takes no part of the next ones that come by themselves. */
+static void what_came_too_fast_is_fetched_at_once(void **state)
+{
+    uint64_t got = 0;
+    (void)state;
+    assert_int_equal(flood(3, 1, 2 * PACE), PACE);
+    have(MESH_ASK, 1, 3, 1, 2 * PACE, false);
+    tick_at(now_ms + 1000);
+    for (struct asked a = asked_for_range(); a.any; a = asked_for_range()) {
+        for (uint64_t seq = a.to; seq >= a.from; seq--, got++) {
+            size_t f = sign((struct plan){ .author = 3, .seq = seq, .time_s = NOW_S });
+            fetched(1, a.id, (long)f, false);
+            assert_non_null(action(MESH_DO_STORE));
+            stored(f, true);
+        }
+        fetched(1, a.id, -1, true);
+    }
+    assert_int_equal(got, PACE);
+    tick_at(now_ms + 10000);
+    assert_true(flood(3, 1 + 2 * PACE, PACE) >= 23);
+}
+
 /* A newcomer fetches what was said in thirty days. */
 static void a_whole_log_is_no_flood(void **state)
 {
@@ -191,6 +233,22 @@ static void those_of_a_group_share_what_one_may_say(void **state)
     assert_true(first > BATCHES / 2 && second >= BATCHES / 4 - 1);
     assert_true(first + second <= BATCHES);
     assert_int_equal(flood(1, 1, 2 * BATCHES), BATCHES);         /* their root has its own */
+}
+
+static void those_of_a_group_share_a_pace_and_none_starves(void **state)
+{
+    (void)state;
+    begin_group();
+    tick_at(now_ms + DAY_MS);
+    assert_int_equal(flood(3, 1, 4 * PACE), PACE + PACE / 4);
+    assert_int_equal(flood(2, 1, 4 * PACE), PACE / 4);
+    assert_int_equal(flood(1, 1, 4 * PACE), PACE);
+    for (int i = 0; i < 3; i++) {      /* puppets that come and go bring nothing */
+        mesh_member_drop(mesh, people[3].record.root);
+        know(3, false);
+        assert_int_equal(mesh_member_group(mesh, people[3].record.root, people[1].record.root), 0);
+        assert_int_equal(flood(3, 1, PACE), 0);
+    }
 }
 
 /* A day later they may say as much again, and a half of that which they did not use of the pool. */
@@ -376,8 +434,11 @@ int main(void)
         BOUND(each_bound_is_counted_by_its_reason, begin_few_bytes),
         BOUND(each_bound_is_counted_by_its_reason, begin_few_opinions),
         BOUND(what_was_passed_over_is_fetched_when_there_is_room, begin_few_batches),
+        BOUND(a_days_worth_at_once_is_passed_over_but_for_a_part, begin_paced),
+        BOUND(what_came_too_fast_is_fetched_at_once, begin_paced),
         BOUND(a_whole_log_is_no_flood, begin_few_batches),
         BOUND(those_of_a_group_share_what_one_may_say, begin_few_batches),
+        BOUND(those_of_a_group_share_a_pace_and_none_starves, begin_paced),
         BOUND(a_group_gets_no_more_in_a_day_than_one, begin_few_batches),
         BOUND(puppets_that_come_and_go_bring_nothing, begin_few_batches),
         BOUND(a_group_whose_root_goes_is_none, begin_few_batches),
