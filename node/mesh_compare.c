@@ -62,6 +62,7 @@ static void ask(struct mesh *m, struct member *o, uint64_t from, uint64_t to)
     msg.u.compare.epoch = c->epoch;
     msg.u.compare.from = from;
     msg.u.compare.to = to;
+    have_asked(&c->by->link, 1 + COMPARE_ASKS);
     update_message(m, MESH_DO_ASK, c->by, &msg);
 }
 
@@ -160,6 +161,8 @@ int64_t compare_plan(struct mesh *m, struct member *o)
     c = next_due(m, o, &next_ms);
     if (c == NULL || !common(o, c, &r))
         return next_ms;
+    if (!have_can_ask(m, &c->by->link))
+        return m->now_ms + BUSY_RETRY_MS;
     start(m, o, c, &r);
     return now->deadline_ms;
 }

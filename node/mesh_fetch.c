@@ -77,6 +77,11 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static bool may_ask(const struct mesh *m, struct member *who)
+{
+    return who->link.fetches < MESH_LINK_FETCHES_MAX && have_can_ask(m, &who->link);
+}
+
 /* Above zero: `c` is the better one to ask. Who has wasted less time wins, then the newest gap: any epoch and any head can be claimed for nothing. */
 static int compare(const struct choice *best, const struct claim *c, const struct range *gap)
 {
@@ -127,7 +132,7 @@ static void choose(struct mesh *m, struct member *o, struct choice *best)
             continue;
         if (m->now_ms < c->ignored_until_ms)
             best->retry_ms = sooner(best->retry_ms, c->ignored_until_ms);
-        else if (c->by->link.fetches >= MESH_LINK_FETCHES_MAX)
+        else if (!may_ask(m, c->by))
             best->saturated = true;
         else
             weigh(m, best, c, &gap);
@@ -157,6 +162,7 @@ static void ask(struct mesh *m, struct member *o, struct member *from, uint32_t 
     f->missing = missing_of(o, f);
     f->deadline_ms = m->now_ms + claim_patience_ms(o, from);
     from->link.fetches++;
+    have_asked(&from->link, 1);
     o->plan_at_ms = f->deadline_ms;
     msg.u.fetch.id = f->id;
     memcpy(msg.u.fetch.origin, o->root, KEY_BYTES);
@@ -198,7 +204,7 @@ static bool ask_in_doubt(struct mesh *m, struct member *o)
     who = o->doubt.by != NULL && o->doubt.by->link.up ? o->doubt.by : who_may_know(m, o);
     if (o->doubt.tries-- <= 1)
         o->doubt.open = false;
-    if (who == NULL || who->link.fetches >= MESH_LINK_FETCHES_MAX)
+    if (who == NULL || !may_ask(m, who))
         return false;
     ask(m, o, who, o->doubt.epoch, o->doubt.seq, o->doubt.seq);
     o->fetch.doubting = true;
@@ -212,7 +218,7 @@ static bool ask_for_proof(struct mesh *m, struct member *o)
     if (!w->open)
         return false;
     w->open = false;
-    if (w->by == NULL || !w->by->link.up || w->by->link.fetches >= MESH_LINK_FETCHES_MAX)
+    if (w->by == NULL || !w->by->link.up || !may_ask(m, w->by))
         return false;
     ask(m, o, w->by, w->epoch, w->seq, w->compared ? w->last : w->seq);
     o->fetch.proving = true;

@@ -480,6 +480,22 @@ bool have_may_ask(struct mesh *m, struct link *l, int64_t asks)
     return true;
 }
 
+/* What is over would be dropped there, and who goes on is paused: so an honest node asks for less, however much it lacks. */
+bool have_can_ask(const struct mesh *m, struct link *l)
+{
+    const int64_t most = INT64_C(1000) * OWN_ASKS_PER_S;
+    int64_t grown = l->own_asks_milli + (m->now_ms - l->own_asks_ms) * OWN_ASKS_PER_S;
+
+    l->own_asks_milli = grown > most || m->now_ms - l->own_asks_ms > 2000 ? most : grown;
+    l->own_asks_ms = m->now_ms;
+    return l->own_asks_milli >= 1000;
+}
+
+void have_asked(struct link *l, int64_t asks)
+{
+    l->own_asks_milli -= 1000 * asks;
+}
+
 static void asked_for_have(struct mesh *m, struct member *from, const struct message *msg)
 {
     from->link.asked_ms = m->now_ms;

@@ -107,6 +107,7 @@ struct member *member_add(struct mesh *m, const uint8_t root[KEY_BYTES])
     o->proof_want.next_ms = INT64_MIN / 2;
     o->replace_milli = INT64_C(1000) * REPLACE_BURST;
     o->link.asks_milli = INT64_C(2000) * MESH_ASKS_PER_S;
+    o->link.own_asks_milli = INT64_C(1000) * OWN_ASKS_PER_S;
     o->link.full_milli = INT64_C(1000) * FULL_WANTED_BURST;
     o->link.question = 1;
     introduce_init(o);

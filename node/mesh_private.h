@@ -205,6 +205,8 @@ void have_want_record(struct mesh *m, struct member *o, struct member *from, uin
 
 void have_soon(struct mesh *m);
 bool have_may_ask(struct mesh *m, struct link *l, int64_t asks);
+bool have_can_ask(const struct mesh *m, struct link *l);         /* this node may ask that neighbour for one thing more now */
+void have_asked(struct link *l, int64_t asks);                   /* it did, for what counts there for so many messages */
 
 /* ---- mesh_introduce.c */
 void introduce_init(struct member *o);

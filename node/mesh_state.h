@@ -57,6 +57,7 @@ enum {
     REPLACE_BURST = 64,                /* versions that come in the place of others, of one origin; more are put off */
     REPLACE_PER_HOUR = 600,
     FETCH_FRAMES_MAX = FETCH_RANGE_MAX * MESH_VERSIONS_MAX,
+    OWN_ASKS_PER_S = MESH_ASKS_PER_S / 2,        /* fetches and comparisons at one neighbour, with a burst of a second's: the rest is for Haves and what they lead to */
     FULL_ANSWER_ASKS = 20,             /* so many messages a full answer counts for */
     OWN_LOST_MAX = 64,                 /* own batches told while there was no memory; more are known again after the next start */
     EAGER_MIN = 2,                     /* neighbours that an origin's batches always come from */
@@ -283,6 +284,7 @@ struct link {
     size_t inflight, inflight_bytes;   /* batches that it brought and that are not on disk yet */
     size_t claims_n;
     int64_t asks_milli, asks_ms;       /* token bucket of its messages */
+    int64_t own_asks_milli, own_asks_ms;         /* and of what it is asked for from here */
     int64_t introductions_at_ms;       /* it is not asked for lists of introductions before */
 };
 

@@ -422,6 +422,37 @@ static void who_asks_too_much_and_goes_on_is_paused(void **state)
     assert_int_equal(mesh_counted(mesh, MESH_COUNT_PAUSES), 1);
 }
 
+/* Answers at once whatever is asked of neighbour 1, in no time; how many questions that were. */
+static unsigned answer_all(uint64_t *got)
+{
+    unsigned asks = 0;
+
+    for (struct asked a = asked_for_range(); a.any; a = asked_for_range(), asks++) {
+        for (uint64_t seq = a.to; seq >= a.from; seq--, ++*got) {
+            size_t f = sign((struct plan){ .author = 3, .seq = seq });
+            fetched(1, a.id, (long)f, false);
+            stored(f, true);
+        }
+        fetched(1, a.id, -1, true);
+    }
+    return asks;
+}
+
+/* However quick the neighbour is, and however much is lacking. */
+static void who_lacks_much_asks_for_less_than_is_answered(void **state)
+{
+    uint64_t got = 0;
+    (void)state;
+    have(MESH_ASK, 1, 3, 1, 7000, false);
+    tick_at(now_ms + 1000);
+    unsigned asks = answer_all(&got);
+    assert_true(asks >= MESH_ASKS_PER_S / 4 && asks <= MESH_ASKS_PER_S / 2);
+    assert_true(got < 7000);
+    tick_at(now_ms + 1000);
+    answer_all(&got);
+    assert_int_equal(got, 7000);
+}
+
 #define BOUND(name, with) cmocka_unit_test_setup_teardown(name, with, end)
 
 int main(void)
@@ -448,6 +479,7 @@ int main(void)
         CLAIM(faults_fade),
         CLAIM(a_pause_in_the_midst_of_a_fetch_ends_the_fetch),
         CLAIM(who_asks_too_much_and_goes_on_is_paused),
+        CLAIM(who_lacks_much_asks_for_less_than_is_answered),
     };
     return cmocka_run_group_tests(tests, people_make, people_free);
 }
