@@ -81,10 +81,14 @@ static void keep_subjects(struct mesh *m, struct member *o)
 
 void bound_keep(struct mesh *m, struct member *o)
 {
-    while (o->epochs_n > MESH_EPOCHS_MAX)
+    while (o->epochs_n > MESH_EPOCHS_MAX) {
+        mesh_count(m, MESH_COUNT_OVER_EPOCHS);
         raise_to(m, o, o->epochs[0]->epoch + 1, 0);
-    while (o->held_n > MESH_HELD_MAX)
+    }
+    while (o->held_n > MESH_HELD_MAX) {
+        mesh_count(m, MESH_COUNT_OVER_BATCHES);
         drop_lowest(m, o);
+    }
     keep_subjects(m, o);
 }
 

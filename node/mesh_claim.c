@@ -204,7 +204,7 @@ static void drop_dead_claims(struct member *o)
 }
 
 /* A claim of which all is here only takes the place of one that leads to something; else the oldest makes room. */
-static bool make_place(struct member *o, const struct member *by, uint32_t epoch)
+static bool make_place(struct mesh *m, struct member *o, const struct member *by, uint32_t epoch)
 {
     const struct standing *s = claim_standing(o, by);
     size_t oldest = o->claims_n;
@@ -223,6 +223,8 @@ static bool make_place(struct member *o, const struct member *by, uint32_t epoch
     }
     if (oldest == o->claims_n)
         return false;
+    if (fetch_lacks(o, &o->claims[oldest]))
+        mesh_count(m, MESH_COUNT_OVER_CLAIMS);
     claim_remove(o, oldest);
     return true;
 }
@@ -250,7 +252,11 @@ static struct claim *claim_make(struct mesh *m, struct member *o, struct member 
     size_t i;
 
     drop_dead_claims(o);
-    if (by->link.claims_n >= MESH_LINK_CLAIMS_MAX || !make_place(o, by, epoch) || !claims_grow(m, o))
+    if (by->link.claims_n >= MESH_LINK_CLAIMS_MAX || !make_place(m, o, by, epoch)) {
+        mesh_count(m, MESH_COUNT_OVER_CLAIMS);
+        return NULL;
+    }
+    if (!claims_grow(m, o))
         return NULL;
     s = standing_make(m, o, by);
     if (s == NULL)

@@ -60,7 +60,7 @@ bool freeze_room(struct mesh *m, struct member *o)
 }
 
 /* Epochs below the newest MESH_PROOFS_MAX that are frozen are dead as a whole: so that what is kept is bounded, and still the same for all. */
-static struct frozen *insert(struct member *o, uint32_t epoch)
+static struct frozen *insert(struct mesh *m, struct member *o, uint32_t epoch)
 {
     size_t i = place_of(o, epoch);
 
@@ -71,6 +71,7 @@ static struct frozen *insert(struct member *o, uint32_t epoch)
     if (o->frozen_n == MESH_PROOFS_MAX) {
         if (i == 0)
             return NULL;
+        mesh_count(m, MESH_COUNT_OVER_PROOFS);
         memmove(o->frozen, o->frozen + 1, (o->frozen_n - 1) * sizeof *o->frozen);
         o->frozen_n--;
         i--;
@@ -173,7 +174,7 @@ static struct frozen *set(struct mesh *m, struct member *o, uint32_t epoch, uint
     if (f != NULL && seq > f->seq)
         return NULL;
     if (f == NULL)
-        f = insert(o, epoch);
+        f = insert(m, o, epoch);
     if (f == NULL)
         return NULL;
     if (seq < f->seq)

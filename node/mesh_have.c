@@ -365,7 +365,7 @@ static bool may_renew(struct mesh *m, struct member *o)
         o->records_ms = m->now_ms;
     }
     if (o->records_milli < 1000) {
-        mesh_count(m, MESH_COUNT_OVER_LIMIT);
+        mesh_count(m, MESH_COUNT_QUOTA_RECORDS);
         return false;
     }
     o->records_milli -= 1000;
@@ -415,7 +415,7 @@ static void hear_records(struct mesh *m, struct member *from, const struct messa
     struct record rec;
 
     if (!awaits_records(m, from)) {
-        mesh_count(m, MESH_COUNT_OVER_LIMIT);
+        mesh_count(m, MESH_COUNT_UNASKED);
         return;
     }
     for (size_t i = 0; i < msg->u.records.n; i++) {

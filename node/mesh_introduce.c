@@ -111,7 +111,7 @@ static void note_later(struct mesh *m, struct introduce *i, struct member *from,
     if (i->later != NULL && memcmp(stamp, i->later_stamp, STAMP_BYTES) <= 0)
         return;
     if (i->milli < 1000)
-        mesh_count(m, MESH_COUNT_OVER_LIMIT);
+        mesh_count(m, MESH_COUNT_QUOTA_LISTS);
     i->later = from;
     memcpy(i->later_stamp, stamp, STAMP_BYTES);
 }

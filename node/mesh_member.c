@@ -176,6 +176,8 @@ int member_add_key(struct mesh *m, struct member *o, const struct record *rec, s
 {
     if (member_key(o, rec->serial) != NULL)
         return 0;
+    if (o->keys_n == MESH_KEYS_MAX)
+        mesh_count(m, MESH_COUNT_OVER_RECORDS);
     if (o->keys_n == MESH_KEYS_MAX && rec->serial < o->keys[0].serial)
         return 0;
     if (key_insert(o, rec, frame) != 0)

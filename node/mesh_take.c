@@ -119,7 +119,7 @@ static enum taken verify(struct mesh *m, struct arrival *a)
     if (a->batch.time_s < m->now_s - m->config.ttl_s)
         return refuse_signed(m, a, MESH_COUNT_DEAD, NULL);
     if (a->batch.time_s > member_key_until(m, a->origin, key) + MESH_SKEW_S)
-        return refuse_signed(m, a, MESH_COUNT_UNKNOWN_KEY, NULL);
+        return refuse_signed(m, a, MESH_COUNT_RECORD_ENDED, NULL);
     return TAKEN_NEW;
 }
 
@@ -145,7 +145,7 @@ static enum taken note_equivocation(struct mesh *m, struct arrival *a)
     if (n < MESH_VERSIONS_MAX)
         return TAKEN_NEW;
     if (n > MESH_VERSIONS_MAX || !freeze_may_replace(m, a->origin))
-        return put_off(m, MESH_COUNT_OVER_LIMIT);
+        return put_off(m, MESH_COUNT_OVER_VERSIONS);
     return TAKEN_NEW;
 }
 

@@ -70,7 +70,7 @@ static void a_record_that_nobody_asked_for_is_dropped(void **state)
     say_newer_record(2, 3, 11);
     give_record(1, &p);                              /* it was not asked */
     assert_int_equal(up.n, 0);
-    assert_int_equal(mesh_counted(mesh, MESH_COUNT_OVER_LIMIT), 2);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_UNASKED), 2);
     give_record(2, &p);
     assert_non_null(action(MESH_DO_RECORD));
     p.record.serial = 12;
@@ -93,7 +93,9 @@ static void a_member_that_signs_records_without_end_is_slowed_down(void **state)
         taken += action(MESH_DO_RECORD) != NULL;
     }
     assert_in_range(taken, MESH_KEYS_MAX, MESH_KEYS_MAX + 5);
-    assert_true(mesh_counted(mesh, MESH_COUNT_OVER_LIMIT) > 0);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_QUOTA_RECORDS), 4 * MESH_KEYS_MAX - taken);
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_OVER_RECORDS), taken + 1 - MESH_KEYS_MAX);    /* one was there before */
+    assert_int_equal(mesh_counted(mesh, MESH_COUNT_OVER_LIMIT), 0);
 }
 
 static void a_record_with_anothers_curve_key_is_refused(void **state)
