@@ -10,6 +10,7 @@
 #include "proto/record.h"
 #include "proto/subject.h"
 #include "tests/bench/bench.h"
+#include "tests/wire.h"
 
 enum { NOW = 1795188000, REPEATS_FULL = 2000, REPEATS_QUICK = 20, OPINIONS_MAX = 2048, MEMORY_BATCHES_FULL = 4000, MEMORY_BATCHES_QUICK = 200, MEMORY_OPINIONS = 250 };
 
@@ -26,6 +27,7 @@ static struct frame seal(uint64_t seq, size_t n)
                        .opinions_n = n, .categories = categories, .opinions = opinions };
     struct frame f = { NULL, 0 };
     memcpy(b.origin, identity_root(id), KEY_BYTES);
+    memset(b.previous, 7, HASH_BYTES);
     for (size_t i = 0; i < n; i++) {
         uint32_t a = bench_address((uint32_t)(seq * n + i));
         keys[i][0] = SUBJECT_IP4;
@@ -84,7 +86,7 @@ static void verify(size_t opinions_n, int repeats)
     free(f.at);
 }
 
-/* ---- on the wire: a frame with its topic, against the bare key and two steps, 8 bytes an opinion */
+/* ---- on the wire: a frame with its topic, under CURVE and ZMTP, in TCP over IPv4, as the simulation counts it; against the bare key and two steps, 8 bytes an opinion */
 
 static void say_bytes(const char *name, double value, double limit, double aim)
 {
@@ -97,11 +99,11 @@ static void wire(size_t opinions_n, double aim)
     struct frame f = seal(1, opinions_n);
     char name[64];
     snprintf(name, sizeof name, "wire.%zu", opinions_n);
-    say_bytes(name, (double)(f.len + 1 + KEY_BYTES) / (double)opinions_n, 8, aim);
+    say_bytes(name, (double)wire_bytes(MESH_TOPIC_BYTES + f.len) / (double)opinions_n, 8, aim);
     free(f.at);
 }
 
-/* ---- in memory: what the mesh core keeps for a million opinions of another member, in batches of 250, against 32 bytes a batch: number, time and half a hash */
+/* ---- in memory: what the mesh core keeps for a million opinions of another member, in batches of 250 and of one each, against 32 bytes a batch: number, time and half a hash */
 
 static size_t heap_bytes(void)
 {
@@ -109,7 +111,7 @@ static size_t heap_bytes(void)
     return m.uordblks + m.hblkhd;
 }
 
-static void memory(size_t batches_n)
+static void memory(const char *name, size_t batches_n, size_t opinions_n)
 {
     struct mesh_config c = { .federation = "bench", .seed = 1, .ttl_s = 30 * 86400 };
     struct record rec = { .name = "peer.bench.example", .serial = 1, .not_after_s = NOW + 86400 };
@@ -131,8 +133,8 @@ static void memory(size_t batches_n)
         if (mesh_held(m, &ref) != 0)
             bench_die("mesh_held", "failed");
     }
-    double used = (double)(heap_bytes() - before), opinions = (double)batches_n * MEMORY_OPINIONS;
-    say_bytes("memory.core.million", used / opinions * 1e6, (double)batches_n * 32 / opinions * 1e6, 0.3);
+    double used = (double)(heap_bytes() - before), opinions = (double)batches_n * (double)opinions_n;
+    say_bytes(name, used / opinions * 1e6, (double)batches_n * 32 / opinions * 1e6, 0.3);
     mesh_destroy(&m);
 }
 
@@ -148,7 +150,8 @@ int main(int argc, char **argv)
     wire(64, 0.35);
     wire(256, 0.4);
     wire(2048, 0.4);
-    memory(quick ? MEMORY_BATCHES_QUICK : MEMORY_BATCHES_FULL);
+    memory("memory.core.million", quick ? MEMORY_BATCHES_QUICK : MEMORY_BATCHES_FULL, MEMORY_OPINIONS);
+    memory("memory.core.singles", quick ? MEMORY_BATCHES_QUICK : MEMORY_BATCHES_FULL, 1);
     identity_destroy(&id);
     return 0;
 }

@@ -400,7 +400,7 @@ def listing(quick):
 
 
 def cost(quick):
-    """What an opinion costs: to verify, by the size of its batch; on the wire; in the memory of the mesh core."""
+    """What an opinion costs, by the size of its batch: to verify; on the wire with CURVE, ZMTP and TCP, as the simulation counts it; in the memory of the mesh core."""
     yield from run_program("bench_cost", *(["--quick"] if quick else []))
 
 

@@ -1,29 +1,14 @@
-/* What goes over the wire, as it really does: ZMTP 3.1 frames under CURVE (RFC 37, RFC 26) in TCP over IPv4. */
+/* What goes over the wire, in bytes as it really weighs. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
+#include "tests/wire.h"
 
-enum {
-    CURVE_BYTES = 33,                  /* of each part: "\x07MESSAGE", 8 bytes of nonce, 16 of authenticator, 1 of flags */
-    FRAME_BYTES = 2, FRAME_LONG_BYTES = 9,       /* flags and length of each part, short up to 255 bytes */
-    SEGMENT = 1448,                    /* of a path of 1500 bytes, with time stamps */
-    SEGMENT_BYTES = 52 + 26,           /* IPv4 20, TCP 32; and half of an acknowledgement */
-    TOPIC_BYTES = MESH_TOPIC_BYTES
-};
-
-static size_t part_bytes(size_t len)
+/* Of a batch over PUB/SUB, its topic is in the same part. */
+static size_t message_bytes(enum event_kind kind, size_t len)
 {
-    size_t sealed = len + CURVE_BYTES;
-
-    return sealed + (sealed > 255 ? FRAME_LONG_BYTES : FRAME_BYTES);
-}
-
-static size_t wire_bytes(enum event_kind kind, size_t len)
-{
-    size_t bytes = part_bytes(len + (kind == EVENT_FRAME ? TOPIC_BYTES : 0));
-
-    return bytes + (bytes + SEGMENT - 1) / SEGMENT * SEGMENT_BYTES;
+    return wire_bytes(len + (kind == EVENT_FRAME ? MESH_TOPIC_BYTES : 0));
 }
 
 /* Of a message, by the tag of its one field. */
@@ -38,7 +23,7 @@ static enum traffic traffic_of(enum event_kind kind, struct bytes wire)
 
 void meter_message(struct meter *m, unsigned from, unsigned to, enum event_kind kind, struct bytes wire)
 {
-    size_t bytes = wire_bytes(kind, wire.len);
+    size_t bytes = message_bytes(kind, wire.len);
     enum traffic t = traffic_of(kind, wire);
 
     m->nodes[from].sent[t] += bytes;
