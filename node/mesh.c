@@ -127,6 +127,8 @@ static void on_neighbour(struct mesh *m, const struct mesh_event *ev)
     switch (ev->kind) {
     case MESH_LINK_UP:
         mesh_link_up(m, from);
+        if (ev->by_left_key && from->link.up)
+            have_hand_record(m, from);
         break;
     case MESH_LINK_DOWN:
         from->link.told_up = false;

@@ -81,6 +81,7 @@ struct mesh_event {
     struct bytes bytes;                /* borrowed for the call */
     const struct batch_name *name;
     bool stored;                       /* MESH_STORED only */
+    bool by_left_key;                  /* MESH_LINK_UP only: it let us in by a CURVE key that we left, so it does not know our record and cannot reach us to ask for it */
 };
 
 enum mesh_action_kind {

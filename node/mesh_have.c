@@ -378,7 +378,7 @@ static bool was_asked(const struct mesh *m, const struct member *o, const struct
     return o->record_asked == from && m->now_ms - o->record_asked_ms < RECORD_ANSWER_MS;
 }
 
-static void take_record(struct mesh *m, const struct member *from, struct member *o, const struct record *rec, struct bytes frame)
+void have_take_record(struct mesh *m, const struct member *from, struct member *o, const struct record *rec, struct bytes frame)
 {
     int rc;
 
@@ -429,7 +429,7 @@ static void hear_records(struct mesh *m, struct member *from, const struct messa
         if (o == NULL || !was_asked(m, o, from) || (about != NULL && about != o))
             break;
         about = o;
-        take_record(m, from, o, &rec, msg->u.records.frames[i]);
+        have_take_record(m, from, o, &rec, msg->u.records.frames[i]);
     }
     if (about != NULL)
         about->record_asked = NULL;
@@ -506,7 +506,7 @@ static void asked_for_have(struct mesh *m, struct member *from, const struct mes
     from->link.question += msg->u.have.full && msg->u.have.answer_wanted;
 }
 
-static void bad_message(struct mesh *m, struct member *from)
+void have_bad_message(struct mesh *m, struct member *from)
 {
     mesh_count(m, MESH_COUNT_BAD_MESSAGE);
     update_blame(m, from, "sent a message that breaks the rules");
@@ -522,7 +522,7 @@ static int decode(struct mesh *m, struct member *from, struct bytes wire, struct
     else if (rc == -ENOMSG)
         mesh_count(m, MESH_COUNT_BAD_MESSAGE);
     else if (rc != 0)
-        bad_message(m, from);
+        have_bad_message(m, from);
     return rc;
 }
 
@@ -553,13 +553,15 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_INTRODUCTIONS_WANT:
         introduce_serve(m, from, msg.u.introductions_want.introducer);
         break;
-    case MESSAGE_FETCHED:
     case MESSAGE_RECORDS:
+        have_handed(m, from, &msg);
+        break;
+    case MESSAGE_FETCHED:
     case MESSAGE_INTRODUCTIONS:
     case MESSAGE_JOIN:                 /* of strangers with an invite only, whom the core does not hear */
     case MESSAGE_JOINED:
     case MESSAGE_COMPARED:
-        bad_message(m, from);
+        have_bad_message(m, from);
         break;
     }
     message_close(&msg);
@@ -595,7 +597,7 @@ void have_answer(struct mesh *m, struct member *from, struct bytes wire)
     case MESSAGE_JOIN:
     case MESSAGE_JOINED:
     case MESSAGE_COMPARE:
-        bad_message(m, from);
+        have_bad_message(m, from);
         break;
     }
     message_close(&msg);

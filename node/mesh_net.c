@@ -491,6 +491,7 @@ static void destroy(struct mesh_net *n)
     pthread_mutex_destroy(&n->state_lock);
     explicit_bzero(n->curve_secret, sizeof n->curve_secret);
     explicit_bzero(&n->change, sizeof n->change);
+    explicit_bzero(n->left, sizeof n->left);
     free(n);
 }
 
@@ -498,7 +499,10 @@ static void destroy(struct mesh_net *n)
 static void take_keys(struct mesh_net *n, const struct identity *id)
 {
     bool changing = identity_curve_before(id) != NULL;
+    const struct curve_left *left;
 
+    n->left_n = identity_left(id, &left);
+    memcpy(n->left, left, n->left_n * sizeof n->left[0]);
     memcpy(n->curve, changing ? identity_curve_before(id) : identity_curve(id), KEY_BYTES);
     memcpy(n->curve_secret, changing ? identity_curve_before_secret(id) : identity_curve_secret(id), KEY_BYTES);
     n->change.under_way = changing;

@@ -52,7 +52,9 @@ struct mesh_net_handlers {
     void (*bound)(void *ctx, const uint8_t origin[KEY_BYTES], uint32_t epoch, uint64_t seq);
     /* An origin signed two batches with one number: store_add_proof(). Frames are borrowed; empty when both batches went to `store` before. May be NULL. */
     void (*proof)(void *ctx, const uint8_t origin[KEY_BYTES], const struct store_proof *p);
-    void (*keys_in_use)(void *ctx);                /* the identity's CURVE key has taken the place of the one before it, which can be forgotten; may be NULL */
+    /* The identity's CURVE key has taken the place of the one before it. keep: a neighbour that was away knows that one alone: identity_leave_before(). Called again with
+     * false when all have heard, or nobody else is waited for: it and all that were left can be forgotten. May be NULL. */
+    void (*keys_in_use)(void *ctx, bool keep);
 };
 
 /* Binds, loads what the store holds through a reader of its own, starts the thread; returns when it is ready. Takes copies. own_frame: this member's record. */
@@ -79,6 +81,7 @@ struct mesh_net_peer {
     uint8_t root[KEY_BYTES];
     char endpoint[ENDPOINT_MAX_BYTES + 1];
     bool link, connected;
+    bool unaware;                                  /* not known to have heard of our new CURVE key: it is offered the one before */
     bool introduced;                               /* it has trust by an introduction only, as the next says */
     struct trusted trusted;
     int64_t connected_s, heard_s;                  /* Unix seconds, 0 never; heard: anything from this neighbour */

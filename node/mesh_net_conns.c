@@ -46,7 +46,9 @@ static void on_event(struct net_bound *b, uint16_t event, int32_t fd)
 {
     struct net_conn *c = find(b, fd);
 
-    if (event == ZMQ_EVENT_ACCEPTED)
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+        b->misled = true;              /* its number is the kind of error and no descriptor */
+    else if (event == ZMQ_EVENT_ACCEPTED)
         make(b, fd);
     else if (c != NULL)
         *c = b->conns[--b->conns_n];

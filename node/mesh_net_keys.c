@@ -2,6 +2,8 @@
  *
  * Ours: the sockets keep the key before until the neighbours say in their Have that they hold the record that names the new one. While no neighbour can be reached at
  * all the two take turns: after a start nobody knows which of them the others expect.
+ * Who was away meanwhile knows the key before alone, and perhaps has nobody else to hear of the new one. It is offered that key, by our client's sockets to it and there
+ * only, until it has heard. That gives nothing to a thief of that key: who has not heard of the new one takes the old one from anybody in any case.
  * Theirs: a connection that stands is kept. The key before is good for connecting until the new one is used, then whoever came with the old one is cut. */
 #include <string.h>
 #include <zmq.h>
@@ -18,8 +20,10 @@ static void use(struct mesh_net *n, const struct net_key *key)
     zmq_setsockopt(n->repair.socket, ZMQ_CURVE_SECRETKEY, n->curve_secret, KEY_BYTES);
     n->rebind_publish = true;
     n->rebind_repair = true;
-    for (size_t i = 0; i < n->peers_n; i++)
+    for (size_t i = 0; i < n->peers_n; i++) {
         n->peers[i]->link.renew = n->peers[i]->wanted;
+        n->peers[i]->link.offer = 0;
+    }
 }
 
 static bool in_use(const struct mesh_net *n, const struct net_key *key)
@@ -74,14 +78,34 @@ static bool is_time(const struct mesh_net *n, struct count c)
     return c.know > 0 && waited_ms >= NET_KEY_MS;
 }
 
+static void say_in_use(struct mesh_net *n, bool keep)
+{
+    if (n->handlers.keys_in_use != NULL)
+        n->handlers.keys_in_use(n->handlers.ctx, keep);
+}
+
+static void leave(struct mesh_net *n, const struct net_key *key)
+{
+    n->left_n += n->left_n < IDENTITY_LEFT_MAX;
+    memmove(n->left + 1, n->left, (n->left_n - 1) * sizeof n->left[0]);
+    memcpy(n->left[0].public_half, key->public_half, KEY_BYTES);
+    memcpy(n->left[0].secret, key->secret, KEY_BYTES);
+    n->left[0].left_s = n->now_s;
+}
+
 static void finish(struct mesh_net *n)
 {
     if (!in_use(n, &n->change.fresh))
         use(n, &n->change.fresh);
-    log_info("mesh: the new CURVE key is in use");
+    leave(n, &n->change.before);
     explicit_bzero(&n->change, sizeof n->change);
-    if (n->handlers.keys_in_use != NULL)
-        n->handlers.keys_in_use(n->handlers.ctx);
+    log_info("mesh: the new CURVE key is in use");
+    for (size_t i = 0; i < n->peers_n; i++) {
+        if (keys_unaware(n, n->peers[i]))
+            log_info("mesh: %s has not heard of it yet: it is told when it is there, by the key before", n->peers[i]->given.name);
+    }
+    say_in_use(n, true);
+    n->keys_ms = n->now_ms - NET_STATE_MS;       /* all may have heard: then that key is forgotten now */
 }
 
 static void change_tick(struct mesh_net *n)
@@ -101,6 +125,78 @@ static void change_tick(struct mesh_net *n)
         return;
     n->change.turn_ms = n->now_ms;
     use(n, in_use(n, &n->change.fresh) ? &n->change.before : &n->change.fresh);
+}
+
+/* ---- ours before it */
+
+bool keys_unaware(const struct mesh_net *n, const struct net_peer *p)
+{
+    return n->left_n > 0 && p->wanted && mesh_serial_known(n->mesh, p->record.root) < n->own_serial;
+}
+
+void keys_for_link(const struct mesh_net *n, const struct net_peer *p)
+{
+    const struct net_link *l = &p->link;
+    const struct curve_left *left = l->offer > 0 && l->offer <= n->left_n ? &n->left[l->offer - 1] : NULL;
+
+    net_link_keys(l, left != NULL ? left->public_half : n->curve, left != NULL ? left->secret : n->curve_secret, keys_to_expect(n, p));
+}
+
+/* All of them within one back-off, a moment apart: what the monitors still say of the last try is not taken for this one's. */
+void keys_refused(struct mesh_net *n, struct net_peer *p)
+{
+    struct net_link *l = &p->link;
+
+    l->offer = keys_unaware(n, p) && l->offer < n->left_n ? l->offer + 1 : 0;
+    if (l->offer > 0)
+        l->retry_ms = n->now_ms + NET_BACKOFF_MS;
+}
+
+/* The newest one that was left long ago: so were all. */
+static bool are_over(const struct mesh_net *n)
+{
+    return n->now_s - n->left[0].left_s >= NET_KEY_LEFT_S;
+}
+
+static void forget_left(struct mesh_net *n)
+{
+    log_info("mesh: the CURVE key before is forgotten: %s", are_over(n) ? "who has not heard of the new one by now needs this member's card" : "all neighbours know the new one");
+    explicit_bzero(n->left, sizeof n->left);
+    n->left_n = 0;
+    say_in_use(n, false);
+}
+
+/* Somebody expects another key than ours at our sockets: it may be one that is back, and libzmq tries it a minute later only. */
+static void look_for_unaware(struct mesh_net *n)
+{
+    if (!n->repair.misled)
+        return;
+    n->repair.misled = false;
+    for (size_t i = 0; i < n->peers_n; i++) {
+        if (keys_unaware(n, n->peers[i]) && n->peers[i]->link.state == LINK_TRYING)
+            link_kick(n, n->peers[i]);
+    }
+}
+
+static void left_tick(struct mesh_net *n)
+{
+    size_t wanted = 0, unaware = 0;
+
+    look_for_unaware(n);
+    for (size_t i = 0; i < n->peers_n; i++) {
+        struct net_link *l = &n->peers[i]->link;
+        bool is = keys_unaware(n, n->peers[i]);
+        wanted += n->peers[i]->wanted;
+        unaware += is;
+        if (l->offer > 0 && l->state == LINK_UP && !is) {
+            l->offer = 0;
+            l->renew = true;
+        }
+    }
+    while (n->left_n > 1 && n->now_s - n->left[n->left_n - 1].left_s >= NET_KEY_LEFT_S)
+        n->left_n--;
+    if (n->left_n > 0 && ((wanted > 0 && unaware == 0) || are_over(n)))
+        forget_left(n);
 }
 
 /* ---- theirs */
@@ -148,4 +244,5 @@ void keys_tick(struct mesh_net *n)
     for (size_t i = 0; i < n->peers_n; i++)
         old_tick(n, n->peers[i]);
     change_tick(n);
+    left_tick(n);
 }

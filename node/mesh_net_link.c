@@ -21,7 +21,7 @@ static void enter(struct mesh_net *n, struct net_link *l, enum link_state state)
 
 static void tell_core(struct mesh_net *n, const struct net_peer *p, enum mesh_event_kind kind)
 {
-    net_step(n, &(struct mesh_event){ .kind = kind, .neighbour = p->record.root });
+    net_step(n, &(struct mesh_event){ .kind = kind, .neighbour = p->record.root, .by_left_key = kind == MESH_LINK_UP && p->link.offer > 0 });
 }
 
 static void disconnect(struct net_link *l)
@@ -68,7 +68,7 @@ void link_start(struct mesh_net *n, struct net_peer *p)
         enter(n, l, LINK_OFF);
         return;
     }
-    net_link_keys(n, l, keys_to_expect(n, p));
+    keys_for_link(n, p);
     if (way_start(n, &l->publish, l->sub, p->record.publish) != 0 || way_start(n, &l->repair, l->dealer, p->record.repair) != 0)
         net_problem(p, "its card names an endpoint that cannot be used now");
     resolve_after(n, l, NET_RESOLVE_MS);
@@ -280,6 +280,7 @@ static void on_event(struct mesh_net *n, struct net_peer *p, bool of_sub, uint16
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         give_up_for_now(n, p, "refused: the peer does not know our key; has it added our card?");
+        keys_refused(n, p);
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:

@@ -64,7 +64,8 @@ enum {
     NET_REBIND_MS = 50,
     NET_JOIN_MS = 250,                 /* between two messages of one invite */
     NET_JOIN_MAX = 4096,               /* bytes of one */
-    NET_KEY_AWAY_MS = 60000,           /* our new CURVE key: all neighbours that are there know it; so long it waits for those that are not */
+    NET_KEY_AWAY_MS = 3000,            /* our new CURVE key: all neighbours that are there know it; so long it waits for those that are not */
+    NET_KEY_LEFT_S = 90 * 86400,       /* so long the key before it is offered to who was away: whoever was away for longer has no valid record of us (RECORD_LIFE_S) */
     NET_KEY_MS = 3600 * 1000,          /* so long at the most, once somebody knows it */
     NET_KEY_TURN_MS = 45000,           /* without any connection: how long each of the two keys is tried */
     NET_KEY_HEARD_S = 15,
@@ -109,6 +110,7 @@ struct net_link {
     bool renew;                        /* keys or endpoints changed */
     bool stale;                        /* its key changed while the connection stood: the next one is made with the new key */
     bool expect_old;                   /* the next try expects the neighbour's key before its newest */
+    size_t offer;                      /* the next try comes with this one of our keys that were left; 0: with the one in use */
 };
 
 /* What may yet be read of a neighbour: see mesh_net_budget.c. */
@@ -219,6 +221,7 @@ struct net_bound {
     struct net_conn *conns;
     size_t conns_n, conns_room;
     bool blind;                        /* a connection could not be noted */
+    bool misled;                       /* somebody expected another key than ours */
     int64_t cut_check_ms;              /* 0: nothing was cut of late */
     const char *option;                /* "mesh.publish" */
     char endpoint[ENDPOINT_MAX_BYTES + 1];       /* as bound: with the port that was really taken */
@@ -236,6 +239,8 @@ struct mesh_net {
     uint8_t self[KEY_BYTES];
     uint64_t own_serial;               /* of the newest own record looked for */
     struct { bool under_way; struct net_key before, fresh; int64_t since_ms, turn_ms; } change;      /* of our CURVE key */
+    struct curve_left left[IDENTITY_LEFT_MAX];   /* keys of ours that are out of use; newest first */
+    size_t left_n;
     int64_t keys_ms;
     void *context, *zap;
     struct net_bound publish, repair;
@@ -276,7 +281,7 @@ void net_unbind(struct mesh_net *n, struct net_bound *b);             /* cuts al
 void net_rebind_tick(struct mesh_net *n);
 void net_bound_close(struct net_bound *b);
 int net_link_sockets(struct mesh_net *n, struct net_link *l);         /* makes what is missing. 0, -errno */
-void net_link_keys(const struct mesh_net *n, struct net_link *l, const uint8_t expected[KEY_BYTES]);     /* ours, and whom to expect there; for the next connection */
+void net_link_keys(const struct net_link *l, const uint8_t own[KEY_BYTES], const uint8_t secret[KEY_BYTES], const uint8_t expected[KEY_BYTES]);     /* ours, and whom to expect there; for the next connection */
 void net_link_close(struct net_link *l);
 
 /* ---- mesh_net_conns.c */
@@ -331,6 +336,9 @@ void keys_note_old(struct mesh_net *n, struct net_peer *p, const uint8_t curve[K
 void keys_new_was_used(struct mesh_net *n, struct net_peer *p);
 bool keys_old_is_good(const struct mesh_net *n, const struct net_peer *p);
 const uint8_t *keys_to_expect(const struct mesh_net *n, const struct net_peer *p);
+void keys_for_link(const struct mesh_net *n, const struct net_peer *p);          /* sets them for the next connection */
+void keys_refused(struct mesh_net *n, struct net_peer *p);            /* it does not know the key that was offered: the next one, if there is one */
+bool keys_unaware(const struct mesh_net *n, const struct net_peer *p);           /* it is not known to have heard of our new CURVE key, and there is one before to tell it with */
 void keys_tick(struct mesh_net *n);
 
 /* ---- mesh_net_join.c */

@@ -111,7 +111,7 @@ static int open_repair(struct mesh_net *n, const char *endpoint, char *why)
     if (b->socket == NULL)
         return -errno;
     set_server(n, b->socket, ZAP_DOMAIN_REPAIR);
-    b->monitor = open_monitor(n, b->socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
+    b->monitor = open_monitor(n, b->socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);
     set(b->socket, ZMQ_ROUTER_MANDATORY, 1);
     set(b->socket, ZMQ_SNDHWM, NET_ROUTER_HWM);
     set(b->socket, ZMQ_RCVHWM, NET_ROUTER_HWM);
@@ -232,13 +232,13 @@ int net_link_sockets(struct mesh_net *n, struct net_link *l)
     return errno == 0 ? -EMFILE : -errno;
 }
 
-void net_link_keys(const struct mesh_net *n, struct net_link *l, const uint8_t expected[KEY_BYTES])
+void net_link_keys(const struct net_link *l, const uint8_t own[KEY_BYTES], const uint8_t secret[KEY_BYTES], const uint8_t expected[KEY_BYTES])
 {
     void *sockets[] = { l->sub, l->dealer };
 
     for (int i = 0; i < 2; i++) {
-        zmq_setsockopt(sockets[i], ZMQ_CURVE_PUBLICKEY, n->curve, KEY_BYTES);
-        zmq_setsockopt(sockets[i], ZMQ_CURVE_SECRETKEY, n->curve_secret, KEY_BYTES);
+        zmq_setsockopt(sockets[i], ZMQ_CURVE_PUBLICKEY, own, KEY_BYTES);
+        zmq_setsockopt(sockets[i], ZMQ_CURVE_SECRETKEY, secret, KEY_BYTES);
         zmq_setsockopt(sockets[i], ZMQ_CURVE_SERVERKEY, expected, KEY_BYTES);
     }
 }

@@ -25,6 +25,7 @@ static void fill_peer(const struct mesh_net *n, const struct net_peer *p, struct
     memcpy(out->endpoint, p->record.publish, sizeof out->endpoint);
     out->link = p->wanted;
     out->introduced = p->introduced;
+    out->unaware = keys_unaware(n, p);
     out->trusted = p->trusted;
     out->connected = p->link.state == LINK_UP;
     out->connected_s = p->connected_s;

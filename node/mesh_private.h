@@ -201,6 +201,12 @@ void have_send(struct mesh *m, struct member *to, enum mesh_action_kind kind, bo
 void have_tick(struct mesh *m);
 void have_link_up(struct mesh *m, struct member *o);
 void have_link_down(struct mesh *m);                       /* one link less works */
+void have_take_record(struct mesh *m, const struct member *from, struct member *o, const struct record *rec, struct bytes frame);
+void have_bad_message(struct mesh *m, struct member *from);           /* counts it, and blames the neighbour */
+/* ---- mesh_hand.c */
+void have_hand_record(struct mesh *m, struct member *to);             /* our own, unasked */
+void have_handed(struct mesh *m, struct member *from, const struct message *msg);          /* it says its own */
+/* ---- mesh_have.c */
 void have_want_record(struct mesh *m, struct member *o, struct member *from, uint64_t serial);
 
 void have_soon(struct mesh *m);

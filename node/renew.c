@@ -123,19 +123,30 @@ void renew_tick(struct daemon *d)
     store_thread_signer(d->store, d->identity, renew_serial(d));
 }
 
-/* A rotation may have come in between: the file is read again, and only the very key that is out of use leaves it. */
-void renew_forget_before(struct daemon *d)
+static void forget_before(struct identity *id, bool keep)
+{
+    if (keep)
+        identity_leave_before(id, daemon_now_s());
+    identity_drop_before(id);
+    if (!keep)
+        identity_forget_left(id);
+}
+
+/* A rotation may have come in between: the file is read again, and only the very key that is out of use leaves its place. */
+void renew_forget_before(struct daemon *d, bool keep)
 {
     struct identity *kept = NULL;
+    const struct curve_left *left;
     int rc = identity_load(d->config->identity, &kept);
 
-    if (rc == 0 && memcmp(identity_curve(kept), identity_curve(d->identity), KEY_BYTES) == 0 && identity_curve_before(kept) != NULL) {
-        identity_drop_before(kept);
+    if (rc == 0 && memcmp(identity_curve(kept), identity_curve(d->identity), KEY_BYTES) == 0 &&
+        (identity_curve_before(kept) != NULL || identity_left(kept, &left) > 0)) {
+        forget_before(kept, keep);
         rc = identity_replace(kept, d->config->identity);
     }
     if (rc != 0)
         log_warning("%s: %s: the CURVE key before the present one stays in it", d->config->identity, strerror(-rc));
-    identity_drop_before(d->identity);
+    forget_before(d->identity, keep);
     identity_destroy(&kept);
 }
 

@@ -118,7 +118,8 @@ static void warn_of_link(const struct daemon *d, const struct mesh_net_peer *p, 
     if (!p->link || p->left)
         return;
     if (!p->connected && now_s - d->started_s > 30)
-        warn(warnings, "no connection to %s at %s%s%s", p->name, p->endpoint, p->problem[0] != '\0' ? ": " : "", p->problem);
+        warn(warnings, "no connection to %s at %s%s%s%s", p->name, p->endpoint, p->problem[0] != '\0' ? ": " : "", p->problem,
+             p->unaware ? "; it has not heard of this member's new keys yet" : "");
     else if (p->connected && p->heard_s != 0 && now_s - p->heard_s > PEER_QUIET_WARN_S)
         warn(warnings, "%s is connected but silent for %" PRId64 " s", p->name, now_s - p->heard_s);
 }
@@ -174,6 +175,7 @@ static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, 
     set(o, "over_subjects", p->over_subjects);
     set(o, "throttled", p->throttled);
     json_object_set_new(o, "left", json_boolean(p->left));
+    json_object_set_new(o, "unaware", json_boolean(p->unaware));
     json_object_set_new(o, "trust", json_real(member == NULL ? 0 : member->trust_micro / 1e6));
     warn_of_link(d, p, warnings);
     warn_of_record(p, warnings);

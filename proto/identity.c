@@ -121,6 +121,30 @@ void identity_drop_before(struct identity *id)
     OPENSSL_cleanse(id->curve_before_secret, sizeof id->curve_before_secret);
 }
 
+void identity_leave_before(struct identity *id, int64_t now_s)
+{
+    if (id->curve_before == NULL)
+        return;
+    id->left_n += id->left_n < IDENTITY_LEFT_MAX;
+    memmove(id->left + 1, id->left, (id->left_n - 1) * sizeof id->left[0]);
+    memcpy(id->left[0].public_half, id->curve_before_public, KEY_BYTES);
+    memcpy(id->left[0].secret, id->curve_before_secret, KEY_BYTES);
+    id->left[0].left_s = now_s;
+    identity_drop_before(id);
+}
+
+size_t identity_left(const struct identity *id, const struct curve_left **out)
+{
+    *out = id->left;
+    return id->left_n;
+}
+
+void identity_forget_left(struct identity *id)
+{
+    OPENSSL_cleanse(id->left, sizeof id->left);
+    id->left_n = 0;
+}
+
 const uint8_t *identity_curve_before(const struct identity *id)
 {
     return id->curve_before != NULL ? id->curve_before_public : NULL;

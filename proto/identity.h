@@ -1,7 +1,8 @@
 /* proto/identity.h: a member's own keys, and signatures. Ed25519 and X25519 through OpenSSL's EVP (RFC 8032, RFC 7748).
  * One PEM file holds its blocks in this order: the root key, the operational key and the CURVE key, each a PKCS #8 "PRIVATE KEY" (RFC 5958). When the root
  * key is kept offline, its block is the "PUBLIC KEY": such an identity cannot sign records. Then, each or neither: the CURVE key before a rotation ("PRIVATE
- * KEY"), in use until the neighbours know the new record; and the member's record ("HEARSAY RECORD"), so that one file is all that a node needs.
+ * KEY"), in use until the neighbours know the new record; CURVE keys that were left while some neighbour was away ("HEARSAY LEFT CURVE KEY": 8 bytes big-endian, when,
+ * Unix seconds, and the 32 bytes of the secret); and the member's record ("HEARSAY RECORD"), so that one file is all that a node needs.
  * The root key alone is one such block in a file of its own (root.pem). */
 #ifndef HEARSAY_PROTO_IDENTITY_H
 #define HEARSAY_PROTO_IDENTITY_H
@@ -14,7 +15,7 @@
 
 struct identity;
 
-enum { IDENTITY_RECORD_MAX = 2048 };
+enum { IDENTITY_RECORD_MAX = 2048, IDENTITY_LEFT_MAX = 4 };
 
 enum identity_key { IDENTITY_ROOT, IDENTITY_OPERATIONAL };
 
@@ -40,6 +41,16 @@ int identity_bring_root(struct identity *id, const char *path);
 /* Makes new operational and CURVE keys; the CURVE key that was in use becomes the one before. 0, -EIO. */
 int identity_new_keys(struct identity *id);
 void identity_drop_before(struct identity *id);                  /* the neighbours know the new key */
+
+/* A CURVE key of this member that is out of use, and by which neighbours that were away meanwhile still know it. */
+struct curve_left {
+    uint8_t public_half[KEY_BYTES], secret[KEY_BYTES];
+    int64_t left_s;
+};
+/* The key before goes among those that were left: the oldest of more than IDENTITY_LEFT_MAX is forgotten. */
+void identity_leave_before(struct identity *id, int64_t now_s);
+size_t identity_left(const struct identity *id, const struct curve_left **out);       /* newest first; *out is the identity's */
+void identity_forget_left(struct identity *id);
 
 /* The member's record, as the file keeps it: not checked here. .len 0: none. 0, -ENOBUFS. */
 int identity_set_record(struct identity *id, struct bytes frame);

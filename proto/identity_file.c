@@ -14,8 +14,9 @@
 #include "proto/identity_private.h"
 
 #define RECORD_BLOCK "HEARSAY RECORD"
+#define LEFT_BLOCK "HEARSAY LEFT CURVE KEY"
 
-enum { IDENTITY_FILE_MAX = 16384 };
+enum { IDENTITY_FILE_MAX = 16384, LEFT_BYTES = 8 + KEY_BYTES };
 
 /* Reads one PEM block of the wanted type. A block of the wrong type, an encrypted one, none at all: NULL. */
 static EVP_PKEY *read_block(BIO *in, const char *type, bool *is_private)
@@ -43,7 +44,27 @@ static EVP_PKEY *read_block(BIO *in, const char *type, bool *is_private)
     return key;
 }
 
-/* The blocks behind the keys: at most one CURVE key, then at most one record, then nothing. */
+static int read_left(struct identity *id, const uint8_t *at, long len)
+{
+    struct curve_left *left = &id->left[id->left_n];
+    EVP_PKEY *key;
+    size_t public_len = KEY_BYTES;
+    bool good;
+
+    if (len != LEFT_BYTES || id->left_n == IDENTITY_LEFT_MAX || at[0] > 127)
+        return -EINVAL;
+    left->left_s = 0;
+    for (int i = 0; i < 8; i++)
+        left->left_s = left->left_s * 256 + at[i];
+    memcpy(left->secret, at + 8, KEY_BYTES);
+    key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, left->secret, KEY_BYTES);
+    good = key != NULL && EVP_PKEY_get_raw_public_key(key, left->public_half, &public_len) == 1;
+    EVP_PKEY_free(key);
+    id->left_n += good;
+    return good ? 0 : -EINVAL;
+}
+
+/* The blocks behind the keys: at most one CURVE key, then those that were left, then at most one record, then nothing. */
 static int read_rest(BIO *in, struct identity *id)
 {
     char *name = NULL, *header = NULL;
@@ -54,9 +75,11 @@ static int read_rest(BIO *in, struct identity *id)
     ERR_clear_error();
     while (rc == 0 && PEM_read_bio(in, &name, &header, &der, &len) == 1) {
         const unsigned char *at = der;
-        if (strcmp(name, PEM_STRING_PKCS8INF) == 0 && id->curve_before == NULL && id->record_len == 0) {
+        if (strcmp(name, PEM_STRING_PKCS8INF) == 0 && id->curve_before == NULL && id->left_n == 0 && id->record_len == 0) {
             id->curve_before = d2i_AutoPrivateKey(NULL, &at, len);
             rc = id->curve_before != NULL && at == der + len && EVP_PKEY_is_a(id->curve_before, "X25519") ? 0 : -EINVAL;
+        } else if (strcmp(name, LEFT_BLOCK) == 0 && id->record_len == 0) {
+            rc = read_left(id, der, len);
         } else if (strcmp(name, RECORD_BLOCK) == 0 && id->record_len == 0 && len > 0) {
             rc = identity_set_record(id, (struct bytes){ der, (size_t)len }) == 0 ? 0 : -EINVAL;
         } else {
@@ -194,6 +217,23 @@ static bool write_root(BIO *to, const struct identity *id)
     return PEM_write_bio_PUBKEY(to, id->root) == 1;
 }
 
+static bool write_left(BIO *to, const struct identity *id)
+{
+    uint8_t block[LEFT_BYTES];
+    bool done = true;
+
+    if (id->left_n > 0)
+        BIO_puts(to, "# CURVE keys that are out of use: a neighbour that was away since knows this member by one of them, and is told of the new one.\n");
+    for (size_t i = 0; i < id->left_n && done; i++) {
+        for (int b = 0; b < 8; b++)
+            block[b] = (uint8_t)((uint64_t)id->left[i].left_s >> (56 - 8 * b));
+        memcpy(block + 8, id->left[i].secret, KEY_BYTES);
+        done = PEM_write_bio(to, LEFT_BLOCK, "", block, sizeof block) > 0;
+    }
+    OPENSSL_cleanse(block, sizeof block);
+    return done;
+}
+
 static bool write_pem(BIO *to, const struct identity *id)
 {
     BIO_puts(to, "# The keys of a hearsay member. Who has this file can speak as the member: keep it secret, keep a copy.\n");
@@ -210,6 +250,8 @@ static bool write_pem(BIO *to, const struct identity *id)
         if (PEM_write_bio_PKCS8PrivateKey(to, id->curve_before, NULL, NULL, 0, NULL, NULL) != 1)
             return false;
     }
+    if (!write_left(to, id))
+        return false;
     if (id->record_len == 0)
         return true;
     BIO_puts(to, "# The record that names these keys, signed by the root key; public.\n");

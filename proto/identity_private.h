@@ -18,6 +18,8 @@ struct identity {
     uint8_t operational_public[KEY_BYTES];
     uint8_t curve_public[KEY_BYTES], curve_before_public[KEY_BYTES];
     uint8_t curve_secret[KEY_BYTES], curve_before_secret[KEY_BYTES];
+    struct curve_left left[IDENTITY_LEFT_MAX];
+    size_t left_n;
     uint8_t record[IDENTITY_RECORD_MAX];
     size_t record_len;
 };

@@ -53,7 +53,7 @@ static json_t *peer_json(const struct home *h, const struct config_peer *p, cons
     json_t *out = json_pack("{s:s, s:f, s:f, s:s, s:s, s:s, s:s, s:b, s:I}", "name", p->name, "introduce", p->introduce_milli / 1000.0, "trust", p->trust_micro / (double)MICRO, "root",
                             hex_text(p->record.root, KEY_BYTES, root), "fingerprint", record_fingerprint(p->record.root, fingerprint), "publish",
                             p->record.publish, "repair", p->record.repair, "link", p->link || p->choose, "record_expires_s", expires_s);
-    static const char *const keys[] = { "connected", "heard_s", "behind", "left", "problem", "bad", "penalty", "paused_until_s", "over_quota", "over_subjects", "throttled" };
+    static const char *const keys[] = { "connected", "heard_s", "behind", "left", "unaware", "problem", "bad", "penalty", "paused_until_s", "over_quota", "over_subjects", "throttled" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         json_t *value = json_object_get(live, keys[i]);
         json_object_set_new(out, keys[i], value != NULL ? json_incref(value) : json_null());

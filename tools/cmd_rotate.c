@@ -132,7 +132,7 @@ static void say_rotated(const struct call *call, const struct rotation *ro, bool
     char when[TIME_TEXT_MAX];
     say_text(call, "Signed a new record of %s, valid until %s%s.\n", ro->record.name, time_text(ro->record.not_after_s, when),
              ro->keys ? ", with new keys" : "");
-    say_text(call, running ? "hearsayd has taken it over, and the other members follow by themselves.\n"
+    say_text(call, running ? "hearsayd has taken it over, and the other members follow by themselves; who is away hears of it when it is back.\n"
                            : "hearsayd is not running: the other members hear of it when it starts.\n");
     if (ro->keys)
         say_text(call, "%s is another file now: renew the copy that you keep of it.\n", ro->home.config->identity);

@@ -169,18 +169,29 @@ def test_new_keys_are_followed_by_all_without_an_operator(own_lab, how):
     said(a, b, "203.0.113.5")
 
 
-def test_keys_that_changed_while_the_node_was_down_are_followed(own_lab):
-    a, b = member(own_lab, "mx.a.example"), member(own_lab, "mx.b.example")
-    trust(a, b)
-    a.start(), b.start()
-    said(a, b, "203.0.113.1")
-    a.stop()
+def test_keys_that_changed_while_the_node_was_down_are_followed_also_by_who_was_away(own_lab):
+    """A star: B, which is away, has nobody but A to hear of it, and knows only a key that A uses no more when B comes back."""
+    a, b, c = (member(own_lab, f"mx.{x}.example") for x in "abc")
+    trust(a, b), trust(a, c)
+    for node in (a, b, c):
+        node.start()
+    said(a, b, "203.0.113.1"), said(a, c, "203.0.113.1")
+    a.stop(), b.stop()
     a.hearsay("rotate", "--keys", check=True)
     a.start()
-    said(a, b, "203.0.113.2")
-    wait_until(lambda: "the new CURVE key is in use" in a.log_text(), "the new CURVE key is in use")
-    wait_linked(b, "mx.a.example")
-    said(b, a, "203.0.113.3")
+    said(a, c, "203.0.113.2")
+    wait_until(lambda: "the new CURVE key is in use" in a.log_text(), "in use, since all who are there know it")
+    wait_until(lambda: [peer(a, n)["unaware"] for n in ("mx.b.example", "mx.c.example")] == [True, False], "status names who has not heard")
+    assert "mx.b.example has not heard of it yet" in a.log_text()
+    wait_linked(c, "mx.a.example")
+    a.restart()                                         # the key that was left is in its file
+    assert "LEFT CURVE KEY" in (a.dir / "identity.pem").read_text()
+    b.start()
+    said(a, b, "203.0.113.3"), said(a, c, "203.0.113.3")
+    wait_linked(b, "mx.a.example"), wait_linked(a, "mx.b.example", "mx.c.example")
+    said(b, a, "203.0.113.4"), said(c, a, "203.0.113.5")
+    wait_until(lambda: "LEFT CURVE KEY" not in (a.dir / "identity.pem").read_text(), "all have heard: the key before is forgotten")
+    assert not peer(a, "mx.b.example")["unaware"]
 
 
 def test_a_newer_card_takes_the_place_of_the_old_one(own_lab):

@@ -79,6 +79,52 @@ static void a_record_that_nobody_asked_for_is_dropped(void **state)
     assert_null(action(MESH_DO_RECORD));
 }
 
+static void hand_record(unsigned from, const struct person *p)
+{
+    struct message m = { .kind = MESSAGE_RECORDS, .u.records = { .n = 1, .frames = { { p->frame, p->frame_len } } } };
+    message(MESH_ASK, from, &m);
+}
+
+/* It cannot ask: it has our old key, and so no way to our sockets. */
+static void who_lets_us_in_by_a_key_that_was_left_is_handed_our_record(void **state)
+{
+    (void)state;
+    struct message m = { 0 };
+    unsigned to = MEMBERS;
+    link_to(1, false);
+    link_to(1, true);
+    assert_false(sent(MESH_DO_ASK, MESSAGE_RECORDS, NULL, &m));
+    link_to(1, false);
+    step((struct mesh_event){ .kind = MESH_LINK_UP, .neighbour = people[1].record.root, .by_left_key = true });
+    assert_true(sent(MESH_DO_ASK, MESSAGE_RECORDS, &to, &m));
+    assert_int_equal(to, 1);
+    assert_int_equal(m.u.records.n, 1);
+    assert_int_equal(m.u.records.frames[0].len, people[0].frame_len);
+    assert_memory_equal(m.u.records.frames[0].at, people[0].frame, people[0].frame_len);
+    message_close(&m);
+}
+
+static void a_neighbour_hands_over_its_own_newer_record_and_no_other(void **state)
+{
+    (void)state;
+    struct person p = people[1];
+    hand_record(1, &p);                              /* known */
+    assert_int_equal(up.n, 0);
+    p.record.serial = 11;
+    seal(&p);
+    hand_record(2, &p);                              /* another's */
+    assert_null(action(MESH_DO_RECORD));
+    assert_int_equal(count_actions(MESH_DO_BLAME), 1);
+    p.frame[p.frame_len - 1] ^= 1;
+    hand_record(1, &p);
+    assert_null(action(MESH_DO_RECORD));
+    assert_int_equal(count_actions(MESH_DO_BLAME), 1);
+    p.frame[p.frame_len - 1] ^= 1;
+    hand_record(1, &p);
+    assert_non_null(action(MESH_DO_RECORD));
+    assert_int_equal(action(MESH_DO_RECORD)->record->serial, 11);
+}
+
 static void a_member_that_signs_records_without_end_is_slowed_down(void **state)
 {
     (void)state;

@@ -41,7 +41,7 @@ struct station {
     uint8_t previous[HASH_BYTES];
     pthread_mutex_t lock;              /* guards the store handle and what follows */
     pthread_cond_t changed;
-    unsigned stored, records, settled, lists, keys;
+    unsigned stored, records, settled, lists, keys, left;
 };
 
 static struct station stations[STATIONS];
@@ -108,12 +108,13 @@ static inline void on_settled(void *ctx, uint32_t above)
     pthread_mutex_unlock(&s->lock);
 }
 
-static inline void on_keys_in_use(void *ctx)
+static inline void on_keys_in_use(void *ctx, bool keep)
 {
     struct station *s = ctx;
 
     pthread_mutex_lock(&s->lock);
     s->keys++;
+    s->left = keep;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }

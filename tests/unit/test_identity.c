@@ -314,6 +314,41 @@ static void new_keys_keep_the_curve_key_before_them_until_it_is_dropped(void **s
     identity_destroy(&id);
 }
 
+static void keys_that_were_left_are_kept_newest_first_and_up_to_a_bound(void **state)
+{
+    struct identity *id = generate(), *again = NULL;
+    const struct curve_left *left;
+    uint8_t curve[IDENTITY_LEFT_MAX + 1][KEY_BYTES], secret[KEY_BYTES];
+
+    (void)state;
+    identity_leave_before(id, 1);                              /* there is none */
+    assert_int_equal(identity_left(id, &left), 0);
+    for (int i = 0; i <= IDENTITY_LEFT_MAX; i++) {
+        memcpy(curve[i], identity_curve(id), KEY_BYTES);
+        memcpy(secret, identity_curve_secret(id), KEY_BYTES);
+        assert_int_equal(identity_new_keys(id), 0);
+        identity_leave_before(id, INT64_C(1800000000) + i);
+    }
+    assert_null(identity_curve_before(id));
+    assert_int_equal(identity_new_keys(id), 0);
+    assert_int_equal(identity_set_record(id, (struct bytes){ (const uint8_t *)"record", 6 }), 0);
+    assert_int_equal(identity_save(id, path), 0);
+    assert_int_equal(identity_load(path, &again), 0);
+    assert_same(id, again);
+    assert_int_equal(identity_record(again).len, 6);
+    assert_non_null(identity_curve_before(again));
+    assert_int_equal(identity_left(again, &left), IDENTITY_LEFT_MAX);
+    assert_memory_equal(left[0].secret, secret, KEY_BYTES);
+    for (int i = 0; i < IDENTITY_LEFT_MAX; i++) {
+        assert_memory_equal(left[i].public_half, curve[IDENTITY_LEFT_MAX - i], KEY_BYTES);
+        assert_int_equal(left[i].left_s, INT64_C(1800000000) + IDENTITY_LEFT_MAX - i);
+    }
+    identity_forget_left(again);
+    assert_int_equal(identity_left(again, &left), 0);
+    identity_destroy(&again);
+    identity_destroy(&id);
+}
+
 static void a_root_key_that_was_brought_signs_and_is_not_saved(void **state)
 {
     struct identity *id = generate(), *node = NULL, *other = generate();
@@ -441,6 +476,7 @@ int main(void)
         cmocka_unit_test_teardown(without_the_root_key_batches_can_be_signed_and_records_cannot, remove_file),
         cmocka_unit_test_teardown(a_file_with_a_block_missing_doubled_or_damaged_is_refused, remove_file),
         cmocka_unit_test_teardown(new_keys_keep_the_curve_key_before_them_until_it_is_dropped, remove_file),
+        cmocka_unit_test_teardown(keys_that_were_left_are_kept_newest_first_and_up_to_a_bound, remove_file),
         cmocka_unit_test_teardown(a_root_key_that_was_brought_signs_and_is_not_saved, remove_file),
         cmocka_unit_test_teardown(a_damaged_record_block_is_refused, remove_file),
         cmocka_unit_test_teardown(an_encrypted_key_is_refused_without_asking_for_a_password, remove_file),

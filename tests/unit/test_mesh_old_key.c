@@ -1,4 +1,5 @@
-/* node/mesh_net_peer: which CURVE key before the newest is good, and until when, when records come newest first, as they lie in the store. */
+/* node/mesh_net_peer: which CURVE key before the newest is good, and until when, when records come newest first, as they lie in the store.
+ * node/mesh_net_keys: how long keys of our own that were left are kept, and whom they are offered. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,6 +84,115 @@ static void a_key_that_was_over_before_is_none_to_end(void **state)
     assert_false(peer.has_old);
 }
 
+/* ---- ours */
+
+static int uses;
+static bool keeps;
+
+static void on_keys_in_use(void *ctx, bool keep)
+{
+    (void)ctx;
+    uses++;
+    keeps = keep;
+}
+
+static void tick_at(int64_t now_s)
+{
+    net.now_ms += NET_STATE_MS;
+    net.now_s = now_s;
+    keys_tick(&net);
+}
+
+/* One neighbour with a link, which has said nothing yet; two keys of ours were left. */
+static int begin_left(void **state)
+{
+    struct mesh_config c = { .federation = "unit", .ttl_s = 86400 };
+
+    begin(state);
+    uses = 0;
+    assert_int_equal(mesh_create(&c, &net.mesh), 0);
+    net.handlers.keys_in_use = on_keys_in_use;
+    net.own_serial = NOW_S;
+    net.left_n = 2;
+    net.left[0].left_s = NOW_S;
+    net.left[1].left_s = NOW_S - DAY_S;
+    peer.wanted = true;
+    return 0;
+}
+
+static int end_left(void **state)
+{
+    (void)state;
+    mesh_destroy(&net.mesh);
+    return 0;
+}
+
+static void keys_that_were_left_are_kept_as_long_as_a_neighbour_has_not_heard(void **state)
+{
+    (void)state;
+    tick_at(NOW_S + 1);
+    tick_at(NOW_S + NET_KEY_LEFT_S - DAY_S - 1);
+    assert_int_equal(net.left_n, 2);
+    tick_at(NOW_S + NET_KEY_LEFT_S - DAY_S);                 /* the older one is over */
+    assert_int_equal(net.left_n, 1);
+    tick_at(NOW_S + NET_KEY_LEFT_S - 1);
+    assert_true(keys_unaware(&net, &peer));
+    assert_int_equal(net.left_n, 1);
+    assert_int_equal(uses, 0);
+    tick_at(NOW_S + NET_KEY_LEFT_S);
+    assert_int_equal(net.left_n, 0);
+    assert_false(keys_unaware(&net, &peer));
+    assert_true(uses == 1 && !keeps);
+}
+
+static void they_are_forgotten_as_soon_as_all_have_heard(void **state)
+{
+    (void)state;
+    net.own_serial = 0;                                      /* what the neighbour says to know, too */
+    tick_at(NOW_S + 1);
+    assert_int_equal(net.left_n, 0);
+    assert_true(uses == 1 && !keeps);
+}
+
+static void without_a_neighbour_nobody_has_heard(void **state)
+{
+    (void)state;
+    net.own_serial = 0;
+    peer.wanted = false;
+    tick_at(NOW_S + 1);
+    assert_int_equal(net.left_n, 2);
+}
+
+static void who_refuses_us_is_offered_one_key_after_the_other(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 1; i <= 2; i++) {
+            keys_refused(&net, &peer);
+            assert_int_equal(peer.link.offer, i);
+            assert_int_equal(peer.link.retry_ms, net.now_ms + NET_BACKOFF_MS);
+        }
+        peer.link.retry_ms = 1;
+        keys_refused(&net, &peer);
+        assert_int_equal(peer.link.offer, 0);
+        assert_int_equal(peer.link.retry_ms, 1);             /* all were tried: the back-off is that of the link */
+    }
+}
+
+static void who_has_heard_is_offered_the_newest_alone(void **state)
+{
+    (void)state;
+    peer.link.offer = 1;
+    peer.link.state = LINK_UP;
+    tick_at(NOW_S + 1);
+    assert_false(peer.link.renew);
+    net.own_serial = 0;
+    tick_at(NOW_S + 2);
+    assert_true(peer.link.renew && peer.link.offer == 0);
+    keys_refused(&net, &peer);
+    assert_int_equal(peer.link.offer, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +200,11 @@ int main(void)
         cmocka_unit_test_setup(a_new_record_with_the_same_key_makes_none_before_it_good_again, begin),
         cmocka_unit_test_setup(nor_does_it_in_another_order, begin),
         cmocka_unit_test_setup(a_key_that_was_over_before_is_none_to_end, begin),
+        cmocka_unit_test_setup_teardown(keys_that_were_left_are_kept_as_long_as_a_neighbour_has_not_heard, begin_left, end_left),
+        cmocka_unit_test_setup_teardown(they_are_forgotten_as_soon_as_all_have_heard, begin_left, end_left),
+        cmocka_unit_test_setup_teardown(without_a_neighbour_nobody_has_heard, begin_left, end_left),
+        cmocka_unit_test_setup_teardown(who_refuses_us_is_offered_one_key_after_the_other, begin_left, end_left),
+        cmocka_unit_test_setup_teardown(who_has_heard_is_offered_the_newest_alone, begin_left, end_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -527,6 +527,8 @@ int main(void)
         CLAIM(a_newer_record_is_asked_for_when_a_neighbour_has_one),
         CLAIM(a_record_that_does_not_verify_is_blamed),
         CLAIM(a_record_that_nobody_asked_for_is_dropped),
+        CLAIM(who_lets_us_in_by_a_key_that_was_left_is_handed_our_record),
+        CLAIM(a_neighbour_hands_over_its_own_newer_record_and_no_other),
         CLAIM(a_member_that_signs_records_without_end_is_slowed_down),
         CLAIM(a_record_with_anothers_curve_key_is_refused),
         CLAIM(a_key_that_was_rotated_away_signs_nothing_more),

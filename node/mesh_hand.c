@@ -1,0 +1,26 @@
+/* A record that its own member hands over unasked: to a neighbour that knows it by a CURVE key which it uses no more. That one can connect to it no longer, and so not ask. */
+#include <string.h>
+
+#include "node/mesh_private.h"
+
+void have_hand_record(struct mesh *m, struct member *to)
+{
+    const struct member_key *own = member_key(m->self, m->self->record.serial);
+    struct message msg = { .kind = MESSAGE_RECORDS };
+
+    if (own == NULL || own->len == 0)
+        return;
+    msg.u.records.frames[msg.u.records.n++] = (struct bytes){ own->frame, own->len };
+    update_message(m, MESH_DO_ASK, to, &msg);
+}
+
+/* What an old one costs to verify is bounded as all requests are; what a new one costs to keep, as all records are. */
+void have_handed(struct mesh *m, struct member *from, const struct message *msg)
+{
+    struct record rec;
+
+    if (msg->u.records.n != 1 || record_open(msg->u.records.frames[0], &rec) != 0 || memcmp(rec.root, from->root, KEY_BYTES) != 0)
+        have_bad_message(m, from);
+    else if (from->keys_n == 0 || rec.serial > from->record.serial)
+        have_take_record(m, from, from, &rec, msg->u.records.frames[0]);
+}
