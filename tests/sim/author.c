@@ -1,4 +1,5 @@
-/* Keys, records and batches. The keys come from fixed secrets, so that a seed means the same bytes in every run. */
+/* Keys, records and batches. The keys come from fixed secrets, so that a seed means the same bytes in every run; with others (--keys) the members come in
+ * another order wherever a core goes through them, which a seed alone does not change. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct author {
     size_t frame_len;
 };
 static struct author *authors[AUTHORS];
+static uint64_t keys_seed;
 enum { INDEX = 4096 };                         /* open addressing: well above AUTHORS */
 static uint16_t by_root[INDEX];                /* author + 1 */
 
@@ -43,7 +45,7 @@ static struct author *author(unsigned index)
     a = authors[index] = calloc(1, sizeof *a);
     if (a == NULL)
         abort();
-    a->id = identity_of(0, index);
+    a->id = identity_of(keys_seed, index);
     identity_into_record(a->id, &a->record);
     snprintf(a->record.name, sizeof a->record.name, "n%u.example", index);
     snprintf(a->record.publish, sizeof a->record.publish, "tcp://n%u.example:4441", index);
@@ -76,6 +78,11 @@ int author_of(const uint8_t root[KEY_BYTES])
             return by_root[i] - 1;
     }
     return -1;
+}
+
+void authors_draw(uint64_t keys)
+{
+    keys_seed = keys;
 }
 
 void authors_free(void)

@@ -42,7 +42,7 @@ enum plant { PLANT_NONE, PLANT_RELAY_BEFORE_STORE, PLANT_STORE_UNVERIFIED, PLANT
 extern const char *const plant_names[PLANTS];
 
 struct sim_options {
-    uint64_t seed;
+    uint64_t seed, keys;
     unsigned nodes;                            /* 0: drawn from the seed */
     bool verbose, quiet, times;
     bool scale;                                /* nobody reads along, and no time for looking into cores */
@@ -268,6 +268,7 @@ struct batch_plan { unsigned author, signer; const char *federation; uint32_t ep
 void author_draw_said(struct world *w, struct batch_plan *p);
 size_t author_sign(struct world *w, const struct batch_plan *p);         /* index into the registry */
 size_t author_sign_many(struct world *w, const struct batch_plan *p, unsigned opinions);      /* of so many different addresses */
+void authors_draw(uint64_t keys);                                  /* before the first author: whose keys; 0 without it */
 void authors_free(void);
 
 /* ---- meter.c */

@@ -8,8 +8,9 @@
 
 static void usage(void)
 {
-    puts("sim_mesh [--seed N | --seeds A..B] [--nodes K] [--verbose | --times] [--quiet] [--plant FAULT]\n"
+    puts("sim_mesh [--seed N | --seeds A..B] [--nodes K] [--keys N] [--verbose | --times] [--quiet] [--plant FAULT]\n"
          "  runs many mesh cores under one virtual clock, network and disk, and checks what must hold\n"
+         "  --keys   other keys, and so another order of the members (0)\n"
          "  --times  a line for each seed, and no end at the third that fails\n"
          "  --plant  a fault that the checks must find: relay-before-store, store-unverified, reuse-number, no-repair,\n"
          "           revive-dead, lose-batch, pass-bound, blame-honest, keep-first");
@@ -34,7 +35,7 @@ static void report(const struct world *w)
     printf("seed %llu: %u nodes, %u liars, %zu batches, %llu stored, %llu steps, %llu messages, ", (unsigned long long)w->options.seed, w->nodes_n, liars,
            w->registry.n, (unsigned long long)w->stored, (unsigned long long)w->steps, (unsigned long long)w->messages);
     if (w->failed)
-        printf("FAILED: %s\nagain: tools/sim --seed %llu%s%s --verbose\n", w->why, (unsigned long long)w->options.seed,
+        printf("FAILED: %s\nagain: tools/sim --seed %llu --keys %llu%s%s --verbose\n", w->why, (unsigned long long)w->options.seed, (unsigned long long)w->options.keys,
                w->options.plant != PLANT_NONE ? " --plant " : "", w->options.plant != PLANT_NONE ? plant_names[w->options.plant] : "");
     else
         printf("level after %.0f s\n", (double)w->level_ms / 1000);
@@ -64,9 +65,10 @@ static bool parse_plant(const char *text, enum plant *out)
 static bool parse(int argc, char **argv, struct sim_options *o, uint64_t *first, uint64_t *last)
 {
     static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' },
+        { "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' }, { "keys", required_argument, NULL, 'k' },
         { "verbose", no_argument, NULL, 'v' },    { "quiet", no_argument, NULL, 'q' },      { "times", no_argument, NULL, 't' }, { "plant", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
     };
+    uint64_t last_keys = 0;
     bool good = true;
     int c;
 
@@ -75,6 +77,8 @@ static bool parse(int argc, char **argv, struct sim_options *o, uint64_t *first,
             good = parse_seeds(optarg, first, last);
         else if (c == 'n')
             good = (o->nodes = (unsigned)atoi(optarg)) >= 2 && o->nodes <= NODES_MAX;
+        else if (c == 'k')
+            good = parse_seeds(optarg, &o->keys, &last_keys) && o->keys == last_keys;
         else if (c == 'v')
             o->verbose = true;
         else if (c == 'q')
@@ -120,6 +124,7 @@ int main(int argc, char **argv)
         free(w);
         return 2;
     }
+    authors_draw(o.keys);
     for (o.seed = first; o.seed <= last && (failed < 3 || o.times); o.seed++) {
         failed += sim_run(&o, w) != 0;
         if (o.times)
