@@ -37,7 +37,7 @@ static const struct config_option options[] = {
     {"mesh", "repair", "an endpoint such as \"tcp://0.0.0.0:4442\"", "tcp://0.0.0.0:4442", "where peers fetch what they missed", KIND_ENDPOINT, false, 0, ENDPOINT_MAX_BYTES},
     {"mesh", "advertise", "a host name or an address, without a port", "(the address of `publish` if it is a particular one, else the name)",
      "the host that this member's card names", KIND_HOST, false, 0, 0},
-    {"mesh", "budget", "a size a second from \"1kB/s\" to \"1GB/s\"", "20kB/s", "traffic that this node tries to keep to", KIND_SIZE, false, 1000, 1000000000},
+    {"mesh", "budget", "a size a second from \"1kB/s\" to \"1GB/s\"", "20kB/s", "sets how long own words wait for company, not what peers fetch", KIND_SIZE, false, 1000, 1000000000},
     {"mesh", "links", "a number from 3 to 32", "8", "members to keep a connection to, about; those with link = true always", KIND_NUMBER, false, 3, 32},
 
     {"quota", "batches", "a number from 100 to 1000000", "20000", "batches of one member in a day; more are fetched later", KIND_NUMBER, false, 100, 1000000},

@@ -38,7 +38,7 @@ static const char config_text[] =
     "  publish = \"tcp://0.0.0.0:@publish@\"\n"
     "  repair = \"tcp://0.0.0.0:@repair@\"\n"
     "  advertise = \"@advertise@\"\n"
-    "  # budget = \"20kB/s\"                # traffic that this node tries to keep to\n"
+    "  # budget = \"20kB/s\"                # how long own words wait for company; what peers fetch is not bounded by it\n"
     "}\n"
     "\n"
     "# The zone file that rbldnsd serves.\n"
