@@ -105,9 +105,9 @@ const char *const sql_text[SQL_N] = {
                          " kept_time_s = ?14, turned_s = ?15, hold_s = ?16",
     [SQL_EVIDENCE_TOLD] = "UPDATE evidence SET told_black = ?3, told_white = ?4, told_time_s = ?5, told_epoch = ?6, told_seq = ?7,"
                           " urgency = 0, waiting_s = 0 WHERE subject = ?1 AND category = ?2",
-    [SQL_EVIDENCE_URGENT] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch FROM evidence"
+    [SQL_EVIDENCE_URGENT] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch, told_black, told_white, told_time_s, urgency FROM evidence"
                             " WHERE urgency > 0 AND urgency = ?1 ORDER BY waiting_s LIMIT ?2",
-    [SQL_EVIDENCE_OLDEST] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch FROM evidence"
+    [SQL_EVIDENCE_OLDEST] = "SELECT subject, category, black_micro, white_micro, time_s, told_epoch, told_black, told_white, told_time_s, urgency FROM evidence"
                             " WHERE told_epoch > 0 AND urgency < ?1 ORDER BY told_epoch, told_seq LIMIT ?2",
     [SQL_EVIDENCE_FLOOR] = "SELECT told_epoch, told_seq FROM evidence WHERE told_epoch > 0 ORDER BY told_epoch, told_seq LIMIT 1",
     [SQL_EVIDENCE_GROWN] = "SELECT waiting_s FROM evidence WHERE urgency > 0 AND urgency = 1 ORDER BY waiting_s LIMIT 1",

@@ -233,6 +233,41 @@ static void through_a_long_history_the_log_stays_short_and_says_all(void **state
         live(seed, 60);
 }
 
+/* Two hundred addresses of a.b.c.0/24 each. */
+static void report_many(struct history *h, enum request_verb verb, const char *net, uint32_t weight_milli)
+{
+    for (int i = 0; i < 1200; i++) {
+        char text[32];
+        struct store_report r = { .verb = verb, .count = 1, .weight_milli = weight_milli };
+        snprintf(text, sizeof text, "%s.%d.%d", net, i / 200, i % 200);
+        r.subject = world_subject(text);
+        assert_int_equal(store_add_reports(h->a.store, &r, 1, h->now_s), 0);
+    }
+    tell_all(h);
+}
+
+/* A day later a little more has been seen, not enough to be told. Then so much else is said and withdrawn that the log is cleaned. */
+static void what_cleaning_says_again_is_what_was_said(void **state)
+{
+    struct history h;
+    char text[128];
+    (void)state;
+    history_begin(&h, 11);
+    report_many(&h, REQUEST_BLACK, "198.51", 5000);
+    int64_t seq = number(h.a.path, "SELECT min(told_seq) FROM evidence WHERE told_epoch > 0");
+    h.now_s += WORLD_DAY;
+    report_many(&h, REQUEST_BLACK, "198.51", 1000);
+    report_many(&h, REQUEST_BLACK, "203.0", 5000);
+    report_many(&h, REQUEST_RETRACT, "203.0", 0);
+    the_log_is_short_and_whole(&h);
+    b_agrees(&h);
+    assert_true(number(h.a.path, "SELECT min(told_seq) FROM evidence WHERE told_epoch > 0") > seq);
+    snprintf(text, sizeof text, "SELECT count(*) FROM opinion WHERE black = 5 AND time_s = %lld", (long long)T0);
+    assert_int_equal(number(h.b.path, text), 1200);
+    assert_int_equal(number(h.b.path, "SELECT count(*) FROM opinion WHERE black > 0"), 1200);
+    history_end(&h);
+}
+
 /* All that was said is withdrawn: what is left is a batch that says nothing but that. */
 static void a_log_of_nothing_but_withdrawals_is_cut_off(void **state)
 {
@@ -299,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(through_a_long_history_the_log_stays_short_and_says_all),
+        cmocka_unit_test(what_cleaning_says_again_is_what_was_said),
         cmocka_unit_test(a_log_of_nothing_but_withdrawals_is_cut_off),
         cmocka_unit_test(after_the_database_was_lost_the_floor_rests),
     };
