@@ -1,21 +1,51 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/durable.h"
 #include "store/store_private.h"
 
-/* The file beside the database. A restored copy of the database meets the newer file, and so knows what it is. */
-static bool nonce_matches(const char *path, const uint8_t nonce[NONCE_BYTES])
+/* The file beside the database: its words, and what the file system says of it. A restored copy of the database meets newer words, and so knows what it is. A copy of
+ * both meets the right words in another file: whatever writes or changes a file makes a new inode or another time of change, which nobody can set back. */
+struct nonce_file {
+    uint8_t nonce[NONCE_BYTES];
+    int64_t inode, changed_ns;
+};
+
+static int nonce_read(const char *path, struct nonce_file *out)
 {
     uint8_t got[NONCE_BYTES + 1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = -EINVAL;
     if (fd < 0)
-        return false;
-    ssize_t n = read(fd, got, sizeof got);
+        return -errno;
+    if (fstat(fd, &st) == 0 && read(fd, got, sizeof got) == NONCE_BYTES) {
+        memcpy(out->nonce, got, NONCE_BYTES);
+        out->inode = (int64_t)st.st_ino;
+        out->changed_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+        rc = 0;
+    }
     close(fd);
-    return n == NONCE_BYTES && memcmp(got, nonce, NONCE_BYTES) == 0;
+    return rc;
+}
+
+static bool is_same_file(const struct nonce_file *kept, const struct nonce_file *found)
+{
+    return memcmp(kept->nonce, found->nonce, NONCE_BYTES) == 0 && kept->inode == found->inode && kept->changed_ns == found->changed_ns;
+}
+
+static int kept_file(struct store *s, struct nonce_file *out, bool *any)
+{
+    size_t len = 0;
+    int rc = meta_bytes(&s->db, META_NONCE, out->nonce, NONCE_BYTES, &len);
+    if (rc == 0)
+        rc = meta_number(&s->db, META_NONCE_INODE, &out->inode);
+    if (rc == 0)
+        rc = meta_number(&s->db, META_NONCE_CHANGED, &out->changed_ns);
+    *any = len == NONCE_BYTES;
+    return rc;
 }
 
 /* Whether an own batch is stored beyond what this database remembers to have told: then it is the copy of an older one. */
@@ -35,18 +65,17 @@ static int was_overtaken(struct store *s, int64_t epoch, int64_t seq, bool *over
 /* *copy: this file is not the one that was written to last; what it lacks, neighbours may have. */
 static int is_intact(struct store *s, const char *nonce_path, uint32_t above, int64_t stored_epoch, bool *intact, bool *copy)
 {
-    uint8_t nonce[NONCE_BYTES];
-    size_t len = 0;
+    struct nonce_file kept, found;
     int64_t clean = 0, seq = 0;
-    bool overtaken = true;
+    bool overtaken = true, any = false;
     int rc = meta_number(&s->db, META_CLEAN, &clean);
     if (rc == 0)
         rc = meta_number(&s->db, META_SEQ, &seq);
     if (rc == 0)
-        rc = meta_bytes(&s->db, META_NONCE, nonce, sizeof nonce, &len);
+        rc = kept_file(s, &kept, &any);
     if (rc == 0)
         rc = was_overtaken(s, stored_epoch, seq, &overtaken);
-    *copy = stored_epoch == 0 || len != NONCE_BYTES || !nonce_matches(nonce_path, nonce);
+    *copy = stored_epoch == 0 || !any || nonce_read(nonce_path, &found) != 0 || !is_same_file(&kept, &found);
     *intact = rc == 0 && clean != 0 && !*copy && (int64_t)above <= stored_epoch && !overtaken;
     return rc;
 }
@@ -73,7 +102,7 @@ static int64_t next_epoch(struct store *s, int64_t stored_epoch, uint32_t above,
     return epoch <= head ? head + 1 : epoch;
 }
 
-static int put_state(struct store *s, int64_t epoch, bool fresh, int64_t rest_until_s, const uint8_t nonce[NONCE_BYTES])
+static int put_state(struct store *s, int64_t epoch, bool fresh, int64_t rest_until_s, const struct nonce_file *file)
 {
     int rc = meta_set_number(&s->db, META_EPOCH, epoch);
     if (rc == 0 && rest_until_s != 0)
@@ -81,13 +110,18 @@ static int put_state(struct store *s, int64_t epoch, bool fresh, int64_t rest_un
     if (rc == 0 && fresh)
         rc = meta_set_number(&s->db, META_SEQ, 0);
     if (rc == 0)
-        rc = meta_set_bytes(&s->db, META_NONCE, nonce, NONCE_BYTES);
+        rc = meta_set_bytes(&s->db, META_NONCE, file->nonce, NONCE_BYTES);
+    if (rc == 0)
+        rc = meta_set_number(&s->db, META_NONCE_INODE, file->inode);
+    if (rc == 0)
+        rc = meta_set_number(&s->db, META_NONCE_CHANGED, file->changed_ns);
     return rc == 0 ? meta_set_number(&s->db, META_CLEAN, 0) : rc;
 }
 
 /* The file first: should a crash come between, the two differ and the next start takes a new epoch. */
 int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t nonce[NONCE_BYTES], uint32_t above, int64_t now_s, uint32_t *epoch)
 {
+    struct nonce_file file = { 0 };
     int64_t stored = 0;
     bool intact = false, copy = true;
     int rc = meta_number(&s->db, META_EPOCH, &stored);
@@ -99,10 +133,12 @@ int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t non
     if (rc == 0)
         rc = durable_replace(nonce_path, nonce, NONCE_BYTES, 0600);
     if (rc == 0)
+        rc = nonce_read(nonce_path, &file);
+    if (rc == 0)
         rc = db_begin(&s->db);
     if (rc != 0)
         return rc;
-    rc = store_end(s, put_state(s, next, !intact, copy ? now_s + FLOOR_REST_S : 0, nonce));
+    rc = store_end(s, put_state(s, next, !intact, copy ? now_s + FLOOR_REST_S : 0, &file));
     if (rc == 0)
         *epoch = (uint32_t)next;
     return rc;

@@ -35,7 +35,9 @@
 #define META_SEQ "own_seq"
 #define META_HASH "own_hash"
 #define META_CLEAN "clean"
-#define META_NONCE "nonce"
+#define META_NONCE "nonce"                  /* what the file beside the database says ... */
+#define META_NONCE_INODE "nonce_inode"      /* ... and which file that is: the file system's number and time of change, in nanoseconds */
+#define META_NONCE_CHANGED "nonce_changed_ns"
 
 /* Rows of a table, kept by the writer so that nobody has to count them: META_COUNTS gives their names in meta. */
 enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_UNNAMED, COUNT_SUBJECTS,

@@ -25,13 +25,12 @@ static void join(struct world *w)
     net_look(w);
 }
 
-/* A restored copy is told from the true database by the nonce beside it, so it is never clean. With two epochs in one minute and no
+/* A restored copy, of the database or of the whole directory, is told from the true one by the nonce file beside it. With two epochs in one minute and no
  * neighbour to ask, even so a number could come twice: that is not tried. */
 static void start(struct world *w, struct node *n, bool from_backup)
 {
     uint32_t minute = (uint32_t)((START_S + w->now_ms / 1000 + n->skew_s - INT64_C(1767225600)) / 60);
 
-    n->backup.clean = false;
     node_start(w, n, from_backup && n->disk.epoch < minute);
 }
 
@@ -194,6 +193,17 @@ static void plan(struct world *w, enum event_kind kind, unsigned node, bool flag
     queue_put(w, (struct event){ .kind = kind, .node = node, .flag = flag }, from_ms + (int64_t)draw(w, (uint64_t)within_ms));
 }
 
+/* A copy of the whole directory of a node that is stopped for it, and the day when it is needed. */
+static void plan_nightly(struct world *w, unsigned i)
+{
+    plan(w, EVENT_CRASH, i, true, 5000, 15000);
+    plan(w, EVENT_START, i, false, 20000, 4000);
+    plan(w, EVENT_SAY, i, false, 28000, 30000);
+    plan(w, EVENT_CRASH, i, false, TROUBLE_MS / 2, 20000);
+    plan(w, EVENT_START, i, true, TROUBLE_MS / 2 + 20000, 20000);
+    plan(w, EVENT_SAY, i, false, TROUBLE_MS / 2 + 44000, 15000);
+}
+
 static void plan_node(struct world *w, unsigned i)
 {
     unsigned says = w->nodes_n > 100 ? 1 : 2 + (unsigned)draw(w, 6);
@@ -203,7 +213,10 @@ static void plan_node(struct world *w, unsigned i)
         plan(w, EVENT_SAY, i, false, 4000, TROUBLE_MS);
     for (unsigned j = 0; w->nodes[i].liar && j < LIES_EACH; j++)
         plan(w, EVENT_LIE, i, false, 4000, LIES_MS - 4000);
-    plan(w, EVENT_BACKUP, i, false, 0, TROUBLE_MS);
+    if (chance(w, 200))
+        plan_nightly(w, i);
+    else
+        plan(w, EVENT_BACKUP, i, false, 0, TROUBLE_MS);
     if (chance(w, 400)) {
         plan(w, EVENT_CRASH, i, chance(w, 500), 5000, TROUBLE_MS / 2);
         plan(w, EVENT_START, i, chance(w, 300), TROUBLE_MS / 2, TROUBLE_MS / 2);

@@ -43,8 +43,10 @@ void node_start(struct world *w, struct node *n, bool from_backup)
 
     if (n->core != NULL)
         return;
-    if (from_backup && n->backup_ms >= 0)
+    if (from_backup && n->backup_ms >= 0) {
         disk_copy(&n->backup, &n->disk, w->nodes_n);
+        n->disk.nonce_file = ++n->files;
+    }
     trace(w, "n%u: starts with %zu batches%s", n->index, n->disk.batches_n, from_backup ? " of a backup" : "");
     memcpy(c.self, author_record(n->index)->root, KEY_BYTES);
     if (mesh_create(&c, &n->core) != 0)
@@ -68,6 +70,8 @@ void node_crash(struct world *w, struct node *n, bool in_order)
     n->disk.clean = in_order && n->settled;
     mesh_destroy(&n->core);
     n->life++;
+    if (n->disk.clean)
+        node_backup(w, n);             /* of the whole directory, as it lies there */
     net_look(w);
 }
 

@@ -5,7 +5,7 @@
 #include "sim.h"
 
 const char *const plant_names[PLANTS] = { "none",        "relay-before-store", "store-unverified", "reuse-number", "no-repair",
-                                          "revive-dead", "lose-batch",         "pass-bound",       "blame-honest", "keep-first" };
+                                          "revive-dead", "lose-batch",         "pass-bound",       "blame-honest", "keep-first",   "trust-copy" };
 
 void plant_before_step(struct world *w, struct node *n, const struct mesh_event *ev)
 {

@@ -192,6 +192,7 @@ void disk_copy(const struct disk *from, struct disk *to, unsigned nodes_n)
     copy.seq = from->seq;
     memcpy(copy.previous, from->previous, HASH_BYTES);
     copy.clean = from->clean;
+    copy.nonce_kept = from->nonce_kept;
     disk_clear(to);
     *to = copy;
 }

@@ -38,7 +38,7 @@ enum { HWM = 256 };                            /* frames that wait for one subsc
 #define FEDERATION "example-coalition"
 
 enum plant { PLANT_NONE, PLANT_RELAY_BEFORE_STORE, PLANT_STORE_UNVERIFIED, PLANT_REUSE_NUMBER, PLANT_NO_REPAIR, PLANT_REVIVE_DEAD, PLANT_LOSE_BATCH,
-             PLANT_PASS_BOUND, PLANT_BLAME_HONEST, PLANT_KEEP_FIRST, PLANTS };
+             PLANT_PASS_BOUND, PLANT_BLAME_HONEST, PLANT_KEEP_FIRST, PLANT_TRUST_COPY, PLANTS };
 extern const char *const plant_names[PLANTS];
 
 struct sim_options {
@@ -105,6 +105,7 @@ struct disk {
     uint64_t seq;
     uint8_t previous[HASH_BYTES];
     bool clean;
+    unsigned nonce_file, nonce_kept;           /* which file lies beside the database, and which one the database remembers: no copy is the file that it was made of */
 };
 
 /* A node's own connection to a neighbour: its SUB and DEALER there. */
@@ -133,6 +134,7 @@ struct node {
     unsigned hwm;                              /* frames that wait for it at a neighbour; more are lost without a word */
     struct disk disk, backup;
     int64_t backup_ms;                         /* -1: none */
+    unsigned files;                            /* so many nonce files it has had */
     struct way *ways;
     size_t ways_n;
     uint16_t *way_to;                          /* [node]: place in ways + 1; 0: none */

@@ -13,7 +13,7 @@ static void usage(void)
          "  --keys   other keys, and so another order of the members (0)\n"
          "  --times  a line for each seed, and no end at the third that fails\n"
          "  --plant  a fault that the checks must find: relay-before-store, store-unverified, reuse-number, no-repair,\n"
-         "           revive-dead, lose-batch, pass-bound, blame-honest, keep-first");
+         "           revive-dead, lose-batch, pass-bound, blame-honest, keep-first, trust-copy");
 }
 
 static void print_trace(const struct world *w)

@@ -2,6 +2,8 @@
 #ifndef HEARSAY_TESTS_STORE_TELL_CASES_H
 #define HEARSAY_TESTS_STORE_TELL_CASES_H
 
+#include <sys/stat.h>
+
 #include "tests/unit/store_world.h"
 
 enum { TOLD_MAX = 8 };
@@ -379,6 +381,52 @@ static void a_restored_backup_begins_another_epoch(void **state)
     assert_int_equal(system(command), 0);
     world_open(&w);
     assert_int_equal(begin(&w, 3, 0, T0), epoch + 1);
+    world_destroy(&w);
+}
+
+/* Of the whole directory: the file beside the database comes back as well, with the very words. */
+static void so_does_one_that_brings_the_nonce_along(void **state)
+{
+    struct world w;
+    char command[512];
+    (void)state;
+    world_create(&w);
+    uint32_t epoch = begin(&w, 1, 0, T0);
+    assert_int_equal(store_end_epoch(w.store), 0);
+    store_close(&w.store);
+    snprintf(command, sizeof command, "cp -p %s %s.backup && cp -p %s %s.backup", w.path, w.path, w.nonce, w.nonce);
+    assert_int_equal(system(command), 0);
+    world_open(&w);
+    assert_int_equal(begin(&w, 2, 0, T0), epoch);
+    assert_int_equal(store_end_epoch(w.store), 0);
+    store_close(&w.store);
+    snprintf(command, sizeof command, "cp -p %s.backup %s && mv %s.backup %s", w.path, w.path, w.nonce, w.nonce);
+    assert_int_equal(system(command), 0);
+    world_open(&w);
+    assert_int_equal(begin(&w, 3, 0, T0), epoch + 1);
+    world_destroy(&w);
+}
+
+static int64_t changed_ns(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+}
+
+/* rsync --inplace and the like write into the file that is there. */
+static void a_file_beside_it_that_was_touched_is_in_doubt(void **state)
+{
+    struct world w;
+    (void)state;
+    world_create(&w);
+    uint32_t epoch = begin(&w, 1, 0, T0);
+    assert_int_equal(store_end_epoch(w.store), 0);
+    store_close(&w.store);
+    for (const int64_t was_ns = changed_ns(w.nonce); changed_ns(w.nonce) == was_ns;)     /* until the file system's clock has moved */
+        assert_int_equal(chmod(w.nonce, 0600), 0);
+    world_open(&w);
+    assert_int_equal(begin(&w, 2, 0, T0), epoch + 1);
     world_destroy(&w);
 }
 

@@ -569,6 +569,8 @@ int main(void)
         cmocka_unit_test(batches_are_numbered_and_chained_also_over_a_clean_restart),
         cmocka_unit_test(an_epoch_is_never_used_again_when_anything_is_in_doubt),
         cmocka_unit_test(a_restored_backup_begins_another_epoch),
+        cmocka_unit_test(so_does_one_that_brings_the_nonce_along),
+        cmocka_unit_test(a_file_beside_it_that_was_touched_is_in_doubt),
         cmocka_unit_test(a_member_takes_up_again_what_it_once_told),
         cmocka_unit_test(nothing_is_told_before_an_epoch_begins),
         cmocka_unit_test(old_batches_leave_the_log_and_the_head_stays),
