@@ -41,7 +41,7 @@ int mesh_create(const struct mesh_config *c, struct mesh **out)
     m->plan_at_ms = NEVER_MS;
     m->have_at_ms = NEVER_MS;
     m->resume_at_ms = m->catch.look_at_ms = m->bound_at_ms = NEVER_MS;
-    m->catch.since_ms = m->catch.progress_ms = -1;
+    m->catch.since_ms = m->catch.first_ms = m->catch.progress_ms = -1;
     m->catch.done = c->caught_up;
     m->inflight = calloc(MESH_INFLIGHT_MAX, sizeof *m->inflight);
     m->free_slots = calloc(MESH_INFLIGHT_MAX, sizeof *m->free_slots);
@@ -90,6 +90,7 @@ void mesh_link_up(struct mesh *m, struct member *o)
     if (penalty_is_paused(m, o))
         return;
     o->link.up = true;
+    o->link.absent = false;
     o->link.up_ms = m->now_ms;
     o->link.full_ms = -1;
     choose_up(o);
@@ -120,7 +121,7 @@ static void on_neighbour(struct mesh *m, const struct mesh_event *ev)
         mesh_count(m, MESH_COUNT_BAD_MESSAGE);
         return;
     }
-    if (penalty_is_paused(m, from) && ev->kind != MESH_LINK_UP && ev->kind != MESH_LINK_DOWN) {
+    if (penalty_is_paused(m, from) && ev->kind != MESH_LINK_UP && ev->kind != MESH_LINK_DOWN && ev->kind != MESH_LINK_ABSENT) {
         mesh_count(m, MESH_COUNT_PAUSED);
         return;
     }
@@ -133,6 +134,9 @@ static void on_neighbour(struct mesh *m, const struct mesh_event *ev)
     case MESH_LINK_DOWN:
         from->link.told_up = false;
         mesh_link_down(m, from);
+        break;
+    case MESH_LINK_ABSENT:
+        from->link.absent = !from->link.up;
         break;
     case MESH_FRAME:
         take_frame(m, from, ev->bytes, false);

@@ -64,6 +64,7 @@ enum {
 enum mesh_event_kind {
     MESH_TICK,                         /* the time asked for has come, or just some time */
     MESH_LINK_UP, MESH_LINK_DOWN,      /* neighbour: our connections to it work / are lost */
+    MESH_LINK_ABSENT,                  /* neighbour: not to be reached now: nobody is at its address, or it refuses us */
     MESH_FRAME,                        /* neighbour, bytes: a batch came over SUB */
     MESH_SUBSCRIBED, MESH_UNSUBSCRIBED,          /* neighbour, bytes: it wants this topic of our publisher / does not any more */
     MESH_SUBSCRIBES_ANEW,              /* neighbour: over a new connection. What it subscribed to before is void, and what it was sent last may be lost */

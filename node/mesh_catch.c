@@ -7,7 +7,8 @@
 enum {
     CATCH_LOOK_MS = 500,
     CATCH_PERCENT = 95,                /* of the batches that neighbours hold, on our disk */
-    CATCH_GRACE_MS = 2000,             /* so long, after the first neighbour told all it has, the others may yet do */
+    CATCH_GRACE_MS = 2000,             /* so long, after the first neighbour told all it has, those that cannot be reached may yet come */
+    CATCH_LATE_MS = 15000,             /* and those that can may yet tell: one that is slow may be the one that has most */
     CATCH_SETTLE_MS = 300,             /* a long vector comes in several messages */
     CATCH_STALL_MS = 15000,            /* nothing came for so long of what was told, more than a fetch may take: they will not deliver */
     CATCH_SILENT_MS = 60000,           /* so long nobody told anything: nobody is there */
@@ -27,26 +28,32 @@ static void count(const struct mesh *m, uint64_t *held, uint64_t *known)
     *held -= MESH_INFLIGHT_MAX - m->free_n < *held ? MESH_INFLIGHT_MAX - m->free_n : *held;
 }
 
-/* Whether those who are asked have told what they hold. */
-static bool is_told(const struct mesh *m)
+/* Whether those who are asked have told what they hold. The wait is from the first of them on, once: who tells over and over does not prolong it. */
+static bool is_told(struct mesh *m)
 {
-    int64_t first_ms = NEVER_MS, last_ms = -1;
-    size_t told_n = 0;
+    int64_t last_ms = -1;
+    size_t told_n = 0, absent_n = 0;
 
     for (size_t i = 0; i < m->members_n; i++) {
         const struct link *l = &m->members[i]->link;
-        if (!l->wanted || l->full_ms < 0)
+        if (!l->wanted)
             continue;
-        told_n++;
-        first_ms = l->full_ms < first_ms ? l->full_ms : first_ms;
+        told_n += l->full_ms >= 0;
+        absent_n += l->full_ms < 0 && l->absent;
         last_ms = l->full_ms > last_ms ? l->full_ms : last_ms;
     }
-    if (told_n == 0 || m->now_ms - last_ms < CATCH_SETTLE_MS)
+    if (told_n == 0)
         return false;
-    return told_n == m->links_wanted || m->now_ms - first_ms >= CATCH_GRACE_MS;
+    if (m->catch.first_ms < 0)
+        m->catch.first_ms = last_ms;
+    if (m->now_ms - m->catch.first_ms >= CATCH_LATE_MS)
+        return true;
+    if (m->now_ms - last_ms < CATCH_SETTLE_MS || told_n + absent_n < m->links_wanted)
+        return false;
+    return absent_n == 0 || m->now_ms - m->catch.first_ms >= CATCH_GRACE_MS;
 }
 
-static bool is_caught_up(const struct mesh *m)
+static bool is_caught_up(struct mesh *m)
 {
     int64_t last_ms = m->catch.progress_ms > m->catch.since_ms ? m->catch.progress_ms : m->catch.since_ms;
     uint64_t held, known;

@@ -134,6 +134,7 @@ void link_resolved(struct mesh_net *n, struct net_peer *p, const struct resolved
         return;
     snprintf(problem, sizeof problem, "its host name leads nowhere: %s", answer->n == 0 ? answer->problem : "no address of it can be used");
     give_up_for_now(n, p, problem);
+    tell_core(n, p, MESH_LINK_ABSENT);
 }
 
 /* ---- what time does */
@@ -281,13 +282,18 @@ static void on_event(struct mesh_net *n, struct net_peer *p, bool of_sub, uint16
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         give_up_for_now(n, p, "refused: the peer does not know our key; has it added our card?");
         keys_refused(n, p);
+        tell_core(n, p, MESH_LINK_ABSENT);
         break;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:   /* also when it is too slow to answer: not absent */
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
         p->link.expect_old = !p->link.expect_old && keys_old_is_good(n, p);
         give_up_for_now(n, p, "handshake failed: not the key that its card names, or no hearsay there");
+        if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+            tell_core(n, p, MESH_LINK_ABSENT);
         break;
     case ZMQ_EVENT_CONNECT_RETRIED:
+        if (state == LINK_TRYING && !of_sub)
+            tell_core(n, p, MESH_LINK_ABSENT);
         if (state == LINK_TRYING && !of_sub && n->now_ms - p->link.since_ms >= NET_UNREACHED_MS)
             net_problem(p, "no answer at its address");
         break;

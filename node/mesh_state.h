@@ -273,6 +273,7 @@ struct link {
     struct penalty penalty;
     int64_t up_ms;                     /* when it came up */
     int64_t have_at_ms;                /* when the next Have is due */
+    bool absent;                       /* not up, and not to be reached when last tried */
     int64_t full_ms;                   /* when it last told all it has; -1 never since the link is up */
     int64_t answered_ms;               /* last Have on our own connection to it */
     int64_t asked_ms;                  /* last Have on its connection to us; -1 never */
@@ -403,7 +404,7 @@ struct mesh {
     int64_t have_at_ms, full_have_at_ms, expire_at_ms, plan_at_ms;
     int64_t resume_at_ms;              /* when the next pause ends */
     int64_t bound_at_ms;               /* when the store is told of bounds that have moved */
-    struct { bool done; int64_t since_ms, progress_ms, look_at_ms; } catch;
+    struct { bool done; int64_t since_ms, first_ms, progress_ms, look_at_ms; } catch;       /* first_ms: a neighbour told all it has */
     int64_t expired_s;                 /* the time by which logs were last searched for what is past */
     size_t full_have_turn;
     int64_t choose_at_ms;

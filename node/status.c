@@ -185,7 +185,7 @@ static json_t *peer_json(const struct daemon *d, const struct mesh_net_peer *p, 
 /* held_back: what others say counts for nothing yet. */
 static json_t *catching_json(const struct daemon *d, const struct mesh_catching *c)
 {
-    double share = c->known == 0 ? 1 : (double)c->held / (double)c->known;
+    double share = c->known == 0 ? (double)c->caught_up : (double)c->held / (double)c->known;
 
     return json_pack("{s:b,s:I,s:I,s:f,s:I}", "held_back", d->config->policy->catching_up, "held", (json_int_t)c->held, "known", (json_int_t)c->known,
                      "share", share, "neighbours", (json_int_t)c->neighbours);

@@ -51,7 +51,69 @@ static void nothing_counts_before_a_neighbour_told_what_it_has(void **state)
     (void)state;
     assert_int_equal(said_by(now_ms + 10000), -1);
     have(MESH_ANSWER, 1, 3, 0, 0, true);
-    assert_true(said_by(now_ms + 5000) >= 0);                /* the other one has had its time */
+    assert_true(said_by(now_ms + 16000) >= 0);               /* the other one has had its time */
+}
+
+/* One with nothing answers at once, one with all of it late. */
+static void a_slow_neighbour_that_has_most_of_it_is_waited_for(void **state)
+{
+    (void)state;
+    have(MESH_ANSWER, 1, 3, 0, 0, true);
+    assert_int_equal(said_by(now_ms + 10000), -1);
+    have(MESH_ANSWER, 2, 3, 1, 128, true);
+    assert_int_equal(catching().known, 128);
+    for (int64_t end_ms = now_ms + 10000; catching().held < 64 && now_ms < end_ms;) {
+        if (!serve(64))
+            tick_at(now_ms + 100);
+    }
+    assert_int_equal(catching().held, 64);
+    assert_false(catching().caught_up);
+}
+
+static void a_neighbour_that_cannot_be_reached_is_waited_for_less(void **state)
+{
+    (void)state;
+    int64_t start_ms = now_ms;
+    link_to(2, false);
+    step((struct mesh_event){ .kind = MESH_LINK_ABSENT, .neighbour = people[2].record.root });
+    have(MESH_ANSWER, 1, 3, 0, 0, true);
+    int64_t at_ms = said_by(start_ms + 5000);
+    assert_true(at_ms >= start_ms + 2000 && at_ms <= start_ms + 3000);
+}
+
+/* A liar's way, the other round. */
+static void telling_all_over_and_over_prolongs_nothing(void **state)
+{
+    (void)state;
+    int64_t start_ms = now_ms, at_ms = -1;
+    while (at_ms < 0 && now_ms < start_ms + 60000) {
+        have(MESH_ANSWER, 1, 3, 0, 0, true);
+        at_ms = said_by(now_ms + 200);
+    }
+    assert_true(at_ms >= start_ms + 15000 && at_ms <= start_ms + 16000);
+}
+
+/* 122 of 128 are 95 %, 121 are not. */
+static void ninety_five_of_a_hundred_must_be_here(void **state)
+{
+    (void)state;
+    uint64_t told = 0;
+    have(MESH_ANSWER, 1, 3, 1, 128, true);
+    have(MESH_ANSWER, 2, 3, 1, 128, true);
+    assert_int_equal(said_by(now_ms + 1000), -1);
+    for (uint64_t seq = 128; told < 121; seq--, told++) {
+        size_t f = sign((struct plan){ .author = 3, .seq = seq });
+        hear(1, f);
+        stored(f, true);
+        assert_null(action(MESH_DO_CAUGHT_UP));
+    }
+    assert_int_equal(catching().held, 121);
+    assert_int_equal(said_by(now_ms + 5000), -1);
+    size_t f = sign((struct plan){ .author = 3, .seq = 128 - told });
+    hear(1, f);
+    stored(f, true);
+    assert_int_equal(catching().known, 128);
+    assert_true(said_by(now_ms + 1000) >= 0);
 }
 
 static void nothing_counts_before_most_of_it_is_here(void **state)
@@ -142,6 +204,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(a_coalition_that_knows_nothing_is_caught_up_with_at_once),
         CLAIM(nothing_counts_before_a_neighbour_told_what_it_has),
+        CLAIM(a_slow_neighbour_that_has_most_of_it_is_waited_for),
+        CLAIM(a_neighbour_that_cannot_be_reached_is_waited_for_less),
+        CLAIM(telling_all_over_and_over_prolongs_nothing),
+        CLAIM(ninety_five_of_a_hundred_must_be_here),
         CLAIM(nothing_counts_before_most_of_it_is_here),
         CLAIM(what_is_told_and_never_comes_does_not_hold_back_for_ever),
         CLAIM(neighbours_that_are_gone_do_not_hold_back_for_ever),
