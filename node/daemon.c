@@ -475,7 +475,8 @@ static void stop_parts(struct daemon *d)
     config_free(&d->config);
 }
 
-/* Whoever can reach the mesh ports holds a descriptor for each connection, until the handshake fails: reports and zone files must not run out of them. */
+/* Whoever can reach the mesh ports holds a descriptor for each connection, until the handshake fails: reports and zone files must not run out of them. No limit is high
+ * enough for that, since one host opens thousands a second; a low one is reached by less. */
 static void raise_descriptors(void)
 {
     struct rlimit r;
@@ -489,8 +490,8 @@ static void raise_descriptors(void)
             r.rlim_cur = had;
     }
     if (r.rlim_cur < DESCRIPTORS_LEAST)
-        log_warning("this process may open %llu files only; strangers at the mesh ports could use them up: raise LimitNOFILE= in the unit, or ulimit -n, to %d or more",
-                    (unsigned long long)r.rlim_cur, DESCRIPTORS_LEAST);
+        log_warning("this process may open %llu files only, and as many connections to the mesh ports, from anybody who can reach them, stop reports and zone files: raise "
+                    "LimitNOFILE= in the unit, or ulimit -n, to %d, and let the firewall limit connections (SECURITY.md)", (unsigned long long)r.rlim_cur, DESCRIPTORS_MOST);
 }
 
 int daemon_run(struct config *c)
