@@ -15,6 +15,16 @@ enum { DAY = 86400, HALF_LIFE = 3 * DAY, TTL = 30 * DAY, HISTORIES = 400, EVENTS
 
 static const struct policy policy = { .ttl_s = TTL };      /* category -1: the defaults, a half-life of 3 days */
 
+static void what_is_told_of_a_mass_is_right_to_within_a_factor_of_1_42(void **state)
+{
+    (void)state;
+    for (uint64_t micro = 176777; micro <= 32000000; micro += 61) {
+        uint64_t told = mass_of_step(mass_step(micro)) * UINT64_C(1000);
+        if (told * 142 < micro * 100 || micro * 142 < told * 100)
+            fail_msg("%llu is told as %llu", (unsigned long long)micro, (unsigned long long)told);
+    }
+}
+
 static uint64_t state_of_chance;
 
 static uint64_t below(uint64_t n)
@@ -127,6 +137,7 @@ static void a_mass_that_stays_beside_a_border_is_told_every_three_days_at_most(v
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_told_of_a_mass_is_right_to_within_a_factor_of_1_42),
         cmocka_unit_test(what_others_hold_is_never_off_by_more_than_three_fifths_untold),
         cmocka_unit_test(what_was_just_told_is_not_told_again),
         cmocka_unit_test(a_mass_that_stays_beside_a_border_is_told_every_three_days_at_most),
