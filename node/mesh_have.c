@@ -320,20 +320,6 @@ void have_want_record(struct mesh *m, struct member *o, struct member *from, uin
     update_message(m, MESH_DO_ASK, from, &msg);
 }
 
-/* The lowest first: who lacks an old one asked for just that. */
-static void serve_records(struct mesh *m, struct member *from, const struct message *want)
-{
-    const struct member *o = mesh_member(m, want->u.record_want.origin);
-    struct message msg = { .kind = MESSAGE_RECORDS };
-
-    for (size_t i = 0; o != NULL && i < o->keys_n && msg.u.records.n < RECORDS_MAX; i++) {
-        if (o->keys[i].serial > want->u.record_want.serial_above && o->keys[i].len > 0)
-            msg.u.records.frames[msg.u.records.n++] = (struct bytes){ o->keys[i].frame, o->keys[i].len };
-    }
-    if (msg.u.records.n > 0)
-        update_message(m, MESH_DO_ANSWER, from, &msg);
-}
-
 static void announce_record(struct mesh *m, const struct member *from, const struct record *rec, struct bytes frame)
 {
     struct record *copy = malloc(sizeof *copy + frame.len);
@@ -545,7 +531,7 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
         serve_fetch(m, from, &msg);
         break;
     case MESSAGE_RECORD_WANT:
-        serve_records(m, from, &msg);
+        have_serve_records(m, from, &msg);
         break;
     case MESSAGE_COMPARE:
         compare_serve(m, from, &msg);

@@ -204,6 +204,7 @@ void have_link_down(struct mesh *m);                       /* one link less work
 void have_take_record(struct mesh *m, const struct member *from, struct member *o, const struct record *rec, struct bytes frame);
 void have_bad_message(struct mesh *m, struct member *from);           /* counts it, and blames the neighbour */
 /* ---- mesh_hand.c */
+void have_serve_records(struct mesh *m, struct member *from, const struct message *want);
 void have_hand_record(struct mesh *m, struct member *to);             /* our own, unasked */
 void have_handed(struct mesh *m, struct member *from, const struct message *msg);          /* it says its own */
 /* ---- mesh_have.c */
