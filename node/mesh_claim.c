@@ -363,7 +363,7 @@ void claim_set(struct mesh *m, struct member *o, struct member *by, const struct
     memcpy(c->head_hash, have->head_hash, HEAD_HASH_BYTES);
     memcpy(c->digest, have->digest, HEAD_HASH_BYTES);
     if (!same && m->now_ms - c->barren_ms >= BARREN_MIN_MS) {
-        ranges_clear(&c->barren);
+        claim_unbar(c);
         c->barren_wait_ms = 0;
     } else if (!same && c->barren.n > 0)
         c->barren_wait_ms = BARREN_MIN_MS;

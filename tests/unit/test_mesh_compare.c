@@ -356,6 +356,44 @@ static void a_late_answer_is_no_broken_word(void **state)
     assert_in_range(now_ms - asked_ms, 0, 1000);
 }
 
+/* What it holds, by its digest, changes below its head: it is catching up itself. */
+static void claim_of(unsigned by, size_t head, uint8_t state)
+{
+    struct log_have log = { .epoch = EPOCH, .floor = 1, .head = frames[head].name.seq, .record_serial = 10, .has_digest = true, .digest = { state } };
+    struct message m = { .kind = MESSAGE_HAVE, .u.have = { .logs_n = 1, .logs = &log } };
+
+    memcpy(log.origin, people[3].record.root, KEY_BYTES);
+    memcpy(log.head_hash, frames[head].name.hash, HEAD_HASH_BYTES);
+    message(MESH_ASK, by, &m);
+}
+
+static void who_lacked_it_is_asked_again_when_its_log_has_changed_below_its_head(void **state)
+{
+    struct asked a;
+    (void)state;
+    size_t head = sign((struct plan){ .author = 3, .seq = 100 });
+    claim_of(1, head, 1);
+    a = next_asked();
+    assert_int_equal(a.to, 100);
+    fetched(1, a.id, (long)head, false);
+    stored(head, true);
+    for (uint64_t seq = 99; seq >= a.from; seq--) {
+        size_t f = sign((struct plan){ .author = 3, .seq = seq });
+        fetched(1, a.id, (long)f, false);
+        stored(f, true);
+    }
+    fetched(1, a.id, -1, true);
+    a = next_asked();
+    assert_true(a.from == 1 && a.to < 100);
+    fetched(1, a.id, -1, true);        /* it has none of them */
+    tick_at(now_ms + 5000);
+    assert_false(asked_for_range().any);
+    claim_of(1, head, 2);
+    for (int i = 0; i < 10 && !(a = asked_for_range()).any; i++)
+        tick_at(now_ms + 100);
+    assert_true(a.any && a.from == 1);
+}
+
 static void who_does_not_answer_twice_is_left_alone_for_a_while(void **state)
 {
     (void)state;
@@ -383,6 +421,7 @@ int main(void)
         COMPARING(numbers_among_holes_are_fetched_many_at_once),
         COMPARING(who_delivers_is_asked_before_who_kept_silent),
         COMPARING(a_late_answer_is_no_broken_word),
+        COMPARING(who_lacked_it_is_asked_again_when_its_log_has_changed_below_its_head),
         COMPARING(who_does_not_answer_twice_is_left_alone_for_a_while),
     };
     return cmocka_run_group_tests(tests, people_make, people_free);
