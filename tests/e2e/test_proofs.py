@@ -1,9 +1,12 @@
 """Two batches with one number: proved, kept, shown, told to all, healed by a new epoch; the second time within 30 days is quarantine.
 
-A member's directory is copied while it is stopped in order, so that the copy cannot know that it is one; each of the two speaks to another neighbour.
+A member is copied while it is stopped in order, as the image of a disk is, so that the copy cannot know that it is one; each of the two speaks to another neighbour.
 """
+import contextlib
 import json
+import os
 import shutil
+import sqlite3
 import subprocess
 
 from hearsay_lab import HEARSAY, WAIT_S, wait_until, zone
@@ -41,10 +44,16 @@ def world(lab):
 
 
 def twin_of(a, twin):
+    """In an image the file beside the database is the same one; in a copy of the directory it is another, so the copied database is told that it is not."""
     for path in twin.dir.glob("hearsay.db*"):
         path.unlink()
     for path in [*a.dir.glob("hearsay.db*"), *a.dir.glob("identity.*")]:
         shutil.copy(path, twin.dir / path.name)
+    nonce = twin.dir / "hearsay.db-nonce"
+    if nonce.exists():
+        seen = os.stat(nonce)
+        with contextlib.closing(sqlite3.connect(twin.dir / "hearsay.db")) as db, db:
+            db.executemany("UPDATE meta SET number = ? WHERE name = ?", [(seen.st_ino, "nonce_inode"), (seen.st_ctime_ns, "nonce_changed_ns")])
 
 
 def equivocate(a, twin, b, c, subjects, above=()):

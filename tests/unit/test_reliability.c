@@ -170,7 +170,7 @@ static void puppets_weigh_no_more_than_their_sponsor(void **state)
         uint32_t trust = (uint32_t)random_to(MICRO + 1);
         size_t n = 1 + (size_t)random_to(40);
         for (size_t k = 0; k < n; k++) {
-            struct known_member m = { .trust_micro = trust / (k == 0 ? 1 : 2), .counted = { 2 * MICRO, 2 * MICRO } };
+            struct known_member m = { .trust_micro = trust / (k == 0 ? 1 : 2), .counted = { 2 * MICRO, 2 * MICRO, 2 * MICRO } };
             voices[k] = (struct voice){ .group = 1, .trust_micro = trust, .weight_micro = names_weight(&m, false), .say_micro = names_say(&m, false), .evidence = { SCORE_R_MAX_MICRO, 0, NOW } };
         }
         struct score s = score_of(voices, n, NULL, 3 * DAY, 30 * DAY, NOW);
