@@ -505,7 +505,7 @@ static void take_keys(struct mesh_net *n, const struct identity *id)
     memcpy(n->left, left, n->left_n * sizeof n->left[0]);
     memcpy(n->curve, changing ? identity_curve_before(id) : identity_curve(id), KEY_BYTES);
     memcpy(n->curve_secret, changing ? identity_curve_before_secret(id) : identity_curve_secret(id), KEY_BYTES);
-    n->change.under_way = changing;
+    n->change.under_way = n->change.from_start = changing;
     n->change.since_ms = n->change.turn_ms = n->now_ms;
     key_of(id, &n->change.fresh);
     memcpy(n->change.before.public_half, n->curve, KEY_BYTES);

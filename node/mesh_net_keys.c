@@ -43,6 +43,7 @@ void keys_change(struct mesh_net *n, const struct net_key *fresh)
         n->change.before = old;
     }
     n->change.under_way = true;
+    n->change.from_start = false;
     n->change.fresh = *fresh;
     n->change.since_ms = n->change.turn_ms = n->now_ms;
     log_info("mesh: new CURVE key: it comes into use when the neighbours know it");
@@ -74,7 +75,7 @@ static bool is_time(const struct mesh_net *n, struct count c)
     if (c.know == c.wanted)
         return true;
     if (c.know > 0 && c.know == c.up)
-        return waited_ms >= NET_KEY_AWAY_MS;
+        return waited_ms >= (n->change.from_start ? NET_KEY_BACK_MS : NET_KEY_AWAY_MS);
     return c.know > 0 && waited_ms >= NET_KEY_MS;
 }
 
@@ -166,12 +167,13 @@ static void forget_left(struct mesh_net *n)
     say_in_use(n, false);
 }
 
-/* Somebody expects another key than ours at our sockets: it may be one that is back, and libzmq tries it a minute later only. */
+/* Somebody expects another key than ours at our sockets: it may be one that is back, and libzmq tries it a minute later only. Or a stranger: so each try gets its time. */
 static void look_for_unaware(struct mesh_net *n)
 {
-    if (!n->repair.misled)
+    if (!n->repair.misled || n->now_ms < n->repair.misled_ms)
         return;
     n->repair.misled = false;
+    n->repair.misled_ms = n->now_ms + NET_MISLED_MS;
     for (size_t i = 0; i < n->peers_n; i++) {
         if (keys_unaware(n, n->peers[i]) && n->peers[i]->link.state == LINK_TRYING)
             link_kick(n, n->peers[i]);
@@ -195,7 +197,7 @@ static void left_tick(struct mesh_net *n)
     }
     while (n->left_n > 1 && n->now_s - n->left[n->left_n - 1].left_s >= NET_KEY_LEFT_S)
         n->left_n--;
-    if (n->left_n > 0 && ((wanted > 0 && unaware == 0) || are_over(n)))
+    if (n->left_n > 0 && !n->change.under_way && ((wanted > 0 && unaware == 0) || are_over(n)))
         forget_left(n);
 }
 

@@ -65,6 +65,8 @@ enum {
     NET_JOIN_MS = 250,                 /* between two messages of one invite */
     NET_JOIN_MAX = 4096,               /* bytes of one */
     NET_KEY_AWAY_MS = 3000,            /* our new CURVE key: all neighbours that are there know it; so long it waits for those that are not */
+    NET_KEY_BACK_MS = 60000,           /* the same after a start: the others may have to find us first */
+    NET_MISLED_MS = 10000,             /* who has not heard of our new key is tried again at once when somebody fails at our socket, but not more often than so */
     NET_KEY_LEFT_S = 90 * 86400,       /* so long the key before it is offered to who was away: whoever was away for longer has no valid record of us (RECORD_LIFE_S) */
     NET_KEY_MS = 3600 * 1000,          /* so long at the most, once somebody knows it */
     NET_KEY_TURN_MS = 45000,           /* without any connection: how long each of the two keys is tried */
@@ -221,7 +223,8 @@ struct net_bound {
     struct net_conn *conns;
     size_t conns_n, conns_room;
     bool blind;                        /* a connection could not be noted */
-    bool misled;                       /* somebody expected another key than ours */
+    bool misled;                       /* somebody expected another key than ours ... */
+    int64_t misled_ms;                 /* ... and when that is looked at next */
     int64_t cut_check_ms;              /* 0: nothing was cut of late */
     const char *option;                /* "mesh.publish" */
     char endpoint[ENDPOINT_MAX_BYTES + 1];       /* as bound: with the port that was really taken */
@@ -238,7 +241,7 @@ struct mesh_net {
     uint8_t curve[KEY_BYTES], curve_secret[KEY_BYTES];
     uint8_t self[KEY_BYTES];
     uint64_t own_serial;               /* of the newest own record looked for */
-    struct { bool under_way; struct net_key before, fresh; int64_t since_ms, turn_ms; } change;      /* of our CURVE key */
+    struct { bool under_way, from_start; struct net_key before, fresh; int64_t since_ms, turn_ms; } change;      /* of our CURVE key */
     struct curve_left left[IDENTITY_LEFT_MAX];   /* keys of ours that are out of use; newest first */
     size_t left_n;
     int64_t keys_ms;

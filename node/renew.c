@@ -127,8 +127,7 @@ static void forget_before(struct identity *id, bool keep)
 {
     if (keep)
         identity_leave_before(id, daemon_now_s());
-    identity_drop_before(id);
-    if (!keep)
+    else                               /* not the key before: another change may have begun meanwhile */
         identity_forget_left(id);
 }
 

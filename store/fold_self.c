@@ -3,14 +3,14 @@
 
 /* This member's own batches come back to it from its neighbours after its database was lost or restored from a backup. What
  * it once signed and no longer knows is taken up again as its evidence: it can be withdrawn then, and goes on counting.
- * What it does know is at least as new as what it told, and stays. */
+ * What it does know is at least as new as what it told, and stays; also when that is dated ahead, told under a clock that has been set right since (store/fold_clock.c). */
 static int adopt(struct fold *f, const struct batch *b, const struct opinion *o, int category)
 {
     struct own_rows own;
     const uint8_t *key = o->key;
     int rc = own_load(&own, &f->s->db, key, o->key_len);
     struct own_row *row = rc == 0 ? own_find(&own, category) : NULL;
-    if (rc != 0 || (row != NULL && o->time_s <= row->evidence.time_s) || (row == NULL && o->black + o->white == 0))
+    if (rc != 0 || (row != NULL && (o->time_s <= row->evidence.time_s || o->time_s > f->now_s + SCORE_SKEW_S)) || (row == NULL && o->black + o->white == 0))
         return rc;
     if (row == NULL)
         row = own_row(&own, category);

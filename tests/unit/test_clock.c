@@ -249,6 +249,10 @@ static void what_it_told_under_it_is_told_anew(void **state)
     world_fold(&w, T0 + WORLD_HOUR);
     assert_int_equal(tells_at(T0 + WORLD_HOUR, 1).time_s, T0 - T0 % 600);
     world_claim_verifies(&w, T0 + WORLD_HOUR);
+    assert_int_equal(store_rebuild(w.store, T0 + WORLD_HOUR), 0);        /* its batches of then are in the log still */
+    world_fold(&w, T0 + WORLD_HOUR);
+    assert_in_range(stored("SELECT max(time_s) FROM evidence"), T0 - 600, T0 + WORLD_HOUR);
+    world_claim_verifies(&w, T0 + WORLD_HOUR);
 }
 
 static void a_circuit_breaker_that_opened_under_it_closes_a_week_later(void **state)
