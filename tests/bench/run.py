@@ -282,7 +282,7 @@ def catchup(quick):
     with Lab("bench") as lab:
         a = quiet_node(lab, "mx.a.example").start()
         teach(a, known)
-        wait_until(lambda: told_all(a), "A has told all", 300, every=0.5)
+        wait_until(lambda: has_told(a, known), "A has told all", 300, every=0.5)
         ours, limit, memory = [], [], []
         for i in range(rounds):
             with frozen(a):
@@ -298,8 +298,8 @@ def catchup(quick):
 NO_QUOTA = 'quota { batches = 1000000  bytes = "1GB"  opinions = 100000000  subjects = 10000000 }'
 
 
-def told_all(node):
-    return not sqlite(node, "SELECT count(*) FROM evidence WHERE urgency > 0 OR told_epoch = 0")[0]
+def has_told(node, n):
+    return sqlite(node, "SELECT count(*) FROM evidence WHERE urgency = 0 AND told_epoch > 0")[0] >= n
 
 
 def sqlite(node, question):
