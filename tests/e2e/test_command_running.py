@@ -193,7 +193,7 @@ def test_a_line_without_end_is_one_failure(node):
 
 
 def test_an_unreadable_file_is_named(node):
-    for path in ("/nonexistent/file", node.dir):
+    for path in (node.dir / "absent" / "file", node.dir):
         done = node.hearsay("report", "black", "--from-file", path)
         assert done.returncode == USAGE and str(path) in done.stderr
 

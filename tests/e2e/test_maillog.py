@@ -449,8 +449,9 @@ def test_an_unwritable_state_is_said_and_nothing_starts(lab, node):
     log = Log(lab.dir / "state-log")
     log.bounce("hans")
     watcher = Watcher(lab, node, log.path, "state")
-    done = watcher.run("--once", "--state", "/nonexistent/dir/state")
-    assert done.returncode == 1 and "/nonexistent/dir/state: its directory is not there" in done.stderr
+    absent = lab.dir / "absent" / "dir" / "state"
+    done = watcher.run("--once", "--state", absent)
+    assert done.returncode == 1 and f"{absent}: its directory is not there" in done.stderr
     assert bounces(node, "hans") == "0:0"
     watcher.state.write_text("{}")
     done = watcher.run("--once")

@@ -93,7 +93,7 @@ def test_a_proof_written_at_one_member_verifies_at_another_and_where_no_node_is(
     assert "This node trusts that root key as mx.a.example" in there.stdout and "federation street" in there.stdout
     assert OTHER not in there.stdout
     assert a.json("peer", "list")["peers"][0]["fingerprint"] in there.stdout and b.json("peer", "list")["peers"][0]["fingerprint"] in there.stdout
-    alone = run("verify", "--proof", proof, cwd=lab.dir, env={"HEARSAY_CONF": "/nonexistent/hearsay.conf"})
+    alone = run("verify", "--proof", proof, cwd=lab.dir, env={"HEARSAY_CONF": str(lab.dir / "absent" / "hearsay.conf")})
     assert alone.returncode == DONE and "PROVED" in alone.stdout and "This node" not in alone.stdout
     told = run("verify", "--proof", proof, "--json")
     assert told.returncode == DONE and f'"subject":"{SUBJECT}"' in told.stdout.replace(" ", "")
@@ -109,7 +109,7 @@ def test_a_proof_goes_to_standard_output_and_json_says_what_is_in_it(pair, proof
     assert run("verify", "--proof", "-", input=piped, stdin=None).returncode == DONE
     nothing = a.hearsay("why", UNHEARD, "--proof", lab.dir / "no.proof")
     assert nothing.returncode == NO and "nothing to prove" in nothing.stderr and not (lab.dir / "no.proof").exists()
-    assert a.hearsay("why", SUBJECT, "--proof", "/nonexistent/x").returncode == USAGE
+    assert a.hearsay("why", SUBJECT, "--proof", lab.dir / "absent" / "x").returncode == USAGE
     (lab.dir / "out").symlink_to("/dev/stdout")
     shown = a.hearsay("why", SUBJECT, "--proof", lab.dir / "out")
     assert shown.returncode == DONE and "-----END HEARSAY PROOF-----" in shown.stdout and (lab.dir / "out").is_symlink()

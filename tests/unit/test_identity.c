@@ -188,10 +188,12 @@ static void a_file_that_is_there_is_never_overwritten(void **state)
 static void a_directory_that_is_not_there_is_named_by_the_error(void **state)
 {
     struct identity *id = generate();
+    char absent[96];
 
     (void)state;
-    assert_int_equal(identity_save(id, "/nonexistent/identity.pem"), -ENOENT);
-    assert_int_equal(identity_load("/nonexistent/identity.pem", &id), -ENOENT);
+    snprintf(absent, sizeof absent, "%s/absent/identity.pem", dir);
+    assert_int_equal(identity_save(id, absent), -ENOENT);
+    assert_int_equal(identity_load(absent, &id), -ENOENT);
     identity_destroy(&id);
 }
 
@@ -353,10 +355,11 @@ static void a_root_key_that_was_brought_signs_and_is_not_saved(void **state)
 {
     struct identity *id = generate(), *node = NULL, *other = generate();
     uint8_t signature[SIGNATURE_BYTES];
-    char root[96];
+    char root[96], absent[96];
 
     (void)state;
     snprintf(root, sizeof root, "%s/root.pem", dir);
+    snprintf(absent, sizeof absent, "%s/absent/root.pem", dir);
     assert_int_equal(identity_save_root(id, root), 0);
     assert_int_equal(identity_save_root(id, root), -EEXIST);
     assert_int_equal(identity_forget_root(id), 0);
@@ -364,7 +367,7 @@ static void a_root_key_that_was_brought_signs_and_is_not_saved(void **state)
     assert_int_equal(identity_save(id, path), 0);
     assert_int_equal(identity_load(path, &node), 0);
     assert_int_equal(identity_bring_root(node, path), -EINVAL);        /* the public half only */
-    assert_int_equal(identity_bring_root(node, "/nonexistent/root.pem"), -ENOENT);
+    assert_int_equal(identity_bring_root(node, absent), -ENOENT);
     assert_int_equal(identity_bring_root(other, root), -EXDEV);
     assert_true(identity_has_root(other));
     assert_int_equal(identity_bring_root(node, root), 0);

@@ -393,14 +393,15 @@ static void what_lies_in_the_way_beside_is_removed_and_not_followed(void **state
 {
     (void)state;
     static const char *const kinds[] = { "a symbolic link", "a dangling link", "a second name", "a pipe" };
-    char beside[CONFIG_PATH_MAX + 8], victim[96];
+    char beside[CONFIG_PATH_MAX + 8], victim[96], absent[96];
     snprintf(beside, sizeof beside, "%s.new", zone.file);
     snprintf(victim, sizeof victim, "%s/victim", dir);
+    snprintf(absent, sizeof absent, "%s/absent/file", dir);
     for (int kind = 0; kind < 4; kind++) {
         FILE *f = fopen(victim, "w");
         fputs("precious", f);
         fclose(f);
-        int made = kind == 0 ? symlink(victim, beside) : kind == 1 ? symlink("/nonexistent/file", beside) : kind == 2 ? link(victim, beside) : mkfifo(beside, 0644);
+        int made = kind == 0 ? symlink(victim, beside) : kind == 1 ? symlink(absent, beside) : kind == 2 ? link(victim, beside) : mkfifo(beside, 0644);
         assert_int_equal(made, 0);
         int rc = write_at(NOW + kind, NULL);
         if (rc != 0)
