@@ -173,6 +173,12 @@ static size_t skip_blanks(const struct text *t, size_t at)
     return at + strspn(t->at + at, " \t\r");
 }
 
+/* A comment that goes to the end of its line. */
+static bool at_comment(const struct text *t, size_t at)
+{
+    return t->at[at] == '#' || strncmp(t->at + at, "//", 2) == 0;
+}
+
 /* `name = value` or `name = { ... }` within a block. */
 struct option_place {
     size_t at, end;                        /* all of it */
@@ -218,12 +224,12 @@ static int find_option(const struct text *text, const struct block *b, const cha
     return rc != 0 ? rc : -ENOENT;
 }
 
-/* With its line, if it has one for itself; a comment behind it goes as well. */
+/* With its line, if it has one for itself; a comment behind it stays. */
 static int drop_option(struct text *t, const struct option_place *o)
 {
     size_t from = line_start(t, o->at), to = skip_blanks(t, o->end);
-    if (t->at[to] == '#' || strncmp(t->at + to, "//", 2) == 0)
-        to += strcspn(t->at + to, "\n");
+    if (at_comment(t, to))
+        return replace_part(t, o->at, to - o->at, "");
     if (skip_blanks(t, from) != o->at || t->at[to] != '\n')
         return replace_part(t, o->at, o->end - o->at, "");
     return replace_part(t, from, to + 1 - from, "");
@@ -335,19 +341,8 @@ static int set_introduction(struct text *t, const struct edit *e)
     return set_value(t, &b, &b.until, "introduce-until", quoted);
 }
 
-/* The start of the comment lines directly above the line that starts at `at`. */
-static size_t above_comments(const struct text *t, size_t at)
-{
-    while (at > 0) {
-        size_t line = line_start(t, at - 1), first = skip_blanks(t, line);
-        if (t->at[first] != '#' && strncmp(t->at + first, "//", 2) != 0)
-            break;
-        at = line;
-    }
-    return at;
-}
-
-/* Whole lines where the block has them for itself; then a blank line below it goes as well if there is one above. */
+/* Whole lines where the block has them for itself; then a blank line below it goes as well if there is one above. Comments around it stay: whose they are,
+ * nobody but who wrote them knows, and one above the first peer may be about the file. */
 static int remove_block(struct text *t, const struct edit *e)
 {
     struct scan s;
@@ -358,12 +353,11 @@ static int remove_block(struct text *t, const struct edit *e)
         return rc;
     from = line_start(t, b.at);
     to = skip_blanks(t, b.end);
-    if (t->at[to] == '#' || strncmp(t->at + to, "//", 2) == 0)
-        to += strcspn(t->at + to, "\n");
+    if (at_comment(t, to))
+        return replace_part(t, b.at, to - b.at, "");
     if (skip_blanks(t, from) != b.at || (t->at[to] != '\n' && t->at[to] != '\0'))
         return replace_part(t, b.at, b.end - b.at, "");
     to += t->at[to] == '\n';
-    from = above_comments(t, from);
     if ((from == 0 || (from >= 2 && t->at[from - 2] == '\n')) && t->at[to] == '\n')
         to++;
     else if (from >= 2 && t->at[from - 2] == '\n' && t->at[to] == '\0')

@@ -22,7 +22,7 @@ int peers_file_add_with(const char *path, const char *name, const char *card, co
 int peers_file_set(const char *path, const char *name, const struct peers_value *values, size_t n);
 /* Changes the trust. 0, -ENOENT (no such peer). */
 int peers_file_trust(const char *path, const char *name, const char *trust);
-/* Takes the block out, with the comment lines directly above it. 0, -ENOENT. */
+/* Takes the block out, with the comments in it; those around it stay. 0, -ENOENT. */
 int peers_file_remove(const char *path, const char *name);
 /* Sets how large a share its introduction lends, "0.25" or "0", and until when, "2027-02-23T10:00:00Z" or "never", as they will stand in the file. 0, -ENOENT. */
 int peers_file_introduce(const char *path, const char *name, const char *share, const char *until);

@@ -250,6 +250,13 @@ def test_comments_in_peers_conf_stay(conf, friend):
     assert "# met in Vienna" in path.read_text()
 
 
+def test_comments_around_a_peer_stay_when_it_goes(conf, friend):
+    path = conf.parent / "peers.conf"
+    path.write_text(f'# our coalition\npeer "mx.b.example" {{ card = "{card_of(friend)}"  trust = 0.8 }}   # telephone 123\n# the end\n')
+    assert ask(conf, "peer", "remove", "mx.b.example").returncode == DONE
+    assert path.read_text() == "# our coalition\n# telephone 123\n# the end\n"
+
+
 def test_the_own_card_is_refused(conf):
     done = ask(conf, "peer", "add", card_of(conf))
     assert done.returncode == USAGE and "our own" in done.stderr

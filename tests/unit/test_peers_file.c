@@ -211,14 +211,14 @@ static void a_trust_that_was_a_default_gets_a_line(void **state)
     expect("peer a.example {\n  card = \"%A\"\n  trust = 0.25\n}\npeer b.example { card = '%B' \n  trust = 0.75\n}\n");
 }
 
-static void a_removed_peer_takes_its_comments_along(void **state)
+static void a_removed_peer_leaves_the_comments_around_it(void **state)
 {
     (void)state;
     write_peers(people);
     assert_int_equal(peers_file_remove(path, "a.example"), 0);
-    expect("# our friends\n\n/* peer \"b.example\" { } was in error */\npeer 'B.example' { trust=0.3 card = \"%B\" } # short\n\n# end }\n");
+    expect("# our friends\n\n# met at the fair\n// since 2024\n\n/* peer \"b.example\" { } was in error */\npeer 'B.example' { trust=0.3 card = \"%B\" } # short\n\n# end }\n");
     assert_int_equal(peers_file_remove(path, "b.example"), 0);
-    expect("# our friends\n\n/* peer \"b.example\" { } was in error */\n\n# end }\n");
+    expect("# our friends\n\n# met at the fair\n// since 2024\n\n/* peer \"b.example\" { } was in error */\n# short\n\n# end }\n");
     assert_int_equal(peers_file_remove(path, "b.example"), -ENOENT);
 }
 
@@ -277,7 +277,7 @@ static void an_option_in_a_comment_or_of_another_peer_is_none(void **state)
     assert_int_equal(peers_file_set(path, "a.example", &on, 1), 0);
     expect("peer a.example {\n  # black-only = true\n  card = \"%A\"\n  black-only = true # for now\n}\npeer b.example {\n  black-only = true\n  card = \"%B\"\n}\n");
     assert_int_equal(peers_file_set(path, "a.example", &off, 1), 0);
-    expect("peer a.example {\n  # black-only = true\n  card = \"%A\"\n}\npeer b.example {\n  black-only = true\n  card = \"%B\"\n}\n");
+    expect("peer a.example {\n  # black-only = true\n  card = \"%A\"\n  # for now\n}\npeer b.example {\n  black-only = true\n  card = \"%B\"\n}\n");
 }
 
 static void a_value_that_the_configuration_would_refuse_changes_nothing(void **state)
@@ -384,7 +384,7 @@ int main(void)
         cmocka_unit_test(trust_is_changed_in_its_place),
         cmocka_unit_test(a_byte_order_mark_stays_where_it_is),
         cmocka_unit_test(a_trust_that_was_a_default_gets_a_line),
-        cmocka_unit_test(a_removed_peer_takes_its_comments_along),
+        cmocka_unit_test(a_removed_peer_leaves_the_comments_around_it),
         cmocka_unit_test(add_and_remove_leave_the_file_as_it_was),
         cmocka_unit_test(of_two_peers_on_a_line_only_one_goes),
         cmocka_unit_test(the_card_is_replaced_by_a_newer_one_of_the_same_member),
