@@ -21,6 +21,7 @@ struct config_report {
     unsigned mode;                             /* unix; 0660 */
     char group[64];                            /* unix; empty: Debian-exim if there is such a group */
     bool group_required;                       /* said in the file: failing to set it is an error, else a warning */
+    char place[CONFIG_PATH_MAX + 16];          /* unix; where in the file, "hearsay.conf:12: ", for what shows only when it is put to use; "" without a section */
     char host[64];                             /* tcp; an address */
     uint16_t port;
     struct config_network *allow;              /* tcp; default loopback */

@@ -38,6 +38,7 @@ static int read_unix(struct config_load *l, cfg_t *at, cfg_t *sec, struct config
     r->is_unix = true;
     r->mode = (unsigned)option_number(sec, "mode");
     r->group_required = group != NULL;
+    snprintf(r->place, sizeof r->place, "%s:%d: ", at->filename, at->line);
     if (group != NULL)
         copy_text(r->group, sizeof r->group, group);
     if (sec->title[strlen("unix:")] == '\0' || config_path(l->c, sec->title + strlen("unix:"), r->path) != 0)

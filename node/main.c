@@ -128,7 +128,7 @@ static int check_groups(const struct config *c)
 
         if (!r->is_unix || !r->group_required || getgrnam(r->group) != NULL)
             continue;
-        fprintf(stderr, "hearsayd: unix:%s: there is no group \"%s\"; name another one, or make it (addgroup)\n", r->path, r->group);
+        fprintf(stderr, "hearsayd: %sunix:%s: there is no group \"%s\"; expected one of this host: name another one, or make it (addgroup)\n", r->place, r->path, r->group);
         rc = -EINVAL;
     }
     return rc;

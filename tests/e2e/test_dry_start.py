@@ -119,8 +119,9 @@ def test_a_file_of_another_user_beside_the_database_is_refused(node, suffix):
 
 
 def test_a_group_that_is_not_there_is_refused(node):
-    node.conf.write_text(node.conf.read_text() + 'report "unix:run/other.sock" { group = "no-such-group" }\n')
-    refused(node, "run/other.sock", 'no group "no-such-group"')
+    text = node.conf.read_text()
+    node.conf.write_text(text + 'report "unix:run/other.sock" { group = "no-such-group" }\n')
+    refused(node, f"{node.conf}:{text.count(chr(10)) + 1}: ", "run/other.sock", 'no group "no-such-group"', "expected")
 
 
 def test_a_configuration_that_is_not_there_is_said_with_what_to_do(node):
