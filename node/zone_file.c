@@ -149,13 +149,13 @@ static int fill_and_check(const struct zone_text *t, struct zone_file_stat *stat
     return move_mtime(fd, path, t->now_s);
 }
 
-static int write_over(const struct zone_text *t, struct zone_file_stat *stat, const char *path, char *why)
+static int write_over(const struct zone_text *t, struct zone_file_stat *stat, const char *path, bool with_parents, char *why)
 {
     char beside[CONFIG_PATH_MAX + 8];
     const char *what = "cannot open a new file beside it";
     int fd = -1;
     snprintf(beside, sizeof beside, "%s.new", path);
-    int rc = make_parents(path);
+    int rc = with_parents ? make_parents(path) : 0;
     if (rc != 0)
         return fail(why, rc, path, "cannot create the directory");
     rc = open_beside(beside, &fd);
@@ -215,12 +215,13 @@ int zone_file_write(const char *path, const struct policy *p, int zone, const st
     }
     const struct zone_text t = { .policy = p, .index = zone, .zone = z, .member_name = member_name, .image = image, .now_s = now_s };
     struct zone_file_stat stat = { .written_s = now_s, .expires_s = now_s + z->expire_s };
-    if (path == NULL)
+    bool is_own = path == NULL;
+    if (is_own)
         path = z->file;
     if (strcmp(path, "-") != 0 && durable_is_device(path))
         return fail(why, -ENOTSUP, path, "only a file can be replaced");
     stat.serial = next_serial(path, z->file, now_s);
-    int rc = strcmp(path, "-") == 0 ? write_out(&t, &stat, why) : write_over(&t, &stat, path, why);
+    int rc = strcmp(path, "-") == 0 ? write_out(&t, &stat, why) : write_over(&t, &stat, path, is_own, why);
     if (rc == 0 && out != NULL)
         *out = stat;
     return rc;

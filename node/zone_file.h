@@ -30,8 +30,8 @@ int zone_file_stat(const char *path, struct zone_file_stat *out);
 int zone_file_verify(const char *path);
 
 /* Writes the whole zone beside (PATH.new), flushes it, reads it back and compares count and checksum, moves the mtime on past the old one by whole
- * seconds, renames it over, flushes the directory. Mode 0644 whatever the umask; parent directories created if absent. Serial: max(old + 1, now_s).
- * `path` NULL: z->file; "-": standard output, no rename. `out` may be NULL.
+ * seconds, renames it over, flushes the directory. Mode 0644 whatever the umask. Serial: max(old + 1, now_s).
+ * `path` NULL: z->file, whose parent directories are created if absent; "-": standard output, no rename. `out` may be NULL.
  * `why`, CONFIG_WHY_MAX bytes, on failure; the old file is then untouched. 0, -EACCES, -ENOSPC, -EIO (read back differs), -EBUSY (another process
  * writes this very file) ... */
 int zone_file_write(const char *path, const struct policy *p, int zone, const struct config_zone *z, const char *member_name,

@@ -354,6 +354,14 @@ def test_export_works_with_the_node_down(conf):
     assert "$SOA" in (conf.parent / "zones" / "bl.mx.a.example").read_text()
 
 
+def test_export_makes_no_directory_for_a_copy(conf):
+    """It would hide a slip of the pen, or a file system that is not mounted."""
+    copy = conf.parent / "typo" / "copy"
+    done = ask(conf, "export", "bl.mx.a.example", "-o", copy)
+    assert done.returncode == NO and f"{copy}: " in done.stderr and "No such file or directory" in done.stderr
+    assert not copy.parent.exists()
+
+
 def test_a_database_that_is_none_is_named(conf):
     (conf.parent / "hearsay.db").write_bytes(b"not a database at all, only some text" * 100)
     done = ask(conf, "why", "192.0.2.7")

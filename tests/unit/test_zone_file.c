@@ -377,6 +377,19 @@ static void a_path_that_cannot_be_is_said_with_its_cause(void **state)
     assert_int_equal(zone_file_write(NULL, policy, 1, &zone, "mx.a.example", image, NOW, NULL, why), -EINVAL);
 }
 
+static void directories_are_made_for_the_zones_own_file_alone(void **state)
+{
+    char below[sizeof dir + 8];
+    (void)state;
+    snprintf(below, sizeof below, "%s/below", dir);
+    snprintf(zone.file, sizeof zone.file, "%s/copy", below);
+    assert_int_equal(zone_image_settle(image), 0);
+    assert_int_equal(zone_file_write(zone.file, policy, 0, &zone, "mx.a.example", image, NOW, NULL, why), -ENOENT);
+    assert_int_equal(access(below, F_OK), -1);
+    assert_int_equal(write_at(NOW, NULL), 0);
+    assert_int_equal(access(zone.file, F_OK), 0);
+}
+
 static void a_second_writer_is_sent_away(void **state)
 {
     (void)state;
@@ -495,6 +508,7 @@ int main(void)
         test(the_file_can_be_read_by_all_whatever_the_umask),
         test(a_full_disk_leaves_the_old_zone),
         test(a_path_that_cannot_be_is_said_with_its_cause),
+        test(directories_are_made_for_the_zones_own_file_alone),
         test(a_second_writer_is_sent_away),
         test(what_lies_in_the_way_beside_is_removed_and_not_followed),
         test(any_damage_is_seen),
