@@ -321,6 +321,8 @@ static int say_cleared(struct call *call, const json_t *answer)
     json_int_t n = json_integer_value(json_object_get(answer, "cleared"));
     if (call->json)
         json_object_set_new(call->result, "cleared", json_integer(n));
+    if (call->json && n == 0)
+        say_error("there was nothing to clear");       /* to a person that is an answer, in an object it is what went wrong */
     say_text(call, n == 0 ? "There was nothing to clear.\n" : "Cleared %lld %s. What it was evidence of stays; \"hearsay report retract\" takes that back.\n",
              (long long)n, n == 1 ? "entry" : "entries");
     return n > 0 ? STATUS_DONE : STATUS_NO;

@@ -294,6 +294,7 @@ def test_state_is_listed_and_cleared(own_lab):
     assert node.ask("count 192.0.2.7") == "0" and node.ask("count 192.0.2.8") == "1"
     done = node.hearsay("tool", "tarpit", "clear", "192.0.2.7")
     assert (done.returncode, done.stdout) == (NO, "There was nothing to clear.\n")
+    assert node.json("tool", "tarpit", "clear", "192.0.2.7") == {"ok": False, "cleared": 0, "error": "there was nothing to clear"}
     assert node.hearsay("tool", "grey", "clear", "192.0.2.200").returncode == DONE          # an address stands for its network
     assert [r["network"] for r in rows(node, "grey", "list")] == ["198.51.100.0/24"]
     assert node.hearsay("tool", "grey", "clear", "198.51.100.0/24").returncode == DONE
