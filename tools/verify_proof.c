@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "proto/bundle.h"
+#include "proto/record.h"
 #include "tools/args.h"
 #include "tools/command.h"
 #include "tools/home.h"
@@ -114,11 +115,30 @@ static void say_opinions(const struct bundle_batch *b)
 
 /* ---- about one subject */
 
+/* By the card beside the keys, which may be for the owner alone. */
+static bool is_this_member(const struct config *c, const uint8_t root[KEY_BYTES])
+{
+    char card[CARD_MAX + 2] = "";
+    uint8_t frame[RECORD_FRAME_MAX];
+    size_t len = sizeof frame;
+    struct record r;
+    FILE *f = fopen(c->card, "re");
+    if (f == NULL)
+        return false;
+    card[fread(card, 1, sizeof card - 1, f)] = '\0';
+    fclose(f);
+    return card_decode(card, frame, &len) == 0 && record_open((struct bytes){ frame, len }, &r) == 0 && memcmp(r.root, root, KEY_BYTES) == 0;
+}
+
 /* Who that is here, when there is a configuration at hand. */
 static void say_who(const struct config *c, const struct bundle_batch *b)
 {
     if (c == NULL)
         return;
+    if (is_this_member(c, b->batch.origin)) {
+        printf("  That is this node's own root key.\n");
+        return;
+    }
     for (size_t i = 0; i < c->peers_n; i++) {
         if (memcmp(c->peers[i].record.root, b->batch.origin, KEY_BYTES) != 0)
             continue;

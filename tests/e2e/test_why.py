@@ -91,6 +91,7 @@ def test_a_proof_written_at_one_member_verifies_at_another_and_where_no_node_is(
     assert there.returncode == DONE, there.stderr
     assert f"mx.a.example said of {SUBJECT} in malware: black" in there.stdout and f"mx.b.example said of {SUBJECT} in malware: black" in there.stdout
     assert "This node trusts that root key as mx.a.example" in there.stdout and "federation street" in there.stdout
+    assert there.stdout.count("That is this node's own root key") == 1 and "No peer" not in there.stdout
     assert OTHER not in there.stdout
     assert a.json("peer", "list")["peers"][0]["fingerprint"] in there.stdout and b.json("peer", "list")["peers"][0]["fingerprint"] in there.stdout
     alone = run("verify", "--proof", proof, cwd=lab.dir, env={"HEARSAY_CONF": str(lab.dir / "absent" / "hearsay.conf")})
