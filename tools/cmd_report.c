@@ -13,12 +13,15 @@
 #include "tools/home.h"
 #include "tools/say.h"
 
-/* Joins words with blanks. Words with blanks or newlines in them would be other words to the node, but for those within quotes, as in "john smith"@bad.example. */
-static int join(const struct call *call, int from, char *out, size_t room)
+enum { WORDS_MAX = 1 << 20 };        /* no command line holds as many */
+
+/* Joins the words from `from` up to `end` with blanks. Words with blanks or newlines in them would be other words to the node, but for those within quotes, as in
+ * "john smith"@bad.example. */
+static int join(const struct call *call, int from, int end, char *out, size_t room)
 {
     size_t used = 0;
     out[0] = '\0';
-    for (int i = from; i < call->argc; i++) {
+    for (int i = from; i < end; i++) {
         const char *word = call->argv[i];
         if (*word == '\0' || strpbrk(word, *word == '"' ? "\r\n" : " \t\r\n") != NULL)
             return args_wrong(call, "\"%s\": a word without blanks was expected", word);
@@ -48,10 +51,60 @@ static int say_answer(const struct call *call, const char *line, const char *ans
 static int report_one(struct call *call, const struct home *h)
 {
     char line[REQUEST_LINE_MAX + 1], answer[ASK_ANSWER_MAX];
-    int rc = join(call, 0, line, sizeof line);
+    int rc = join(call, 0, call->argc, line, sizeof line);
     if (rc == 0)
         rc = ask_line(h->config, line, answer);
     return rc == 0 ? say_answer(call, line, answer) : rc;
+}
+
+/* A word behind the first subject that is one more: no category has any of these characters, and the value of no key an "@". */
+static bool is_subject(const char *word)
+{
+    return strchr(word, '@') != NULL || (strpbrk(word, ".:") != NULL && strchr(word, '=') == NULL);
+}
+
+/* How many subjects stand behind the verb. */
+static int count_subjects(const struct call *call)
+{
+    int n = 1;
+    while (1 + n < call->argc && is_subject(call->argv[1 + n]))
+        n++;
+    return n;
+}
+
+static int say_one_of_many(const struct call *call, json_t *answers, const char *subject, const char *answer)
+{
+    bool ok = strcmp(answer, "ok") == 0;
+    char clean_subject[REQUEST_LINE_MAX], clean[ASK_ANSWER_MAX];
+    clean_text(subject, clean_subject, sizeof clean_subject);
+    clean_text(answer, clean, sizeof clean);
+    json_array_append_new(answers, json_pack("{s:o, s:o}", "subject", say_json_text(subject), "answer", say_json_text(answer)));
+    if (ok)
+        say_text(call, "%s %s\n", clean_subject, clean);
+    else
+        say_error("%s: %s", clean_subject, clean);
+    return ok ? STATUS_DONE : STATUS_NO;
+}
+
+/* Each with the category and the keys that stand behind the last one. */
+static int report_each(struct call *call, const struct home *h, int n)
+{
+    char rest[REQUEST_LINE_MAX / 2], subject[REQUEST_LINE_MAX / 2], line[REQUEST_LINE_MAX + 64], answer[ASK_ANSWER_MAX];
+    json_t *answers = json_array();
+    int rc = join(call, 1 + n, call->argc, rest, sizeof rest), status = STATUS_DONE;
+    for (int i = 1; rc == 0 && i <= n; i++) {
+        rc = join(call, i, i + 1, subject, sizeof subject);
+        if (rc != 0)
+            break;
+        snprintf(line, sizeof line, "%s %s%s%s", call->argv[0], subject, rest[0] != '\0' ? " " : "", rest);
+        rc = ask_line(h->config, line, answer);
+        if (rc == 0 && say_one_of_many(call, answers, subject, answer) != STATUS_DONE)
+            status = STATUS_NO;
+    }
+    if (call->json)
+        json_object_set(call->result, "answers", answers);
+    json_decref(answers);
+    return rc != 0 ? rc : status;
 }
 
 static int say_counts(const struct call *call, const struct feed *f, int rc)
@@ -71,7 +124,7 @@ static int say_counts(const struct call *call, const struct feed *f, int rc)
 static int report_file(struct call *call, const struct home *h, int in_fd, const char *file)
 {
     char rest[REQUEST_LINE_MAX / 2];
-    int rc = join(call, call->argc > 0 ? 1 : 0, rest, sizeof rest);
+    int rc = join(call, call->argc > 0 ? 1 : 0, call->argc, rest, sizeof rest);
     if (rc != 0)
         return rc;
     struct feed f = { .verb = call->argc > 0 ? call->argv[0] : NULL, .rest = rest, .file = strcmp(file, "-") == 0 ? "input" : file, .in_fd = in_fd };
@@ -98,7 +151,7 @@ int cmd_report(struct call *call)
     const char *file = NULL;
     const struct arg_option options[] = { { .name = "--from-file", .value = &file } };
     struct home h = { 0 };
-    int in_fd = -1, rc = args_take(call, options, 1, 0, 64);
+    int in_fd = -1, rc = args_take(call, options, 1, 0, WORDS_MAX);
     if (rc == 0 && (call->argc > 0 ? !is_report_verb(call->argv[0]) : file == NULL))
         rc = args_wrong(call, "begin with black, white or retract");
     if (rc == 0 && file == NULL && call->argc < 2)
@@ -107,8 +160,10 @@ int cmd_report(struct call *call)
         rc = open_input(file, &in_fd);
     if (rc == 0)
         rc = home_open(call, HOME_CONFIG, &h);
-    if (rc == 0)
-        rc = file != NULL ? report_file(call, &h, in_fd, file) : report_one(call, &h);
+    if (rc == 0 && file != NULL)
+        rc = report_file(call, &h, in_fd, file);
+    else if (rc == 0)
+        rc = count_subjects(call) > 1 ? report_each(call, &h, count_subjects(call)) : report_one(call, &h);
     if (in_fd >= 0)
         close(in_fd);
     home_close(&h);
@@ -137,7 +192,7 @@ int cmd_check(struct call *call)
     char word[REQUEST_LINE_MAX / 2], line[REQUEST_LINE_MAX], answer[ASK_ANSWER_MAX];
     int rc = args_take(call, options, 1, 1, 1);
     if (rc == 0)
-        rc = join(call, 0, word, sizeof word);
+        rc = join(call, 0, 1, word, sizeof word);
     if (rc == 0 && zone != NULL && strpbrk(zone, " \t\r\n") != NULL)
         rc = args_wrong(call, "\"%s\" is not the name of a zone", zone);
     if (rc == 0)

@@ -84,8 +84,8 @@ static const struct command commands[] = {
       .help = "Own introductions and those that were heard. TRUST is what the introduced member has here, by whichever introduction gives it most;\n"
               "a peer of our own has the trust that we gave it. Works with the node down, too.\n" },
     { .name = "report", .run = cmd_report,
-      .usage = "black|white|retract SUBJECT [CATEGORY] [KEY=VALUE ...] [--json]\n[black|white|retract [CATEGORY] [KEY=VALUE ...]] --from-file FILE [--json]",
-      .summary = "Says what Exim would say, for one subject or a file of them",
+      .usage = "black|white|retract SUBJECT ... [CATEGORY] [KEY=VALUE ...] [--json]\n[black|white|retract [CATEGORY] [KEY=VALUE ...]] --from-file FILE [--json]",
+      .summary = "Says what Exim would say, for subjects or a file of them",
       .help = "SUBJECT is an address, a prefix, a host or domain name, or user@domain.\n"
               "  KEY=VALUE         count=N, category=NAME, cause=content|trap|auth|protocol|user|dnsbl\n"
               "  --from-file FILE  a line for each subject (- for a pipe), or whole lines that begin with black, white or retract;\n"

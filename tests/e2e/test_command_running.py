@@ -56,6 +56,23 @@ def test_a_sender_in_quotes_may_hold_blanks(node):
         assert node.hearsay("check", word).returncode == USAGE, word
 
 
+def test_several_subjects_are_reported_each_by_itself(node):
+    subjects = ["203.0.113.80", "2001:db8:80::1", "many.example", '"john smith"@many.example', "SRS0=ab=cd=many.example=x@fwd.example"]
+    before = stored(node)
+    done = node.hearsay("report", "black", *subjects, "fraud", "count=2", "cause=trap")
+    assert (done.returncode, done.stdout) == (DONE, "".join(f"{s} ok\n" for s in subjects)), done.stderr
+    assert stored(node) == before + len(subjects)
+    for subject in subjects:
+        (opinion,) = node.json("why", subject)["opinions"]
+        assert opinion["category"] == "fraud" and opinion["black_milli"] == 10000, subject
+    done = node.hearsay("report", "retract", "203.0.113.80", "127.0.0.1", "many.example")
+    assert (done.returncode, done.stdout) == (NO, "203.0.113.80 ok\nmany.example ok\n") and "127.0.0.1: error: protected" in done.stderr
+    told = node.hearsay("report", "white", "203.0.113.81", "127.0.0.1", "--json")
+    answer = json.loads(told.stdout)
+    assert told.returncode == NO and answer["ok"] is False and "protected" in answer["error"]
+    assert answer["answers"] == [{"subject": "203.0.113.81", "answer": "ok"}, {"subject": "127.0.0.1", "answer": "error: protected"}]
+
+
 def test_check_of_one_zone_and_of_none(node):
     node.hearsay("report", "white", "good.example")
     listed(node, "good.example")
