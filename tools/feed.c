@@ -73,6 +73,21 @@ static bool has_verb(const char *line, size_t len)
     return false;
 }
 
+/* A line that holds a subject and no more, which within quotes may have blanks. */
+static bool is_one_word(const char *line, size_t len)
+{
+    bool quoted = line[0] == '"';
+    for (size_t i = quoted ? 1 : 0; i < len; i++) {
+        if (quoted && line[i] == '\\')
+            i++;
+        else if (quoted && line[i] == '"')
+            quoted = false;
+        else if (!quoted && (line[i] == ' ' || line[i] == '\t'))
+            return false;
+    }
+    return true;
+}
+
 static void append(struct pump *p, const char *at, size_t len)
 {
     memcpy(p->out + p->out_end, at, len);
@@ -88,7 +103,7 @@ static void queue_request(struct pump *p, const char *line, size_t len)
         append(p, " ", 1);
     }
     append(p, line, len);
-    if (!whole && f->rest[0] != '\0' && memchr(line, ' ', len) == NULL && memchr(line, '\t', len) == NULL) {
+    if (!whole && f->rest[0] != '\0' && is_one_word(line, len)) {
         append(p, " ", 1);
         append(p, f->rest, strlen(f->rest));
     }

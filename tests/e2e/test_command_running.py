@@ -185,6 +185,13 @@ def test_whole_lines_keep_their_words(node):
     assert node.json("why", "mixed4.example")["opinions"][0]["white_milli"] == 5000
 
 
+def test_a_sender_in_quotes_is_one_word_of_a_file(node):
+    done = node.hearsay("report", "black", "fraud", "--from-file", "-", input='"john \\" doe"@lines.example\n"jane doe"@lines.example abusive\n')
+    assert done.stdout == "2 stored, 0 failed\n", done.stderr
+    for sender, category in (('"john \\" doe"@lines.example', "fraud"), ('"jane doe"@lines.example', "abusive")):
+        assert [o["category"] for o in node.json("why", sender)["opinions"]] == [category]
+
+
 def test_bad_lines_are_named_and_the_others_stored(node):
     lines = "black ok1.example\nblack 127.0.0.1\n\nblack ok2.example nonsense\nblack ok3.example\n" + "x" * 5000 + "\nok4.example\n"
     done = node.hearsay("report", "--from-file", "-", input=lines)
