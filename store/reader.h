@@ -110,6 +110,7 @@ struct why_rule {
     int64_t stood_micro;                    /* S and ... */
     unsigned stood_groups;                  /* ... groups of what stands against that */
     int64_t sum_micro;                      /* S without a veto: what the parts add up to */
+    bool asks, upholds;                     /* the score and the groups would begin a listing now; keep one up. The writer works in what has changed a moment later */
     int64_t since_s, until_s;               /* 0 when not listed */
 };
 enum { WHY_ADDRESSES_MAX = 8 };

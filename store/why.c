@@ -94,7 +94,7 @@ static int add_own(struct asking *a, const struct query *q)
     put_category(a, o, column_int(q, 0));
     memcpy(o->root, a->r->policy->self, KEY_BYTES);
     o->own = true;
-    o->trust_micro = MICRO;
+    o->trust_micro = SCORE_SELF_MICRO;
     o->reliability_micro = o->record_micro = RELIABILITY_NEWCOMER_MICRO;
     o->black_milli = e.black_micro / 1000;
     o->white_milli = e.white_micro / 1000;
@@ -264,6 +264,7 @@ static void put_rule(struct asking *a, const struct score *score, size_t zone, i
         .groups = z->white ? score->groups_white : score->groups, .quorum = score_quorum(z, r->names.groups_n),
         .own = z->own && own_micro >= SCORE_G_MIN_MICRO, .veto = score->veto && !z->white, .sum_micro = why_sum(a->why, category),
         .vouched = !z->white && voices_vouched_until(&r->voices, r->policy, a->now_s) != 0, .contested = score->contested && !z->white, .stood_micro = score->stood_micro, .stood_groups = score->stood_groups,
+        .asks = score_lists(z, score, r->names.groups_n, false), .upholds = score_lists(z, score, r->names.groups_n, true),
     };
 }
 

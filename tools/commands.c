@@ -98,7 +98,7 @@ static const struct command commands[] = {
       .summary = "Shows every opinion behind a score, and the rule that lists it or not",
       .help = "Works with the node down, too. Each batch's signature is verified while you wait.\n"
               "BLACK and WHITE are the masses as told; OPINION is what they say now, by their age, from -1 to +1;\n"
-              "COUNTS is the opinion times trust and reliability; how it adds up, with the clamp of each group, is the next table.\n"
+              "COUNTS is the opinion times trust and reliability, to the last digit; how it adds up, with each group's clamp, is the next table.\n"
               "  --proof FILE  writes the signed batches behind it to a file, which anybody can check: hearsay verify --proof FILE; - for\n"
               "                standard output\n\n"
               "Exit status 0 listed, 1 not listed, or nothing to prove.\n" },

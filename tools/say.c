@@ -187,6 +187,15 @@ char *thousandths_text(int64_t milli, char out[NUMBER_TEXT_MAX])
     return out;
 }
 
+char *millionths_text(int64_t micro, unsigned digits_least, char out[NUMBER_TEXT_MAX])
+{
+    uint64_t size = micro < 0 ? 0 - (uint64_t)micro : (uint64_t)micro;
+    int len = snprintf(out, NUMBER_TEXT_MAX, "%s%llu.%06llu", micro < 0 ? "-" : "", (unsigned long long)(size / 1000000), (unsigned long long)(size % 1000000));
+    for (unsigned digits = 6; digits > digits_least && out[len - 1] == '0'; digits--)
+        out[--len] = '\0';
+    return out;
+}
+
 char *count_text(uint64_t n, char out[NUMBER_TEXT_MAX])
 {
     char digits[NUMBER_TEXT_MAX];

@@ -46,6 +46,7 @@ char *time_text(int64_t unix_s, char out[TIME_TEXT_MAX]);          /* "2026-11-2
 char *stamp_text(int64_t unix_s, char out[TIME_TEXT_MAX]);         /* "2026-11-23T10:00:00Z": one word; "-" for 0 */
 char *span_text(int64_t seconds, char out[TIME_TEXT_MAX]);         /* "45s", "12m", "3h", "3h20m", "9d"; "now" below 1 */
 char *thousandths_text(int64_t milli, char out[NUMBER_TEXT_MAX]);  /* "1.850", "-0.400" */
+char *millionths_text(int64_t micro, unsigned digits_least, char out[NUMBER_TEXT_MAX]);    /* exact: with 2, "0.80", "0.125", "1.237415" */
 char *count_text(uint64_t n, char out[NUMBER_TEXT_MAX]);           /* "1,234,567" */
 char *bytes_text(uint64_t n, char out[NUMBER_TEXT_MAX]);           /* "512 B", "1.2 kB", "34 MB" */
 

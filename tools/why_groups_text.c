@@ -5,8 +5,7 @@
 const char *why_signed(int64_t micro, char out[NUMBER_TEXT_MAX])
 {
     char plain[NUMBER_TEXT_MAX];
-    int64_t milli = micro / 1000;
-    snprintf(out, NUMBER_TEXT_MAX, "%s%s", milli > 0 ? "+" : "", thousandths_text(milli, plain));
+    snprintf(out, NUMBER_TEXT_MAX, "%s%s", micro > 0 ? "+" : "", millionths_text(micro, 6, plain));
     return out;
 }
 
@@ -47,9 +46,9 @@ static void note_cell(const struct why_group *g, struct table *t)
         table_cell(t, "on probation%s%s: would count %s", g->probation_end_s != INT64_MAX ? " until " : "",
                    g->probation_end_s != INT64_MAX ? time_text(g->probation_end_s, when) : "", why_signed(g->would_micro, number));
     else if (g->counted_micro < g->said_micro)
-        table_cell(t, "at most %s", thousandths_text(g->cap_micro / 1000, number));
+        table_cell(t, "at most %s", millionths_text(g->cap_micro, 3, number));
     else if (g->counted_micro > g->said_micro)
-        table_cell(t, "at least -%s", thousandths_text(g->cap_micro / 2 / 1000, number));
+        table_cell(t, "at least -%s", millionths_text(g->cap_micro / 2, 3, number));
     else if (!g->in_quorum && !g->in_quorum_white)
         table_cell(t, "too little for the quorum");
     else
@@ -61,7 +60,7 @@ static void group_row(const struct why_answer *a, const struct why_group *g, str
     char number[NUMBER_TEXT_MAX], more[NUMBER_TEXT_MAX];
     table_cell(t, "%s", g->name);
     table_cell(t, "%s", why_category(a, g->category));
-    table_cell(t, "%.2f", g->trust_micro / (double)MICRO);
+    table_cell(t, "%s", millionths_text(g->trust_micro, 2, number));
     table_cell(t, "%u", g->members_n);
     table_cell(t, "%s", why_signed(g->said_micro, number));
     table_cell(t, "%s", why_signed(g->counted_micro, more));
@@ -73,11 +72,11 @@ static void own_row(const struct why_answer *a, const struct why_opinion *o, str
     char number[NUMBER_TEXT_MAX];
     table_cell(t, "this node");
     table_cell(t, "%s", why_category(a, o->category));
-    table_cell(t, "own");
+    table_cell(t, "%s", millionths_text(o->trust_micro, 2, number));
     table_cell(t, "-");
     table_cell(t, "%s", why_signed(o->counted_micro, number));
     table_cell(t, "%s", number);
-    table_cell(t, "%s", "");
+    table_cell(t, "no clamp");
 }
 
 /* The score of a category: of any of its rules, all have the same. */
@@ -144,12 +143,14 @@ json_t *why_groups_json(const struct why_answer *a)
 
 bool why_is_held_off(const struct why_rule *r)
 {
-    return r->contested && !r->listed && !r->veto && !r->vouched && r->score_micro >= r->threshold_micro && (r->own || r->groups >= r->quorum);
+    return r->contested && !r->asks && !r->listed && !r->veto && !r->vouched && r->score_micro >= r->threshold_micro && (r->own || r->groups >= r->quorum);
 }
 
 const char *why_decided(const struct why *w, const struct why_rule *r, int64_t score_micro)
 {
     bool score = score_micro >= r->threshold_micro, groups = r->groups >= r->quorum;
+    if (r->listed && (!r->upholds || r->vouched))
+        return "but no longer upheld: the node has yet to work that in";
     if (r->listed)
         return r->own ? "by own evidence" : score && groups ? "" : "stays until half the score, or one group less";
     if (r->veto)
@@ -162,7 +163,7 @@ const char *why_decided(const struct why *w, const struct why_rule *r, int64_t s
         return "vetoed by own good mail, in the default category";
     if (why_is_held_off(r))
         return "contested by good mail of others";
-    if (r->own && score)
-        return "";
+    if (r->asks)
+        return "the node has yet to work it in";
     return !score && !groups ? "score and groups too low" : !score ? "score too low" : "too few groups";
 }

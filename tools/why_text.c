@@ -104,6 +104,9 @@ static void say_not_listed(const struct why_answer *a)
         printf(": this node itself gets good mail from it, which vetoes all others.\n");
     else if (why_is_held_off(r))
         say_held_off(a, r);
+    else if (r->asks)
+        printf(" yet: %s (%s) will, with a score of %s by %u %s, once the node has worked in what has changed (hearsay status).\n", zone_name(a, r->zone),
+               why_category(a, r->category), micro_text(shown_score(a, r), score), r->groups, r->groups == 1 ? "group" : "groups");
     else
         printf(". Nearest is %s (%s): score %s of %s, %u %s of %u needed.\n", zone_name(a, r->zone), why_category(a, r->category),
                micro_text(shown_score(a, r), score), micro_text(r->threshold_micro, threshold), r->groups, r->groups == 1 ? "group" : "groups", r->quorum);
@@ -158,11 +161,11 @@ static const char *member_text(const struct why_answer *a, const struct why_opin
 /* It stands from then on; or not at all: of a member whose record is too bad, or no longer black enough. */
 static void contested_cell(const struct why_opinion *o, struct table *t)
 {
-    char number[NUMBER_TEXT_MAX], until[TIME_TEXT_MAX];
+    char number[NUMBER_TEXT_MAX], record[NUMBER_TEXT_MAX], until[TIME_TEXT_MAX];
     if (o->stands_s != INT64_MAX)
         table_cell(t, "%s (contested until %s)", why_signed(o->counted_micro, number), time_text(o->stands_s, until));
     else if (o->record_micro < SCORE_DOUBT_MICRO)
-        table_cell(t, "%s (contested: record %.2f)", why_signed(o->counted_micro, number), o->record_micro / (double)MICRO);
+        table_cell(t, "%s (contested: record %s)", why_signed(o->counted_micro, number), millionths_text(o->record_micro, 2, record));
     else
         table_cell(t, "%s (contested)", why_signed(o->counted_micro, number));
 }
@@ -180,14 +183,8 @@ static void opinion_cells(const struct why_answer *a, const struct why_opinion *
     table_cell(t, "%s", withdrawn ? "-" : thousandths_text(o->black_milli, text));
     table_cell(t, "%s", withdrawn ? "-" : thousandths_text(o->white_milli, more));
     table_cell(t, "%s", span_text(a->now_s - o->time_s, age));
-    if (o->own)
-        table_cell(t, "own");
-    else
-        table_cell(t, "%.2f", o->trust_micro / (double)MICRO);
-    if (o->own)
-        table_cell(t, "-");
-    else
-        table_cell(t, "%.2f", o->reliability_micro / (double)MICRO);
+    table_cell(t, "%s", millionths_text(o->trust_micro, 2, text));
+    table_cell(t, "%s", millionths_text(o->reliability_micro, 2, text));
     table_cell(t, "%s", withdrawn ? "withdrawn" : why_signed(o->opinion_micro, text));
     if (!withdrawn && why_bar_text(o) != NULL)
         table_cell(t, "0 (%s: %s)", why_bar_text(o), why_signed(o->would_micro, more));

@@ -43,8 +43,31 @@ static bool is_vetoed(const struct why *why, int category)
     return false;
 }
 
+/* Trust times reliability times opinion, each product cut as the node cuts it. */
+static void multiplies_out(const struct why_opinion *o)
+{
+    int64_t weight_micro = (int64_t)o->trust_micro * o->reliability_micro / MICRO;
+    bool counts = o->bar == RIGHTS_HEARD && !o->probation;
+    assert_int_equal(o->would_micro, weight_micro * o->opinion_micro / MICRO);
+    assert_int_equal(o->counted_micro, counts ? o->would_micro : 0);
+}
+
+static void group_adds_up(const struct why *why, const struct why_group *g)
+{
+    int64_t sum_micro = 0, least_micro = -(int64_t)(g->cap_micro / 2);
+    for (size_t i = 0; i < why->opinions_n; i++)
+        if (why->opinions[i].category == g->category && why->opinions[i].group_index == g->index)
+            sum_micro += why->opinions[i].counted_micro;
+    assert_int_equal(g->said_micro, sum_micro);
+    assert_int_equal(g->counted_micro, sum_micro < least_micro ? least_micro : sum_micro > g->cap_micro ? g->cap_micro : sum_micro);
+}
+
 static void adds_up(const struct why *why)
 {
+    for (size_t i = 0; i < why->opinions_n; i++)
+        multiplies_out(&why->opinions[i]);
+    for (size_t i = 0; i < why->groups_n; i++)
+        group_adds_up(why, &why->groups[i]);
     for (size_t i = 0; i < why->rules_n; i++) {
         const struct why_rule *r = &why->rules[i];
         int64_t sum_micro = 0;

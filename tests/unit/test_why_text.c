@@ -91,6 +91,45 @@ static void a_rule_says_delisted_of_what_the_operator_delisted(void **state)
     world_destroy(&w);
 }
 
+static void the_numbers_are_exact(void **state)
+{
+    struct world w;
+    (void)state;
+    world_create(&w);
+    w.policy->members[0].trust_micro = 333333;
+    w.policy->members[0].rights.max_weight_micro = 200001;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    say(&w, 1, "192.0.2.7", 7, 0, T0);
+    world_report(&w, REQUEST_WHITE, "192.0.2.7", 0, 1, T0);
+    world_fold(&w, T0);
+    const char *text = said(&w, "192.0.2.7", T0);
+    claim(text, "1.50      1.00  -0.833333  -1.249999");          /* own evidence: trust, reliability, opinion, what it counts */
+    claim(text, "0.333333      1.00  +0.909090  +0.303029");
+    claim(text, "+0.303029  +0.200001  at most 0.200001");
+    claim(text, "-1.249999  -1.249999  no clamp");
+    claim(text, "-1.049998");
+    world_destroy(&w);
+}
+
+/* The reader goes by the configuration as it is, the writer has not come to it yet. */
+static void what_is_still_to_be_worked_in_is_said(void **state)
+{
+    struct world w;
+    (void)state;
+    world_create(&w);
+    say(&w, 1, "192.0.2.7", 8, 0, T0);
+    say(&w, 1, "192.0.2.8", 3, 0, T0);
+    w.policy->zones[0].threshold_micro = 3 * MICRO;
+    claim(said(&w, "192.0.2.7", T0), "yes, but no longer upheld: the node has yet to work that in");
+    w.policy->zones[0].threshold_micro = MICRO / 10;
+    const char *text = said(&w, "192.0.2.8", T0);
+    claim(text, "192.0.2.8 is not listed yet: bl.test.example (spam) will, with a score of 0.");
+    claim(text, "no, the node has yet to work it in");
+    except(&w, EXCEPTION_DELIST, "192.0.2.8", T0, T0 + WORLD_HOUR);
+    claim(said(&w, "192.0.2.8", T0), "no, delisted");
+    world_destroy(&w);
+}
+
 static void what_is_listed_within_a_prefix_is_named_and_counted(void **state)
 {
     struct world w;
@@ -133,6 +172,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_contested_is_told_first_even_when_another_category_scores_higher),
         cmocka_unit_test(a_rule_says_delisted_of_what_the_operator_delisted),
+        cmocka_unit_test(the_numbers_are_exact),
+        cmocka_unit_test(what_is_still_to_be_worked_in_is_said),
         cmocka_unit_test(what_is_listed_within_a_prefix_is_named_and_counted),
         cmocka_unit_test(what_is_listed_in_several_zones_and_categories_counts_once),
     };
