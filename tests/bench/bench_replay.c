@@ -21,6 +21,8 @@ struct replay {
 static void play_feed(struct replay *r, size_t feed, size_t day)
 {
     struct outcome *o = &r->outcomes[feed], today = { 0 };
+    if (!history_known(&r->h, feed, day))
+        return;
     scene_set(&r->scene, feed, day);
     if (day >= REPLAY_WARM_DAYS) {
         scene_count(&r->scene, &today);

@@ -5,105 +5,23 @@ Then, for each member in turn, all addresses that the others speak of are ranked
 many are taken from the top as a counting rule ("at least 1, 2 or 3 others list it today") would. Beside it the reference model's ranking of the same. `new`: only
 addresses that the held-out member does not list today: what the coalition tells it early.
 
---data DIR holds one of two forms:
-  load.py and baseline.py   modules with days(DATASET) -> ["YYYY-MM-DD", ...], daysets(DATASET, FEED, N) -> N sets of addresses, and COALITIONS[DATASET][COALITION]
-                            -> [FEED, ...], FAMILY -> {FEED: family}
-  FEED/YYYY-MM-DD[.txt|.gz] one IPv4 address a line; what is none is passed over, as are days that not every feed has a list of. replay.conf beside them may have lines
-                            "coalition NAME FEED ..." and "family NAME FEED ..." (feeds of one house do not witness for each other)
 Without --data it is ../shared/data beside the project, if that is there; else a made-up history is played: it shows that everything runs, and not how good it is.
 Without names it is each coalition in turn, of each dataset. All addresses of two months of fourteen lists take half an hour and more on two processors: --sample 8 takes a few minutes.
 """
 import argparse
-import array
-import collections
 import datetime
-import gzip
-import importlib
 import json
-import operator
 import os
 import random
-import re
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from replay_read import FORMS, History, check, read_folders, read_modules, write_history
+
 RULES = 3
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"          # where a history is looked for
-History = collections.namedtuple("History", "name feeds families days lists")       # days: dates; lists: of each feed and day, a set of numbers
-
-
-# ---- reading
-
-def number(address):
-    """Of an IPv4 address in either form, or None."""
-    if hasattr(address, "__index__"):
-        return operator.index(address) if 0 <= operator.index(address) < 1 << 32 else None
-    text = address.decode() if isinstance(address, bytes) else str(address)
-    text = text[:-3] if text.endswith("/32") else text
-    try:
-        return int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big")
-    except OSError:
-        return None
-
-
-def numbers(addresses, sample):
-    """Of all, or of one in `sample` by a mixture of the address."""
-    return {n for n in map(number, addresses) if n is not None and (sample == 1 or (n * 0x9e3779b1 >> 7) % sample == 0)}
-
-
-def read_modules(where, names, sample):
-    """The interface that the reference model reads: one history after the other."""
-    sys.path.insert(0, str(where))
-    load, baseline = importlib.import_module("load"), importlib.import_module("baseline")
-    known = [(d, c) for d, coalitions in baseline.COALITIONS.items() for c in coalitions]
-    wanted = [x for x in known if list(x[:len(names)]) == list(names)]
-    if not wanted or len(names) > 2:
-        raise SystemExit("replay: DATASET COALITION is one of " + ", ".join(" ".join(x) for x in known))
-    for dataset, coalition in wanted:
-        yield read_module(load, baseline, dataset, coalition, sample)
-
-
-def read_module(load, baseline, dataset, coalition, sample):
-    feeds, days = list(baseline.COALITIONS[dataset][coalition]), [datetime.date.fromisoformat(str(d)) for d in load.days(dataset)]
-    lists = [[numbers(day, sample) for day in load.daysets(dataset, feed, len(days))] for feed in feeds]
-    return History(f"{dataset}/{coalition}", feeds, {f: baseline.FAMILY[f] for f in feeds if f in baseline.FAMILY}, days, lists)
-
-
-def read_conf(where):
-    found = {"coalition": {}, "family": {}}
-    path = where / "replay.conf"
-    for at, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
-        words = line.split("#")[0].split()
-        if words and (words[0] not in found or len(words) < 3):
-            raise SystemExit(f"{path}:{at}: expected \"coalition NAME FEED ...\" or \"family NAME FEED ...\"")
-        if words:
-            found[words[0]][words[1]] = words[2:]
-    return found["coalition"], {feed: name for name, feeds in found["family"].items() for feed in feeds}
-
-
-def read_list(path):
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="ascii", errors="replace") as f:
-        return [line.split("#")[0].strip() for line in f]
-
-
-def read_files(where, coalition, sample):
-    coalitions, families = read_conf(where)
-    feeds = coalitions.get(coalition) if coalition else sorted(d.name for d in where.iterdir() if d.is_dir())
-    if not feeds:
-        raise SystemExit(f"replay: {where} has no coalition {coalition!r} in replay.conf" if coalition else f"replay: no feed in {where}: see --help")
-    files = {}
-    for feed in feeds:
-        files[feed] = {m[1]: path for path in (where / feed).iterdir() if (m := re.fullmatch(r"(\d{4}-\d\d-\d\d)(\.txt)?(\.gz)?", path.name))}
-    days = sorted(set.intersection(*(set(f) for f in files.values())))
-    left_out = len(set.union(*(set(f) for f in files.values()))) - len(days)
-    if left_out:
-        print(f"replay: {left_out} days are left out, since not every feed has a list of them", file=sys.stderr)
-    lists = [[numbers(read_list(files[feed][day]), sample) for day in days] for feed in feeds]
-    return History(coalition or where.name, feeds, families, [datetime.date.fromisoformat(d) for d in days], lists)
 
 
 # ---- a made-up one
@@ -133,18 +51,6 @@ def made_up(quick, seed=1):
 
 
 # ---- playing
-
-def write_history(history, path):
-    houses = {}
-    for feed in history.feeds:
-        houses.setdefault(history.families.get(feed, ("alone", feed)), len(houses))
-    head = [len(history.feeds), len(history.days), *(d.toordinal() for d in history.days), *(houses[history.families.get(f, ("alone", f))] for f in history.feeds)]
-    with open(path, "wb") as f:
-        array.array("I", head).tofile(f)
-        for lists in history.lists:
-            for day in lists:
-                array.array("I", [len(day), *sorted(day)]).tofile(f)
-
 
 def play(program, history, weight, store):
     shm = Path("/dev/shm")
@@ -211,23 +117,14 @@ def histories(data, names, sample):
         yield made_up(False)
     elif (data / "load.py").exists():
         yield from read_modules(data, names, sample)
-    elif len(names) > 1:
-        raise SystemExit("replay: expected at most one COALITION")
     else:
-        yield read_files(data, names[0] if names else None, sample)
-
-
-def check(history):
-    if len(history.days) < 9 or len(history.feeds) < 2:
-        raise SystemExit("replay: at least 9 days and 2 feeds are needed")
-    if not any(day for lists in history.lists for day in lists):
-        raise SystemExit("replay: no list has an IPv4 address in it")
+        yield from read_folders(data, names, sample)
 
 
 def main(program, argv):
-    parser = argparse.ArgumentParser(prog="tools/bench replay", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="tools/bench replay", description=f"{__doc__}\n{FORMS}", formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="DIR", type=Path, help="the history; in one of the two forms above")
-    parser.add_argument("names", metavar="NAME", nargs="*", help="DATASET COALITION, or of files: COALITION (default: each in turn, or of files: all feeds)")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="[DATASET] [COALITION] (default: each in turn, or of files: all feeds)")
     parser.add_argument("--sample", metavar="N", type=int, default=1, help="only one address in N: quicker, and the same for all columns")
     parser.add_argument("--days", metavar="N", type=int, help="only the first N days")
     parser.add_argument("--weight", metavar="W", type=float, default=1, help="of a day on a list (default: %(default)s)")
@@ -237,7 +134,7 @@ def main(program, argv):
     if args.sample < 1 or not 0 < args.weight <= 32:
         parser.error("--sample: at least 1; --weight: above 0, at most 32")
     if args.data is not None:
-        args.data = Path(os.environ.get("OLDPWD", "."), args.data).resolve() if not args.data.exists() else args.data.resolve()
+        args.data = Path(os.environ.get("OLDPWD", "."), args.data).resolve()       # tools/bench goes to the project's own folder
         if not args.data.is_dir():
             parser.error(f"--data {args.data}: no such directory")
     elif BESIDE.is_dir():

@@ -21,6 +21,9 @@ static void *want(size_t n, size_t size)
 static void read_list(struct list *l, FILE *f)
 {
     l->n = read_number(f);
+    l->none = l->n == NO_LIST;
+    if (l->none)
+        l->n = 0;
     l->ids = want(l->n, sizeof *l->ids);
     if (fread(l->ids, sizeof *l->ids, l->n, f) != l->n)
         bench_die("history", "ends too early");
@@ -91,6 +94,14 @@ void history_clear(struct history *h)
     free(h->addresses);
     free(h->family);
     free(h->day);
+}
+
+size_t history_begin(const struct history *h, size_t feed)
+{
+    size_t day = 0;
+    while (day + 1 < h->days_n && history_list(h, feed, day)->none)
+        day++;
+    return day;
 }
 
 /* ---- a day */

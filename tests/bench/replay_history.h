@@ -1,6 +1,6 @@
 /* tests/bench/replay_history.h: what some feeds listed on each day, and how well a ranking of it tells what one of them lists on the next.
  * Read from one file of 32-bit numbers in the machine's order, as tests/bench/replay.py writes it: how many feeds and days; each day's number; each feed's family
- * (those of one do not witness for each other); then feed by feed and day by day how many addresses, and these in ascending order. */
+ * (those of one do not witness for each other); then feed by feed and day by day how many addresses, and these in ascending order; NO_LIST: the feed has no list of that day. */
 #ifndef HEARSAY_TESTS_BENCH_REPLAY_HISTORY_H
 #define HEARSAY_TESTS_BENCH_REPLAY_HISTORY_H
 
@@ -8,10 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REPLAY_FEEDS_MAX = 64, REPLAY_DAYS_MAX = 4096, REPLAY_RULES = 3, REPLAY_WARM_DAYS = 7 };
+enum { REPLAY_FEEDS_MAX = 128, REPLAY_DAYS_MAX = 4096, REPLAY_RULES = 3, REPLAY_WARM_DAYS = 7 };
 
-/* Of one feed and day: places in history.addresses, ascending. */
-struct list { uint32_t *ids; size_t n; };
+#define NO_LIST UINT32_MAX
+
+/* Of one feed and day: places in history.addresses, ascending. Without a list the feed says nothing, and what it would have listed is not known. */
+struct list { uint32_t *ids; size_t n; bool none; };
 
 struct history {
     size_t feeds_n, days_n;
@@ -25,6 +27,10 @@ struct history {
 void history_read(struct history *h, const char *path);        /* ends the program on any fault */
 void history_clear(struct history *h);
 static inline const struct list *history_list(const struct history *h, size_t feed, size_t day) { return &h->lists[feed * h->days_n + day]; }
+/* On this day and the next: what it lists can be forecast. */
+static inline bool history_known(const struct history *h, size_t feed, size_t day) { return !history_list(h, feed, day)->none && !history_list(h, feed, day + 1)->none; }
+/* The first day of which it has a list. */
+size_t history_begin(const struct history *h, size_t feed);
 /* Whether `other` may witness for `feed`. */
 static inline bool history_peer(const struct history *h, size_t feed, size_t other) { return feed != other && h->family[feed] != h->family[other]; }
 

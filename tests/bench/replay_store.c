@@ -31,8 +31,9 @@ struct peer {
     sqlite3_stmt *opinions;
     uint8_t record[RECORD_FRAME_MAX];
     size_t record_len;
-    struct told *told;                 /* today */
-    size_t told_n, told_room;
+    size_t begin;                      /* the day on which it joins: that of its first list */
+    struct told *told;                 /* today, or as long as somebody has yet to join: from the first day on */
+    size_t told_n, told_before_n, told_room;   /* ..., before today */
     char path[1024];
 };
 
@@ -120,8 +121,10 @@ struct replay_store *replay_store_create(const struct history *h, const char *di
     r->h = h;
     r->weight_milli = weight_milli;
     r->now_s = FIRST_S;
-    for (size_t i = 0; i < h->feeds_n; i++)
+    for (size_t i = 0; i < h->feeds_n; i++) {
         make_member(r, i);
+        r->peers[i].begin = history_begin(h, i);
+    }
     for (size_t i = 0; i < h->feeds_n; i++) {
         make_policy(r, i);
         open_store(r, i, directory);
@@ -140,6 +143,8 @@ static void close_peer(struct peer *p)
     unlink(path);
     policy_destroy(&p->policy);
     identity_destroy(&p->id);
+    for (size_t i = 0; i < p->told_n; i++)
+        free(p->told[i].frame);
     free(p->told);
 }
 
@@ -224,7 +229,7 @@ static void hear(struct replay_store *r, size_t number)
         if (!history_peer(r->h, number, other))
             continue;
         const struct peer *from = &r->peers[other];
-        for (size_t i = 0; i < from->told_n; i += BATCHES_MAX) {
+        for (size_t i = r->day == p->begin ? 0 : from->told_before_n; i < from->told_n; i += BATCHES_MAX) {
             struct store_batch some[BATCHES_MAX];
             size_t n = from->told_n - i < BATCHES_MAX ? from->told_n - i : BATCHES_MAX;
             for (size_t k = 0; k < n; k++)
@@ -252,7 +257,8 @@ static void *take_turns(void *arg)
 {
     struct turn *t = arg;
     for (size_t i = atomic_fetch_add(&t->next, 1); i < t->r->h->feeds_n; i = atomic_fetch_add(&t->next, 1))
-        t->what(t->r, i);
+        if (t->r->day >= t->r->peers[i].begin)
+            t->what(t->r, i);
     return NULL;
 }
 
@@ -269,6 +275,21 @@ static void all_of_them(struct replay_store *r, void (*what)(struct replay_store
         pthread_join(threads[--n], NULL);
 }
 
+/* Whoever has yet to join will fetch all of it. */
+static void drop_told(struct replay_store *r)
+{
+    bool kept = false;
+    for (size_t i = 0; i < r->h->feeds_n; i++)
+        kept |= r->day < r->peers[i].begin;
+    for (size_t i = 0; i < r->h->feeds_n; i++) {
+        struct peer *p = &r->peers[i];
+        for (size_t k = 0; !kept && k < p->told_n; k++)
+            free(p->told[k].frame);
+        p->told_n = kept ? p->told_n : 0;
+        p->told_before_n = p->told_n;
+    }
+}
+
 void replay_store_day(struct replay_store *r, size_t day)
 {
     r->day = day;
@@ -280,11 +301,7 @@ void replay_store_day(struct replay_store *r, size_t day)
     all_of_them(r, hear);
     r->now_s += LEARN_S;
     all_of_them(r, learn);
-    for (size_t i = 0; i < r->h->feeds_n; i++) {
-        for (size_t k = 0; k < r->peers[i].told_n; k++)
-            free(r->peers[i].told[k].frame);
-        r->peers[i].told_n = 0;
-    }
+    drop_told(r);
 }
 
 /* ---- what it comes to */

@@ -552,7 +552,7 @@ def show(r, quick):
 
 
 def main():
-    if sys.argv[1:2] == ["replay"] and sys.argv[2:3] not in (["--quick"], ["--json"]):
+    if sys.argv[1:2] == ["replay"] and not (sys.argv[2:] and set(sys.argv[2:]) <= {"--quick", "--json"}):
         return replay_table.main(PROGRAMS / "bench_replay", sys.argv[2:])
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      epilog="\n".join(f"{name:<9}{run.__doc__}" for name, run in BENCHMARKS.items()))
