@@ -6,7 +6,8 @@
  *         that fetches its whole log; a flood with back-dated batches does.
  *
  *   pace  a 64th of a day's batches, refilled 32 times as fast as the day's. What comes over SUB is drawn from it. Empty: it is ignored, unverified, and so not relayed; it
- *         is fetched as soon as it is heard of. So who says a day's worth at once takes no more than a small part of what each link carries a second, and what others say comes through.
+ *         is fetched once a Have tells of it. In a coalition of MESH_LARGE_MIN and more that is one of a neighbour whose SUB does not bring this origin (who published it here takes
+ *         it for told: eager_has_sent()), or a full one. So who says a day's worth at once takes no more than a small part of what each link carries a second, and what others say comes through.
  *
  * So a flood is slowed down and nothing is ever refused for good: in the end all nodes hold the same, whatever order it came in. Nobody is blamed: the author has
  * signed no lie, and who relays it has other quotas perhaps.
