@@ -183,9 +183,9 @@ static void on_mesh_proof(void *ctx, const uint8_t origin[KEY_BYTES], const stru
         log_warning("mesh: a proof could not be stored now; it will be found again");
 }
 
-static void on_keys_in_use(void *ctx, bool keep)
+static void on_keys_in_use(void *ctx, enum net_keys what)
 {
-    put_results(ctx, &(struct result){ .kind = keep ? RESULT_KEYS_LEFT : RESULT_KEYS }, 1);
+    put_results(ctx, &(struct result){ .kind = RESULT_KEYS, .n = what }, 1);
 }
 
 static void on_mesh_caught_up(void *ctx)
@@ -226,8 +226,8 @@ static void take_results(uv_poll_t *handle, int status, int events)
             free(r[i].token);
         } else if (r[i].kind == RESULT_INTRODUCTIONS) {
             introduce_refresh(d);
-        } else if (r[i].kind == RESULT_KEYS || r[i].kind == RESULT_KEYS_LEFT) {
-            renew_forget_before(d, r[i].kind == RESULT_KEYS_LEFT);
+        } else if (r[i].kind == RESULT_KEYS) {
+            renew_keys(d, (enum net_keys)r[i].n);
         } else if (r[i].kind == RESULT_CAUGHT_UP) {
             daemon_caught_up(d);
         } else {

@@ -70,7 +70,7 @@ struct daemon {
 
 /* What the store thread sends back to the main thread. */
 struct result {
-    enum { RESULT_REPORT, RESULT_WORK, RESULT_INTRODUCTIONS, RESULT_KEYS, RESULT_KEYS_LEFT, RESULT_CAUGHT_UP, RESULT_JOIN } kind;
+    enum { RESULT_REPORT, RESULT_WORK, RESULT_INTRODUCTIONS, RESULT_KEYS, RESULT_CAUGHT_UP, RESULT_JOIN } kind;
     struct report_ticket ticket;
     struct tool_op *tool;                /* of a RESULT_REPORT; NULL: a report. Owned */
     enum store_work work;
@@ -94,7 +94,7 @@ int daemon_make_record(struct daemon *d, const struct config *c, char *why);
 int renew_reload(struct daemon *d, const struct config *c, char *why);
 void renew_tick(struct daemon *d);                   /* once a second: renews in time, stops telling at the end */
 int renew_tell(struct daemon *d);                    /* the record and the keys to the other threads */
-void renew_forget_before(struct daemon *d, bool keep);         /* the CURVE key before the present one is in use no more; keep: some neighbour knows it alone */
+void renew_keys(struct daemon *d, enum net_keys what);         /* what the mesh says of the CURVE keys before the present one, to the key file */
 uint64_t renew_serial(const struct daemon *d);       /* that batches may name now; 0: none */
 bool renew_is_over(const struct record *r, int64_t now_s);
 int64_t renew_warn_s(int64_t serial, int64_t not_after_s);

@@ -33,6 +33,13 @@ struct net_invite {
     int64_t next_ms;                               /* the mesh thread's */
 };
 
+/* What becomes of CURVE keys before the identity's newest. */
+enum net_keys {
+    NET_KEYS_LEFT,                                 /* the newest has taken the place of the one before, which a neighbour that was away knows alone: identity_leave_before() */
+    NET_KEYS_HEARD,                                /* all have heard of the newest, or nobody is waited for any more: identity_forget_left() */
+    NET_KEYS_OVER                                  /* some were left long enough ago: identity_end_left() */
+};
+
 /* What the mesh thread asks of the daemon; called on the mesh thread, must not block. */
 struct mesh_net_handlers {
     void *ctx;
@@ -52,9 +59,8 @@ struct mesh_net_handlers {
     void (*bound)(void *ctx, const uint8_t origin[KEY_BYTES], uint32_t epoch, uint64_t seq);
     /* An origin signed two batches with one number: store_add_proof(). Frames are borrowed; empty when both batches went to `store` before. May be NULL. */
     void (*proof)(void *ctx, const uint8_t origin[KEY_BYTES], const struct store_proof *p);
-    /* The identity's CURVE key has taken the place of the one before it. keep: a neighbour that was away knows that one alone: identity_leave_before(). Called again with
-     * false when all have heard, or nobody else is waited for: it and all that were left can be forgotten. May be NULL. */
-    void (*keys_in_use)(void *ctx, bool keep);
+    /* What has become of CURVE keys before the identity's: to be done with its file. May be NULL. */
+    void (*keys_in_use)(void *ctx, enum net_keys what);
 };
 
 /* Binds, loads what the store holds through a reader of its own, starts the thread; returns when it is ready. Takes copies. own_frame: this member's record. */

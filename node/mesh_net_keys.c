@@ -79,10 +79,10 @@ static bool is_time(const struct mesh_net *n, struct count c)
     return c.know > 0 && waited_ms >= NET_KEY_MS;
 }
 
-static void say_in_use(struct mesh_net *n, bool keep)
+static void say_in_use(struct mesh_net *n, enum net_keys what)
 {
     if (n->handlers.keys_in_use != NULL)
-        n->handlers.keys_in_use(n->handlers.ctx, keep);
+        n->handlers.keys_in_use(n->handlers.ctx, what);
 }
 
 static void leave(struct mesh_net *n, const struct net_key *key)
@@ -105,7 +105,7 @@ static void finish(struct mesh_net *n)
         if (keys_unaware(n, n->peers[i]))
             log_info("mesh: %s has not heard of it yet: it is told when it is there, by the key before", n->peers[i]->given.name);
     }
-    say_in_use(n, true);
+    say_in_use(n, NET_KEYS_LEFT);
     n->keys_ms = n->now_ms - NET_STATE_MS;       /* all may have heard: then that key is forgotten now */
 }
 
@@ -153,18 +153,53 @@ void keys_refused(struct mesh_net *n, struct net_peer *p)
         l->retry_ms = n->now_ms + NET_BACKOFF_MS;
 }
 
-/* The newest one that was left long ago: so were all. */
-static bool are_over(const struct mesh_net *n)
-{
-    return n->now_s - n->left[0].left_s >= NET_KEY_LEFT_S;
-}
-
 static void forget_left(struct mesh_net *n)
 {
-    log_info("mesh: the CURVE key before is forgotten: %s", are_over(n) ? "who has not heard of the new one by now needs this member's card" : "all neighbours know the new one");
+    log_info("mesh: the CURVE key before is forgotten: all neighbours know the new one");
     explicit_bzero(n->left, sizeof n->left);
     n->left_n = 0;
-    say_in_use(n, false);
+    say_in_use(n, NET_KEYS_HEARD);
+}
+
+/* A key of which the clock says for so long that it will be left some day: it was ahead when that was noted, or it is behind for good. */
+static bool is_ahead_for_long(struct mesh_net *n)
+{
+    bool ahead = false;
+
+    for (size_t i = 0; i < n->left_n; i++)
+        ahead |= n->left[i].left_s > n->now_s;
+    if (!ahead || n->left_ahead_ms == 0)
+        n->left_ahead_ms = ahead ? n->now_ms : 0;
+    return ahead && n->now_ms - n->left_ahead_ms >= NET_KEY_AHEAD_MS;
+}
+
+static bool is_over(const struct mesh_net *n)
+{
+    for (size_t i = 0; i < n->left_n; i++) {
+        if (n->now_s - n->left[i].left_s >= IDENTITY_LEFT_S)
+            return true;
+    }
+    return false;
+}
+
+/* Each goes as its own time is over, from here and from the file. Who was offered one of them is offered those that stay from the newest on. */
+static void end_left(struct mesh_net *n)
+{
+    const size_t before = n->left_n;
+    bool any;
+
+    if (!is_ahead_for_long(n) && !is_over(n))
+        return;
+    n->left_n = curve_left_end(n->left, n->left_n, n->now_s, &any);
+    say_in_use(n, NET_KEYS_OVER);
+    if (n->left_n == before)
+        return;
+    log_info("mesh: a CURVE key before is forgotten: who knows this member by no later one needs its card");
+    for (size_t i = 0; i < n->peers_n; i++) {
+        struct net_link *l = &n->peers[i]->link;
+        l->renew |= l->offer > 0 && n->peers[i]->wanted;
+        l->offer = 0;
+    }
 }
 
 /* Somebody expects another key than ours at our sockets: it may be one that is back, and libzmq tries it a minute later only. Or a stranger: so each try gets its time. */
@@ -195,10 +230,9 @@ static void left_tick(struct mesh_net *n)
             l->renew = true;
         }
     }
-    while (n->left_n > 1 && n->now_s - n->left[n->left_n - 1].left_s >= NET_KEY_LEFT_S)
-        n->left_n--;
-    if (n->left_n > 0 && !n->change.under_way && ((wanted > 0 && unaware == 0) || are_over(n)))
+    if (n->left_n > 0 && !n->change.under_way && wanted > 0 && unaware == 0)
         forget_left(n);
+    end_left(n);
 }
 
 /* ---- theirs */

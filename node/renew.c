@@ -123,29 +123,36 @@ void renew_tick(struct daemon *d)
     store_thread_signer(d->store, d->identity, renew_serial(d));
 }
 
-static void forget_before(struct identity *id, bool keep)
+static void settle(struct identity *id, enum net_keys what)
 {
-    if (keep)
+    switch (what) {
+    case NET_KEYS_LEFT:
         identity_leave_before(id, daemon_now_s());
-    else                               /* not the key before: another change may have begun meanwhile */
+        break;
+    case NET_KEYS_HEARD:               /* not the key before: another change may have begun meanwhile */
         identity_forget_left(id);
+        break;
+    case NET_KEYS_OVER:
+        identity_end_left(id, daemon_now_s());
+        break;
+    }
 }
 
-/* A rotation may have come in between: the file is read again, and only the very key that is out of use leaves its place. */
-void renew_forget_before(struct daemon *d, bool keep)
+/* A rotation may have come in between: the file is read again, and only the very key that is out of use leaves its place. What is left by age is so in any case. */
+void renew_keys(struct daemon *d, enum net_keys what)
 {
     struct identity *kept = NULL;
     const struct curve_left *left;
     int rc = identity_load(d->config->identity, &kept);
 
-    if (rc == 0 && memcmp(identity_curve(kept), identity_curve(d->identity), KEY_BYTES) == 0 &&
+    if (rc == 0 && (what == NET_KEYS_OVER || memcmp(identity_curve(kept), identity_curve(d->identity), KEY_BYTES) == 0) &&
         (identity_curve_before(kept) != NULL || identity_left(kept, &left) > 0)) {
-        forget_before(kept, keep);
+        settle(kept, what);
         rc = identity_replace(kept, d->config->identity);
     }
     if (rc != 0)
-        log_warning("%s: %s: the CURVE key before the present one stays in it", d->config->identity, strerror(-rc));
-    forget_before(d->identity, keep);
+        log_warning("%s: %s: the CURVE key before the present one stays in it until the next start", d->config->identity, strerror(-rc));
+    settle(d->identity, what);
     identity_destroy(&kept);
 }
 

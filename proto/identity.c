@@ -145,6 +145,35 @@ void identity_forget_left(struct identity *id)
     id->left_n = 0;
 }
 
+/* Each for itself: a clock that was set back leaves them in another order. */
+size_t curve_left_end(struct curve_left *left, size_t n, int64_t now_s, bool *any)
+{
+    size_t stay = 0;
+
+    *any = false;
+    for (size_t i = 0; i < n; i++) {
+        bool ahead = left[i].left_s > now_s, over = !ahead && now_s - left[i].left_s >= IDENTITY_LEFT_S;
+        *any |= ahead || over;
+        if (over)
+            continue;
+        if (stay != i)
+            left[stay] = left[i];
+        if (ahead)
+            left[stay].left_s = now_s;
+        stay++;
+    }
+    OPENSSL_cleanse(left + stay, (n - stay) * sizeof *left);
+    return stay;
+}
+
+bool identity_end_left(struct identity *id, int64_t now_s)
+{
+    bool any;
+
+    id->left_n = curve_left_end(id->left, id->left_n, now_s, &any);
+    return any;
+}
+
 const uint8_t *identity_curve_before(const struct identity *id)
 {
     return id->curve_before != NULL ? id->curve_before_public : NULL;

@@ -15,7 +15,7 @@
 
 struct identity;
 
-enum { IDENTITY_RECORD_MAX = 2048, IDENTITY_LEFT_MAX = 4 };
+enum { IDENTITY_RECORD_MAX = 2048, IDENTITY_LEFT_MAX = 4, IDENTITY_LEFT_S = 90 * 86400 };
 
 enum identity_key { IDENTITY_ROOT, IDENTITY_OPERATIONAL };
 
@@ -42,7 +42,8 @@ int identity_bring_root(struct identity *id, const char *path);
 int identity_new_keys(struct identity *id);
 void identity_drop_before(struct identity *id);                  /* the neighbours know the new key */
 
-/* A CURVE key of this member that is out of use, and by which neighbours that were away meanwhile still know it. */
+/* A CURVE key of this member that is out of use, and by which neighbours that were away meanwhile still know it. Whoever was away for longer than IDENTITY_LEFT_S has no valid
+ * record of this member (RECORD_LIFE_S). */
 struct curve_left {
     uint8_t public_half[KEY_BYTES], secret[KEY_BYTES];
     int64_t left_s;
@@ -51,6 +52,10 @@ struct curve_left {
 void identity_leave_before(struct identity *id, int64_t now_s);
 size_t identity_left(const struct identity *id, const struct curve_left **out);       /* newest first; *out is the identity's */
 void identity_forget_left(struct identity *id);
+/* Clears and drops each that was left IDENTITY_LEFT_S ago; one that was left after now_s, by a clock that was ahead then, counts as left now, so that it ends, too.
+ * `any`: one was dropped or set right. The first is for a copy of the list, newest first. */
+size_t curve_left_end(struct curve_left *left, size_t n, int64_t now_s, bool *any);          /* how many stay */
+bool identity_end_left(struct identity *id, int64_t now_s);
 
 /* The member's record, as the file keeps it: not checked here. .len 0: none. 0, -ENOBUFS. */
 int identity_set_record(struct identity *id, struct bytes frame);

@@ -108,13 +108,13 @@ static inline void on_settled(void *ctx, uint32_t above)
     pthread_mutex_unlock(&s->lock);
 }
 
-static inline void on_keys_in_use(void *ctx, bool keep)
+static inline void on_keys_in_use(void *ctx, enum net_keys what)
 {
     struct station *s = ctx;
 
     pthread_mutex_lock(&s->lock);
     s->keys++;
-    s->left = keep;
+    s->left = what == NET_KEYS_LEFT;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }

@@ -345,6 +345,13 @@ static void keys_that_were_left_are_kept_newest_first_and_up_to_a_bound(void **s
         assert_memory_equal(left[i].public_half, curve[IDENTITY_LEFT_MAX - i], KEY_BYTES);
         assert_int_equal(left[i].left_s, INT64_C(1800000000) + IDENTITY_LEFT_MAX - i);
     }
+    assert_false(identity_end_left(again, INT64_C(1800000000) + IDENTITY_LEFT_MAX));
+    assert_true(identity_end_left(again, INT64_C(1800000000) + IDENTITY_LEFT_S + 1));
+    assert_int_equal(identity_left(again, &left), IDENTITY_LEFT_MAX - 1);
+    assert_memory_equal(left[0].secret, secret, KEY_BYTES);
+    assert_true(identity_end_left(again, INT64_C(1700000000)));          /* so all were left now, by this clock */
+    assert_int_equal(identity_left(again, &left), IDENTITY_LEFT_MAX - 1);
+    assert_int_equal(left[IDENTITY_LEFT_MAX - 2].left_s, INT64_C(1700000000));
     identity_forget_left(again);
     assert_int_equal(identity_left(again, &left), 0);
     identity_destroy(&again);

@@ -87,13 +87,13 @@ static void a_key_that_was_over_before_is_none_to_end(void **state)
 /* ---- ours */
 
 static int uses;
-static bool keeps;
+static enum net_keys used;
 
-static void on_keys_in_use(void *ctx, bool keep)
+static void on_keys_in_use(void *ctx, enum net_keys what)
 {
     (void)ctx;
     uses++;
-    keeps = keep;
+    used = what;
 }
 
 static void tick_at(int64_t now_s)
@@ -131,18 +131,64 @@ static void keys_that_were_left_are_kept_as_long_as_a_neighbour_has_not_heard(vo
 {
     (void)state;
     tick_at(NOW_S + 1);
-    tick_at(NOW_S + NET_KEY_LEFT_S - DAY_S - 1);
+    tick_at(NOW_S + IDENTITY_LEFT_S - DAY_S - 1);
     assert_int_equal(net.left_n, 2);
-    tick_at(NOW_S + NET_KEY_LEFT_S - DAY_S);                 /* the older one is over */
+    assert_int_equal(uses, 0);
+    tick_at(NOW_S + IDENTITY_LEFT_S - DAY_S);                /* the older one is over */
     assert_int_equal(net.left_n, 1);
-    tick_at(NOW_S + NET_KEY_LEFT_S - 1);
+    assert_true(uses == 1 && used == NET_KEYS_OVER);         /* so it leaves the file, too */
+    tick_at(NOW_S + IDENTITY_LEFT_S - 1);
     assert_true(keys_unaware(&net, &peer));
     assert_int_equal(net.left_n, 1);
-    assert_int_equal(uses, 0);
-    tick_at(NOW_S + NET_KEY_LEFT_S);
+    assert_int_equal(uses, 1);
+    tick_at(NOW_S + IDENTITY_LEFT_S);
     assert_int_equal(net.left_n, 0);
     assert_false(keys_unaware(&net, &peer));
-    assert_true(uses == 1 && !keeps);
+    assert_true(uses == 2 && used == NET_KEYS_OVER);
+}
+
+/* Set back between two changes: what was left last has the earlier time. */
+static void each_goes_by_its_own_time_and_is_cleared(void **state)
+{
+    static const struct curve_left nothing;
+
+    (void)state;
+    net.left[0].left_s = NOW_S - IDENTITY_LEFT_S;
+    net.left[1].left_s = NOW_S - DAY_S;
+    memset(net.left[0].secret, 1, KEY_BYTES);
+    memset(net.left[1].secret, 2, KEY_BYTES);
+    peer.link.offer = 2;
+    peer.link.state = LINK_TRYING;
+    net.change.under_way = true;                             /* of keys that are newer than both; nobody has heard of it */
+    tick_at(NOW_S);
+    assert_int_equal(net.left_n, 1);
+    assert_int_equal(net.left[0].secret[0], 2);
+    assert_memory_equal(&net.left[1], &nothing, sizeof nothing);
+    assert_true(peer.link.renew && peer.link.offer == 0);    /* places have moved: from the first on, again */
+    assert_true(uses == 1 && used == NET_KEYS_OVER);
+}
+
+/* So says the clock. One that is behind for a while, as before it was set after a start, changes nothing. */
+static void a_key_that_was_left_under_a_clock_ahead_ends_too(void **state)
+{
+    (void)state;
+    net.left[0].left_s = NOW_S + 1000 * DAY_S;
+    tick_at(NOW_S);
+    net.now_ms += NET_KEY_AHEAD_MS - 2 * NET_STATE_MS;
+    tick_at(NOW_S + 3599);
+    tick_at(NOW_S + 1000 * DAY_S);                           /* it is set right */
+    assert_int_equal(net.left[0].left_s, NOW_S + 1000 * DAY_S);
+    assert_int_equal(net.left_n, 1);
+    uses = 0;
+    tick_at(NOW_S);
+    net.now_ms += NET_KEY_AHEAD_MS - NET_STATE_MS;
+    tick_at(NOW_S + 3600);
+    assert_int_equal(net.left[0].left_s, NOW_S + 3600);
+    assert_true(uses == 1 && used == NET_KEYS_OVER);
+    tick_at(NOW_S + 3600 + IDENTITY_LEFT_S - 1);
+    assert_int_equal(net.left_n, 1);
+    tick_at(NOW_S + 3600 + IDENTITY_LEFT_S);
+    assert_int_equal(net.left_n, 0);
 }
 
 static void they_are_forgotten_as_soon_as_all_have_heard(void **state)
@@ -151,7 +197,7 @@ static void they_are_forgotten_as_soon_as_all_have_heard(void **state)
     net.own_serial = 0;                                      /* what the neighbour says to know, too */
     tick_at(NOW_S + 1);
     assert_int_equal(net.left_n, 0);
-    assert_true(uses == 1 && !keeps);
+    assert_true(uses == 1 && used == NET_KEYS_HEARD);
 }
 
 static void without_a_neighbour_nobody_has_heard(void **state)
@@ -201,6 +247,8 @@ int main(void)
         cmocka_unit_test_setup(nor_does_it_in_another_order, begin),
         cmocka_unit_test_setup(a_key_that_was_over_before_is_none_to_end, begin),
         cmocka_unit_test_setup_teardown(keys_that_were_left_are_kept_as_long_as_a_neighbour_has_not_heard, begin_left, end_left),
+        cmocka_unit_test_setup_teardown(each_goes_by_its_own_time_and_is_cleared, begin_left, end_left),
+        cmocka_unit_test_setup_teardown(a_key_that_was_left_under_a_clock_ahead_ends_too, begin_left, end_left),
         cmocka_unit_test_setup_teardown(they_are_forgotten_as_soon_as_all_have_heard, begin_left, end_left),
         cmocka_unit_test_setup_teardown(without_a_neighbour_nobody_has_heard, begin_left, end_left),
         cmocka_unit_test_setup_teardown(who_refuses_us_is_offered_one_key_after_the_other, begin_left, end_left),
