@@ -77,7 +77,7 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static bool may_ask(const struct mesh *m, struct member *who)
+bool fetch_may_ask(const struct mesh *m, struct member *who)
 {
     return who->link.fetches < MESH_LINK_FETCHES_MAX && have_can_ask(m, &who->link);
 }
@@ -132,7 +132,7 @@ static void choose(struct mesh *m, struct member *o, struct choice *best)
             continue;
         if (m->now_ms < c->ignored_until_ms)
             best->retry_ms = sooner(best->retry_ms, c->ignored_until_ms);
-        else if (!may_ask(m, c->by))
+        else if (!fetch_may_ask(m, c->by))
             best->saturated = true;
         else
             weigh(m, best, c, &gap);
@@ -195,6 +195,7 @@ static struct member *who_may_know(struct mesh *m, const struct member *o)
     return who;
 }
 
+/* Who is asked for enough already is asked a moment later, until another doubt could take the place of this one. */
 static bool ask_in_doubt(struct mesh *m, struct member *o)
 {
     struct member *who;
@@ -202,23 +203,37 @@ static bool ask_in_doubt(struct mesh *m, struct member *o)
     if (!o->doubt.open)
         return false;
     who = o->doubt.by != NULL && o->doubt.by->link.up ? o->doubt.by : who_may_know(m, o);
+    o->doubt.waits = who != NULL && !fetch_may_ask(m, who) && m->now_ms < o->doubt.next_ms;
+    if (o->doubt.waits)
+        return false;
     if (o->doubt.tries-- <= 1)
         o->doubt.open = false;
-    if (who == NULL || !may_ask(m, who))
+    if (who == NULL || !fetch_may_ask(m, who))
         return false;
     ask(m, o, who, o->doubt.epoch, o->doubt.seq, o->doubt.seq);
     o->fetch.doubting = true;
     return true;
 }
 
+/* The same, for so long at the most: one that another neighbour tells of finds no room meanwhile. */
+static bool proof_waits(struct mesh *m, struct proof_want *w)
+{
+    if (w->by == NULL || !w->by->link.up || fetch_may_ask(m, w->by))
+        return false;
+    if (w->until_ms == 0)
+        w->until_ms = m->now_ms + PROOF_PATIENCE_MS;
+    return m->now_ms < w->until_ms;
+}
+
 static bool ask_for_proof(struct mesh *m, struct member *o)
 {
     struct proof_want *w = &o->proof_want;
 
-    if (!w->open)
+    if (!w->open || proof_waits(m, w))
         return false;
     w->open = false;
-    if (w->by == NULL || !w->by->link.up || !may_ask(m, w->by))
+    w->until_ms = 0;
+    if (w->by == NULL || !w->by->link.up || !fetch_may_ask(m, w->by))
         return false;
     ask(m, o, w->by, w->epoch, w->seq, w->compared ? w->last : w->seq);
     o->fetch.proving = true;
@@ -346,7 +361,7 @@ static void time_out(struct mesh *m, struct member *o)
     plan_again(m, o, progress, false);
 }
 
-void fetch_plan(struct mesh *m, struct member *o)
+static void plan(struct mesh *m, struct member *o)
 {
     if (o->fetch.from != NULL && m->now_ms < o->fetch.deadline_ms) {
         o->plan_at_ms = sooner(o->fetch.deadline_ms, compare_plan(m, o));
@@ -369,6 +384,14 @@ void fetch_plan(struct mesh *m, struct member *o)
     }
     if (!ask_in_doubt(m, o))
         ask_for_gap(m, o);
+}
+
+void fetch_plan(struct mesh *m, struct member *o)
+{
+    o->doubt.waits = false;
+    plan(m, o);
+    if (o->fetch.from == NULL && (o->doubt.waits || o->proof_want.open))
+        o->plan_at_ms = sooner(o->plan_at_ms, m->now_ms + BUSY_RETRY_MS);
 }
 
 /* ---- answers */

@@ -311,6 +311,12 @@ bool freeze_is_wanted(const struct member *o, const struct member *from, const s
     return !f->compared || (e != NULL && ranges_has(&e->present, name->seq));
 }
 
+/* Who is not to be asked now keeps nobody from telling who is. */
+static bool can_replace(const struct mesh *m, const struct proof_want *w, struct member *from)
+{
+    return w->until_ms != 0 && from != w->by && fetch_may_ask(m, from);
+}
+
 /* Nobody signs what he says here: whoever has no such pair is not asked again for a while. */
 void freeze_hear(struct mesh *m, struct member *o, struct member *from, const struct log_have *l)
 {
@@ -318,13 +324,14 @@ void freeze_hear(struct mesh *m, struct member *o, struct member *from, const st
     const struct standing *s = claim_standing(o, from);
     struct proof_want *w = &o->proof_want;
 
-    if (l->frozen == 0 || l->epoch < o->proofs_from || w->open || m->now_ms < w->next_ms || (s != NULL && m->now_ms < s->proofs_ignored_until_ms))
+    if (l->frozen == 0 || l->epoch < o->proofs_from || (w->open && !can_replace(m, w, from)) || m->now_ms < w->next_ms || (s != NULL && m->now_ms < s->proofs_ignored_until_ms))
         return;
     if (f == NULL && o->frozen_n == MESH_PROOFS_MAX && l->epoch < o->frozen[0].epoch)
         return;
     if (f != NULL && (l->frozen > f->seq || (l->frozen == f->seq && !is_better(f, l->frozen_hash))))
         return;
     w->open = true;
+    w->until_ms = 0;
     w->compared = false;
     w->by = from;
     w->epoch = l->epoch;
@@ -351,6 +358,7 @@ void freeze_forget_by(struct mesh *m, const struct member *by)
         if (m->members[i]->proof_want.by != by)
             continue;
         m->members[i]->proof_want.open = false;
+        m->members[i]->proof_want.until_ms = 0;
         m->members[i]->proof_want.by = NULL;
     }
 }

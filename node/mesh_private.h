@@ -164,6 +164,7 @@ void fetch_doubt(struct mesh *m, struct member *o, struct member *by, uint32_t e
 bool fetch_useful(const struct mesh *m, const struct member *o, const struct claim *c);        /* this neighbour may have what is not here */
 bool fetch_lacks(const struct member *o, const struct claim *c);           /* some of what it claims is not here, and it was not found to lack it */
 bool fetch_wanted(const struct mesh *m, const struct member *o);         /* one of them may */
+bool fetch_may_ask(const struct mesh *m, struct member *who);            /* it is not asked for enough already */
 
 void member_link(struct mesh *m, struct member *o, bool wanted);
 

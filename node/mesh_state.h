@@ -54,6 +54,7 @@ enum {
     COMPARE_ASKS = 20,                 /* so many messages a question for sums counts for */
     VERSIONS_ROOM = 4,                 /* the two that are kept, one that comes in the place of the lower, and one that is void */
     PROOF_WAIT_MS = 2000,              /* between two questions for proofs about one origin */
+    PROOF_PATIENCE_MS = 60000,         /* so long a neighbour that is asked for enough already may yet be asked for one */
     REPLACE_BURST = 64,                /* versions that come in the place of others, of one origin; more are put off */
     REPLACE_PER_HOUR = 600,
     FETCH_FRAMES_MAX = FETCH_RANGE_MAX * MESH_VERSIONS_MAX,
@@ -224,6 +225,7 @@ struct proof_want {
     uint64_t seq, last;                /* the same, but by sums */
     bool compared;                     /* by sums only: it did not say so */
     int64_t next_ms;                   /* no new question before */
+    int64_t until_ms;                  /* it waits since that neighbour is asked for enough: so long; 0: it does not */
     uint8_t *half;                     /* the first of a pair that is no part of the log */
     size_t half_len;
     uint8_t half_hash[HELD_HASH_BYTES];
@@ -236,6 +238,7 @@ struct doubt {
     uint32_t epoch;
     uint64_t seq;
     unsigned tries;
+    bool waits;                        /* since who is to be asked is asked for enough */
     int64_t next_ms;                   /* no new one before */
 };
 
