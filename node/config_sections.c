@@ -233,6 +233,12 @@ static struct policy_category *find_category(struct policy *p, const char *name)
     return i >= 0 ? &p->categories[i] : NULL;
 }
 
+/* Each category is a sub-zone of every zone: these would take the place of what RFC 5782 section 5 has every list answer. */
+static bool is_test_entry(const char *name)
+{
+    return strcmp(name, "test") == 0 || strcmp(name, "invalid") == 0;
+}
+
 static int read_category(struct config_load *l, cfg_t *at, cfg_t *sec)
 {
     struct policy *p = l->c->policy;
@@ -240,6 +246,8 @@ static int read_category(struct config_load *l, cfg_t *at, cfg_t *sec)
     uint32_t code = (uint32_t)option_number(sec, "code");
     if (!category_is_valid(sec->title, strlen(sec->title)))
         return section_error(l, at, sec, "expected a name of lower-case letters, digits and '-', at most %d", CATEGORY_MAX_BYTES);
+    if (is_test_entry(sec->title))
+        return section_error(l, at, sec, "%s", "expected another name: test and invalid are the test entries of every zone (RFC 5782)");
     if (c == NULL && p->categories_n == POLICY_CATEGORIES_MAX)
         return section_error(l, at, sec, "expected at most %d categories", POLICY_CATEGORIES_MAX);
     if (c == NULL && code == 0)

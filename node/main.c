@@ -14,6 +14,7 @@
 #include "node/log.h"
 #include "node/verdict_files.h"
 #include "proto/identity.h"
+#include "proto/name.h"
 #include "store/db.h"
 
 static const char usage[] =
@@ -152,6 +153,18 @@ static void warn_of_zone(const char *file)
         fprintf(stderr, "hearsayd: warning: %s cannot be written: %s: %s\n", file, dir, strerror(errno));
 }
 
+/* A name that ends so is asked for in the category's sub-zone, where it is not. The list of such ends grows, hence only a warning. */
+static void warn_of_categories(const struct policy *p)
+{
+    for (size_t i = 0; i < p->categories_n; i++) {
+        const char *name = p->categories[i].name;
+
+        if (name_is_public_suffix(name))
+            fprintf(stderr, "hearsayd: warning: category \"%s\": names that end in .%s are not found in any zone, since each has a sub-zone %s for the category; "
+                    "choose a name that is no top-level domain\n", name, name, name);
+    }
+}
+
 static int check_rules(const struct config *c)
 {
     char why[CONFIG_WHY_MAX] = "", warning[CONFIG_WHY_MAX] = "";
@@ -170,6 +183,7 @@ static int check(const struct config *c)
     int wrong[] = { check_identity(c), check_database(c), check_groups(c), check_rules(c) };      /* all are said */
     int status = 0;
 
+    warn_of_categories(c->policy);
     for (size_t i = 0; i < c->policy->zones_n; i++) {
         if (c->policy->zones[i].name[0] != '\0')
             warn_of_zone(c->zones[i].file);

@@ -124,6 +124,13 @@ def test_a_group_that_is_not_there_is_refused(node):
     refused(node, f"{node.conf}:{text.count(chr(10)) + 1}: ", "run/other.sock", 'no group "no-such-group"', "expected")
 
 
+def test_a_category_that_hides_names_is_a_warning(node):
+    """A sub-zone `bot` stands before the names that end in .bot."""
+    node.conf.write_text(node.conf.read_text() + 'category "bot" { code = "127.0.0.9" }\ncategory "bots" { code = "127.0.0.10" }\n')
+    done = dry_start(node)
+    assert done.returncode == 0 and 'category "bot"' in done.stderr and 'category "bots"' not in done.stderr, done
+
+
 def test_a_configuration_that_is_not_there_is_said_with_what_to_do(node):
     done = subprocess.run([str(HEARSAYD), "-t", "-c", str(node.conf) + ".old"], text=True, capture_output=True, timeout=WAIT_S)
     assert done.returncode == 2 and ".old: No such file" in done.stderr and "hearsay init" in done.stderr, done
