@@ -11,6 +11,16 @@ const char *daemon_storage_error(int rc)
     return rc == -ENOSPC ? "error: disk full, not stored" : rc == -EAGAIN ? "error: shutting down, not stored" : "error: storage failed, not stored";
 }
 
+/* What was said before it was protected can be taken back. */
+static bool is_refused(struct daemon *d, const struct request *rq)
+{
+    bool said = false;
+
+    if (!protect_covers(d->config->policy->protect, &rq->subject))
+        return false;
+    return rq->verb != REQUEST_RETRACT || reader_said(d->reader, &rq->subject, &said) != 0 || !said;
+}
+
 int requests_change(void *ctx, const struct request *rq, struct report_ticket ticket, char answer[REPORT_ANSWER_MAX])
 {
     struct daemon *d = ctx;
@@ -20,7 +30,7 @@ int requests_change(void *ctx, const struct request *rq, struct report_ticket ti
         snprintf(answer, REPORT_ANSWER_MAX, "error: unknown category \"%s\"", rq->category);
         return -EINVAL;
     }
-    if (protect_covers(d->config->policy->protect, &rq->subject)) {
+    if (is_refused(d, rq)) {
         snprintf(answer, REPORT_ANSWER_MAX, "error: protected");
         return -EINVAL;
     }

@@ -182,3 +182,16 @@ int reader_score(struct reader *r, const struct subject *s, int category, int64_
         *milli = most / 1000;
     return rc;
 }
+
+int reader_said(struct reader *r, const struct subject *s, bool *said)
+{
+    bool found = false;
+    struct query q = query(&r->db, SQL_EVIDENCE_OF_SUBJECT);
+    query_blob(&q, s->key, s->len);
+    while (query_row(&q))
+        found |= column_int(&q, 1) != 0 || column_int(&q, 2) != 0 || column_int(&q, 10) != 0 || column_int(&q, 11) != 0;     /* black, white, and of both what is kept */
+    int rc = query_end(&q);
+    if (rc == 0)
+        *said = found;
+    return rc;
+}

@@ -30,6 +30,9 @@ int reader_check(struct reader *r, const struct subject *s, int zone, enum verdi
 /* S of the category, or with -1 of the category that says most (the largest by absolute value), computed from the registers at now_s. In thousandths, rounded towards zero. */
 int reader_score(struct reader *r, const struct subject *s, int category, int64_t now_s, int64_t *milli);
 
+/* Whether this member saw something of the subject that it has not taken back, and may have told. */
+int reader_said(struct reader *r, const struct subject *s, bool *said);
+
 struct subject_info {
     enum verdict state;         /* as reader_check() with zone -1 */
     int64_t score_milli;

@@ -386,6 +386,19 @@ def test_protected_subjects_are_refused(node, verb, subject):
     assert reports_stored(node) == before
 
 
+def test_what_was_said_before_it_was_protected_can_be_taken_back(own_lab):
+    """Nothing else can be said of it; and who never said anything has nothing to take back."""
+    node = own_lab.node("mx.b.example", mesh=False).start()
+    assert node.ask("black 192.0.2.25") == "ok"
+    node.write_conf(extra=PROTECT)
+    node.hang_up()
+    node.becomes("black 192.0.2.25", "error: protected")
+    assert node.ask("retract 192.0.2.26") == "ok" and node.ask("retract 198.51.100.200") == "error: protected"
+    assert node.ask("retract 192.0.2.25") == "ok"
+    node.becomes("retract 192.0.2.25", "error: protected")
+    assert node.json("why", "192.0.2.25")["opinions"] == []
+
+
 @pytest.mark.parametrize("subject", ["192.0.2.24", "192.0.2.26", "198.51.100.127", "198.51.100.0/25", "192.0.2.64/26", "2001:db8::1"])
 def test_the_documentation_networks_are_ordinary(node, subject):
     assert node.ask(f"black {subject}") == "ok"

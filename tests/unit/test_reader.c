@@ -45,6 +45,31 @@ static void report(struct asked *a, enum request_verb verb, const char *text, in
     world_fold(&a->w, T0);
 }
 
+static bool said(struct asked *a, const char *text)
+{
+    struct subject s = world_subject(text);
+    bool yes = false;
+    assert_int_equal(reader_said(a->r, &s, &yes), 0);
+    return yes;
+}
+
+static void what_was_said_is_said_until_it_is_taken_back(void **state)
+{
+    struct asked a;
+    (void)state;
+    ask(&a);
+    assert_false(said(&a, "192.0.2.7"));
+    report(&a, REQUEST_WHITE, "192.0.2.7", 1);
+    report(&a, REQUEST_BLACK, "192.0.2.8", -1);
+    assert_true(said(&a, "192.0.2.7"));
+    assert_true(said(&a, "192.0.2.8"));
+    report(&a, REQUEST_RETRACT, "192.0.2.7", -1);
+    assert_false(said(&a, "192.0.2.7"));
+    assert_true(said(&a, "192.0.2.8"));
+    assert_false(said(&a, "192.0.2.0/24"));
+    done(&a);
+}
+
 /* ---- check */
 
 static void black_zones_answer_before_white_ones(void **state)
@@ -565,6 +590,7 @@ static void a_reader_cannot_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_said_is_said_until_it_is_taken_back),
         cmocka_unit_test(black_zones_answer_before_white_ones),
         cmocka_unit_test(an_address_is_found_in_every_listed_prefix_that_holds_it),
         cmocka_unit_test(a_listed_address_does_not_list_the_prefix_around_it),
