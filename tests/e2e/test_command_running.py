@@ -2,13 +2,14 @@
 import json
 import os
 import pty
+import resource
 import subprocess
 import time
 
 import pytest
 
 from command_lab import ABSENT, DONE, NO, USAGE
-from hearsay_lab import HEARSAY, WAIT_S, in_time, wait_until, zone
+from hearsay_lab import HEARSAY, WAIT_S, wait_until, zone
 
 BL = "bl.a.example"
 
@@ -232,11 +233,16 @@ def test_a_slow_pipe_is_answered_as_it_comes(node):
     assert out == "1 stored, 0 failed\n"
 
 
-def test_a_hundred_thousand_lines_go_fast(lab):
+def test_a_hundred_thousand_lines_wait_for_few_answers(lab):
+    """How fast they go is the benchmark's to say. Whoever waits for each answer goes to sleep as often, however busy the machine is."""
+    def waits():
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw
     node = lab.node("mx.fast.example", mesh=False).start()
     lines = "".join(f"203.{i >> 16 & 1}.{i >> 8 & 255}.{i & 255}\n" for i in range(131072 - 100_000, 131072))
-    done = in_time(lambda: node.hearsay("report", "black", "--from-file", "-", input=lines), 10, tries=5)    # the benchmark says how fast; this only tells when it waits for each answer
+    before = waits()
+    done = node.hearsay("report", "black", "--from-file", "-", input=lines)
     assert done.stdout == "100,000 stored, 0 failed\n", done.stderr
+    assert waits() - before < 10_000
     node.stop()
 
 
