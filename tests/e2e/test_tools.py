@@ -25,6 +25,11 @@ def rows(node, *words):
     return next(v for v in answer.values() if isinstance(v, list))
 
 
+def scores(node, what, milli):
+    """In thousandths. Some moments of decay take one off, and a busy machine may need more of them."""
+    wait_until(lambda: milli - 2 <= int(node.ask(f"score {what}")) <= milli, lambda: f"{what}: {milli}, not {node.ask(f'score {what}')}")
+
+
 # ---- answers
 
 def test_offences_are_counted(node):
@@ -32,7 +37,7 @@ def test_offences_are_counted(node):
     assert node.ask("count 192.0.2.7") == "3"
     assert node.ask("count 192.0.2.200") == "0"
     assert node.ask("TARPIT\t2001:db8:9::1") == "1" and node.ask("count 2001:0DB8:0009:0::0002") == "1"
-    node.becomes("score 192.0.2.7 invalid-recipients", "900")
+    scores(node, "192.0.2.7 invalid-recipients", 900)
 
 
 def test_white_and_protected_clients_are_never_counted(node):
@@ -67,16 +72,16 @@ def test_results_of_spf_that_are_no_evidence(node, result):
 
 def test_failures_and_passes_of_spf(node):
     assert node.ask("spf 192.0.2.41 c.example fail") == "ok"
-    node.becomes("score 192.0.2.41 fraud", "499")
+    scores(node, "192.0.2.41 fraud", 499)
     assert node.ask("spf 192.0.2.42 d.example pass") == "ok"
     assert node.ask("black 192.0.2.42") == "ok"
-    node.becomes("score d.example spam", "1071")
+    scores(node, "d.example spam", 1071)
     assert node.ask("score c.example") == "0"
 
 
 def test_notes_are_of_kinds_that_are_configured(node):
     assert node.ask("note 192.0.2.50 forged-srs to anna@a.example") == "ok"
-    node.becomes("score 192.0.2.50 abusive", "750")
+    scores(node, "192.0.2.50 abusive", 750)
     assert node.ask("note 192.0.2.50 weather").startswith('error: unknown kind "weather"')
     assert node.ask("note 127.0.0.1 forged-srs") == "error: protected"
     wait_until(lambda: "note: forged-srs from 192.0.2.50: to anna@a.example" in node.log_text(), "the text is in the log")
@@ -154,9 +159,9 @@ def test_what_was_answered_survives_a_kill(own_lab):
         node.kill()
         node.start()
         assert node.ask("bounces anna") == f"{i * (i + 1) // 2}:{i * (i + 1) // 2}"
-        node.becomes(f"score 192.0.2.{100 + i} abusive", "750")
+        scores(node, f"192.0.2.{100 + i} abusive", 750)
         assert node.ask(f"black 198.51.100.{i}") == "ok"
-        node.becomes(f"score s{i}.example", "1071")
+        scores(node, f"s{i}.example", 1071)
         if i == 5:
             break
     wait_until(lambda: node.ask("grey 192.0.2.7 a@b.example c1@d.example") == "false", "it passes after a second")
