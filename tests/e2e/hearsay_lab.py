@@ -351,6 +351,10 @@ report "tcp:127.0.0.1:{self.tcp[1]}" {{ }}
     def json(self, *args):
         return json.loads(self.hearsay(*args, "--json").stdout)
 
+    def links(self):
+        """To how many peers it is connected. Before the mesh runs `status` has none of them: so all of none are connected."""
+        return sum(p["connected"] for p in self.json("status")["peers"])
+
     def card(self):
         return self.hearsay("card", check=True).stdout.strip()
 

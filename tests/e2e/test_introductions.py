@@ -27,7 +27,7 @@ def make_line(lab):
     c.peer_add(b, 0.8)
     for node in nodes:
         node.start()
-    wait_until(lambda: all(p["connected"] for p in b.json("status")["peers"]), "B is connected to both")
+    wait_until(lambda: b.links() == 2, "B is connected to both")
     return nodes
 
 

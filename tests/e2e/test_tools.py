@@ -230,7 +230,7 @@ def members(lab, extra):
     b = lab.node("mx.b.example", zones=zone("bl.b.example", threshold=0.1, quorum=1))
     a.peer_add(b), b.peer_add(a)
     a.start(), b.start()
-    wait_until(lambda: all(p["connected"] for n in (a, b) for p in n.json("status")["peers"]), "the peers are connected")
+    wait_until(lambda: a.links() == b.links() == 1, "the peers are connected")
     return a, b
 
 
