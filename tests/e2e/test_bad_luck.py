@@ -251,7 +251,7 @@ def test_a_corrupt_database_is_refused_or_found_by_verify(stopped):
     size = database.stat().st_size
     with open(database, "r+b") as f:
         f.seek(100)
-        f.write(os.urandom(4096 - 100))
+        f.write(random.Random(4442).randbytes(4096 - 100))
     assert database.stat().st_size == size
     says(stopped.refuses_to_start(), "hearsay.db", "not a database|corrupt|damaged|malformed", "backup|move|restore|rebuild")
 
