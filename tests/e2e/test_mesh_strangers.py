@@ -12,7 +12,7 @@ import zmq
 from zmq.utils import z85
 
 import second_words as w
-from hearsay_lab import wait_until, zone
+from hearsay_lab import zone
 from second_member import SecondMember
 from second_words import Word, subject_address
 
@@ -67,7 +67,7 @@ def hold_out(a, member, addr, before_bytes, before_fds):
     assert rss(a) - before_bytes < 16 * 1024 * 1024, f"{(rss(a) - before_bytes) >> 20} MiB"
     member.publish([Word(subject_address(addr), b"malware", 5, 0)])
     member.until(lambda: a.ask(f"check {addr}") == "black", "the member is heard")
-    wait_until(lambda: descriptors(a) <= before_fds + 2, lambda: f"{descriptors(a)} descriptors, {before_fds} before", every=0.2)
+    member.until(lambda: descriptors(a) <= before_fds + 2, lambda: f"{descriptors(a)} descriptors, {before_fds} before")
     assert member.link.up and member.link.lost == 0, "nor was its connection lost"
 
 

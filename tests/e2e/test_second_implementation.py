@@ -506,8 +506,8 @@ def test_a_compares_as_the_document_says(street, villain):
         v.until(lambda: got, "the sums have come")
     finally:
         v._answered = keep
-    street.p.run(0.1)
-    assert w.message(compared=got[0]) == w.compared(asked, log)[0] and any(got[0].sums)
+    assert any(got[0].sums)
+    street.p.until(lambda: w.message(compared=got[0]) == w.compared(asked, log)[0], "they are ours, once we hold what A does")
 
 
 def test_a_serves_ranges_as_the_document_says(street, villain):
