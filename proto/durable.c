@@ -39,13 +39,30 @@ static int sync_directory_of(const char *path)
     return rc;
 }
 
-static int create_synced(const char *path, const void *at, size_t len, mode_t mode)
+/* Root may write what another user reads. Who may not give a file away leaves it as his own. */
+static void give_to(int fd, const struct stat *owner)
+{
+    struct stat st;
+    int rc = fstat(fd, &st);
+
+    if (rc == 0 && st.st_uid == owner->st_uid && st.st_gid == owner->st_gid)
+        return;
+    rc = fchown(fd, owner->st_uid, owner->st_gid);
+    if (rc != 0)
+        rc = fchown(fd, (uid_t)-1, owner->st_gid);
+    (void)rc;
+}
+
+/* `owner` NULL: whoever runs this. */
+static int create_synced(const char *path, const void *at, size_t len, mode_t mode, const struct stat *owner)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode & 0600), rc;
 
     if (fd < 0)
         return -errno;
     rc = write_all(fd, at, len);
+    if (rc == 0 && owner != NULL)
+        give_to(fd, owner);
     if (rc == 0 && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
         rc = -errno;
     if (close(fd) != 0 && rc == 0)
@@ -57,7 +74,7 @@ static int create_synced(const char *path, const void *at, size_t len, mode_t mo
 
 int durable_create(const char *path, const void *at, size_t len, mode_t mode)
 {
-    int rc = create_synced(path, at, len, mode);
+    int rc = create_synced(path, at, len, mode, NULL);
 
     return rc == 0 ? sync_directory_of(path) : rc;
 }
@@ -77,6 +94,8 @@ bool durable_is_device(const char *path)
 int durable_replace(const char *path, const void *at, size_t len, mode_t mode)
 {
     char beside[PATH_MAX];
+    struct stat old;
+    bool is_there = lstat(path, &old) == 0 && S_ISREG(old.st_mode);
     int n = snprintf(beside, sizeof beside, "%s.new", path), rc;
 
     if (n < 0 || (size_t)n >= sizeof beside)
@@ -85,7 +104,7 @@ int durable_replace(const char *path, const void *at, size_t len, mode_t mode)
         return -ENOTSUP;
     if (unlink(beside) != 0 && errno != ENOENT)
         return -errno;
-    rc = create_synced(beside, at, len, mode);
+    rc = create_synced(beside, at, len, mode, is_there ? &old : NULL);
     if (rc != 0)
         return rc;
     if (rename(beside, path) != 0) {

@@ -15,7 +15,7 @@ int durable_create(const char *path, const void *at, size_t len, mode_t mode);
 bool durable_is_device(const char *path);
 
 /* The same, in place of what is there: written beside as PATH.new, synced, renamed over. Readers see the old file or the new
- * one. One writer per path; a PATH.new that a crash left is replaced. -EISDIR, -ENOTSUP: durable_is_device(). */
+ * one. Owner and group of the file stay, as far as who runs this may give it away. One writer per path; a PATH.new that a crash left is replaced. -EISDIR, -ENOTSUP: durable_is_device(). */
 int durable_replace(const char *path, const void *at, size_t len, mode_t mode);
 
 #endif

@@ -169,6 +169,20 @@ def test_root_leaves_no_files_of_root(own_lab):
     assert {p.stat().st_uid for p in home.rglob("*")} == {owner}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be somebody else")
+def test_root_takes_no_file_from_the_node_in_a_directory_of_roots(conf, friend):
+    """As in /etc: the configuration is root's, for a group to read, and the keys are the node's."""
+    keys, peers_conf = conf.parent / "identity.pem", conf.parent / "peers.conf"
+    os.chown(keys, 65534, 65534)
+    for path in (conf, peers_conf):
+        os.chown(path, 0, 65534)
+        path.chmod(0o640)
+    before = keys.read_text()
+    assert ask(conf, "peer", "add", card_of(friend)).returncode == DONE
+    assert ask(conf, "rotate", "--keys").returncode == DONE and keys.read_text() != before
+    assert [(s.st_uid, s.st_gid, s.st_mode & 0o777) for s in (keys.stat(), peers_conf.stat())] == [(65534, 65534, 0o600), (0, 65534, 0o640)]
+
+
 def test_options_that_init_shows_are_those_that_exist(conf):
     """Every line that is commented out works when it is not."""
     text = conf.read_text()

@@ -46,6 +46,28 @@ static void a_file_is_replaced_with_the_mode_that_was_asked_for(void **state)
     assert_int_equal(access(beside, F_OK), -1);
 }
 
+static void a_file_that_is_replaced_stays_its_owners(void **state)
+{
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0)
+        skip();                      /* only root can give files away */
+    assert_int_equal(durable_replace(path, "old", 3, 0640), 0);
+    assert_int_equal(chown(path, 65534, 65533), 0);
+    assert_int_equal(durable_replace(path, "newer", 5, 0640), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 5);
+    assert_int_equal(st.st_uid, 65534);
+    assert_int_equal(st.st_gid, 65533);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("nowhere", path), 0);
+    assert_int_equal(lchown(path, 65534, 65533), 0);
+    assert_int_equal(durable_replace(path, "text", 4, 0640), 0);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISREG(st.st_mode) && st.st_uid == 0);
+}
+
 static void a_device_or_pipe_is_never_replaced(void **state)
 {
     struct stat st;
@@ -91,6 +113,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_is_replaced_with_the_mode_that_was_asked_for, begin, end),
+        cmocka_unit_test_setup_teardown(a_file_that_is_replaced_stays_its_owners, begin, end),
         cmocka_unit_test_setup_teardown(a_device_or_pipe_is_never_replaced, begin, end),
         cmocka_unit_test_setup_teardown(a_link_to_an_open_file_is_never_replaced, begin, end),
         cmocka_unit_test_setup_teardown(a_directory_is_never_replaced, begin, end),
