@@ -199,7 +199,7 @@ struct fetch {
     uint64_t missing;                  /* of the range, when it was asked for */
     unsigned frames, news;             /* came; of these, taken */
     bool at_head;                      /* it was asked for the head that it claimed then */
-    bool blocked;                      /* a frame could not be taken for a reason of our own */
+    bool blocked;                      /* a frame could not be taken, or not be stored, for a reason of our own */
     uint8_t digest[HEAD_HASH_BYTES];   /* of its log, as it said when it was asked */
     bool doubting;
     bool proving;                      /* for a pair that a neighbour says it has ... */

@@ -333,8 +333,13 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
         settle_late(m, name->epoch);
 }
 
+/* It is missing again for a reason of our own: what may be asked for just now must not look as if a neighbour lacked it. */
 static void give_up(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq, const struct held *h)
 {
+    struct fetch *f = &o->fetch;
+
+    if (f->from != NULL && f->epoch == e->epoch && f->lowest <= seq && seq <= f->highest)
+        f->blocked = true;
     log_remove(m, o, e, seq, h);
     claims_unbar(o, e->epoch);
     mesh_count(m, MESH_COUNT_STORE_FAILED);

@@ -291,6 +291,32 @@ static void what_the_disk_refused_is_fetched_again(void **state)
     assert_non_null(action(MESH_DO_STORE));
 }
 
+/* Whoever sent it has it, though it is missing again when the rest of what was asked for has come. Who lacks something is not asked for it for a while, and longer each time. */
+static void what_the_disk_refused_amid_a_fetch_is_not_taken_for_lacking(void **state)
+{
+    enum { HEAD = 7 };
+    size_t head = sign((struct plan){ .author = 3, .seq = HEAD });
+
+    (void)state;
+    have(MESH_ASK, 1, 3, 1, HEAD, false);
+    for (uint64_t seq = 1; seq < HEAD; seq++) {
+        size_t rest = sign((struct plan){ .author = 3, .seq = seq });
+        int64_t before_ms = now_ms;
+        struct asked a = asked_for_range();
+        while (!a.any) {
+            tick_at(up.wake_at_ms);
+            a = asked_for_range();
+        }
+        assert_in_range(now_ms - before_ms, 0, 10000);
+        assert_true(a.from == seq && a.to == HEAD);
+        fetched(1, a.id, (long)head, false);
+        step((struct mesh_event){ .kind = MESH_STORE_FAILED, .name = &frames[head].name });
+        fetched(1, a.id, (long)rest, false);
+        stored(rest, true);
+        fetched(1, a.id, -1, true);
+    }
+}
+
 static void another_hash_for_a_head_is_looked_into(void **state)
 {
     (void)state;
@@ -516,6 +542,7 @@ int main(void)
         CLAIM(a_claim_that_proves_wrong_is_passed_over_longer_and_longer),
         CLAIM(a_neighbour_is_asked_for_a_few_logs_at_once),
         CLAIM(what_the_disk_refused_is_fetched_again),
+        CLAIM(what_the_disk_refused_amid_a_fetch_is_not_taken_for_lacking),
         CLAIM(another_hash_for_a_head_is_looked_into),
         CLAIM(an_ancestor_that_differs_is_looked_into),
         LIAR_CASES,
