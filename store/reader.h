@@ -47,7 +47,7 @@ int reader_info(struct reader *r, const struct subject *s, int64_t now_s, struct
 struct listing {
     int zone, category;
     struct subject subject;
-    int64_t since_s, until_s, score_milli;      /* until_s, score_milli: 0 for a network */
+    int64_t since_s, until_s, score_milli;      /* until_s: when it is looked at again, which is no later than it falls off; until_s, score_milli: 0 for a network */
     unsigned groups;
     bool network;               /* listed since enough of its addresses are; the next two say how many, and how many neighbours are innocent */
     unsigned addresses, innocents;
@@ -114,7 +114,7 @@ struct why_rule {
     unsigned stood_groups;                  /* ... groups of what stands against that */
     int64_t sum_micro;                      /* S without a veto: what the parts add up to */
     bool asks, upholds;                     /* the score and the groups would begin a listing now; keep one up. The writer works in what has changed a moment later */
-    int64_t since_s, until_s;               /* 0 when not listed */
+    int64_t since_s, until_s;               /* when it falls off if nothing new is heard; 0 when not listed */
 };
 enum { WHY_ADDRESSES_MAX = 8 };
 struct why_network {                        /* the subject is listed since enough of its addresses are */

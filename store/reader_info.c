@@ -13,8 +13,23 @@ struct found {
     bool black;
 };
 
-static int add_found(struct reader *r, const struct subject *s, struct found *f)
+/* When they fall off: what is stored is when the writer looks again. */
+static int put_ends(struct reader *r, const struct subject *s, struct found *f, size_t from, int64_t now_s)
 {
+    int rc = 0, category = -1;
+    for (size_t i = from; rc == 0 && i < f->n; i++) {
+        if (f->rows[i].category != category)
+            rc = reader_voices(r, s, f->rows[i].category);
+        category = f->rows[i].category;
+        if (rc == 0)
+            f->rows[i].until_s = voices_falls_off(&r->voices, r->policy, category, f->rows[i].zone, r->names.groups_n, now_s);
+    }
+    return rc;
+}
+
+static int add_found(struct reader *r, const struct subject *s, struct found *f, int64_t now_s)
+{
+    size_t from = f->n;
     struct query q = query(&r->db, SQL_LISTING_OF_SUBJECT);
     query_blob(&q, s->key, s->len);
     while (f->n < sizeof f->rows / sizeof *f->rows && query_row(&q)) {
@@ -24,12 +39,12 @@ static int add_found(struct reader *r, const struct subject *s, struct found *f)
             continue;
         f->rows[f->n].category = category;
         f->rows[f->n].zone = zone;
-        f->rows[f->n].until_s = column_int(&q, 3);
         f->rows[f->n].score_micro = column_int(&q, 4);
         f->black |= !r->policy->zones[zone].white;
         f->n++;
     }
-    return query_end(&q);
+    int rc = query_end(&q);
+    return rc == 0 ? put_ends(r, s, f, from, now_s) : rc;
 }
 
 static int add_networks(struct reader *r, const struct subject *s, struct found *f)
@@ -53,12 +68,12 @@ static int add_networks(struct reader *r, const struct subject *s, struct found 
     return rc != 0 ? rc : ended;
 }
 
-static int load_found(struct reader *r, const struct subject *s, struct found *f)
+static int load_found(struct reader *r, const struct subject *s, int64_t now_s, struct found *f)
 {
     struct listed_keys k;
     int rc = reader_keys(r, s, &k);
     for (size_t i = 0; rc == 0 && i < k.n; i++)
-        rc = add_found(r, &k.keys[i], f);
+        rc = add_found(r, &k.keys[i], f, now_s);
     for (size_t i = 0; rc == 0 && i < k.n; i++)
         rc = add_networks(r, &k.keys[i], f);
     return rc;
@@ -114,7 +129,7 @@ int reader_info(struct reader *r, const struct subject *s, int64_t now_s, struct
     struct found found = { .n = 0 };
     int rc = reader_begin(r);
     if (rc == 0) {
-        rc = load_found(r, s, &found);
+        rc = load_found(r, s, now_s, &found);
         if (rc == 0)
             rc = score_now(r, s, now_s, &info);
         rc = reader_end(r, rc);

@@ -239,3 +239,15 @@ int64_t voices_next_look(struct voices *v, const struct policy *p, int category,
         *place = l;
     return l.look_s;
 }
+
+int64_t voices_falls_off(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n, int64_t now_s)
+{
+    int64_t at_s = now_s;
+    for (unsigned looks = 0; looks < VOICES_LOOKS_AHEAD; looks++) {
+        struct score s = voices_score(v, p, category, at_s);
+        if (!score_lists(&p->zones[zone], &s, groups_n, true))
+            break;
+        at_s = voices_next_look(v, p, category, zone, groups_n, true, at_s);
+    }
+    return at_s;
+}

@@ -10,7 +10,7 @@
 #include "store/names.h"
 #include "store/score.h"
 
-enum { VOICES_ROWS_MAX = 2 * (POLICY_ZONES_MAX + 1) };
+enum { VOICES_ROWS_MAX = 2 * (POLICY_ZONES_MAX + 1), VOICES_LOOKS_AHEAD = 256 };
 
 /* A row of `listing`. zone_id 0: no zone lists the key, but one may come to by time alone. */
 struct listing_row {
@@ -77,5 +77,8 @@ int64_t voices_vouched_until(const struct voices *v, const struct policy *p, int
 struct score voices_score(const struct voices *v, const struct policy *p, int category, int64_t now_s);
 int64_t voices_next_look(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n,
                          bool listed, int64_t now_s);
+/* The minute in which time alone ends the zone's listing, now_s if nothing upholds it any more. Where both sides speak, the next look comes long before: this goes
+ * from one to the next, VOICES_LOOKS_AHEAD at the most, and gives the last one then. */
+int64_t voices_falls_off(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n, int64_t now_s);
 
 #endif

@@ -256,35 +256,20 @@ static int signatures(struct asking *a)
 
 static void put_rule(struct asking *a, const struct score *score, size_t zone, int category)
 {
-    const struct reader *r = a->r;
-    const struct policy_zone *z = &r->policy->zones[zone];
+    struct reader *r = a->r;
+    const struct listing_row *row = voices_row(&r->voices, r->names.zone_ids[zone]);
+    const struct policy *p = r->policy;
+    const struct policy_zone *z = &p->zones[zone];
     int64_t own_micro = z->white ? -score->own_micro : score->own_micro;
     a->why->rules[a->why->rules_n++] = (struct why_rule){
         .zone = (int)zone, .category = category, .score_micro = score->micro, .threshold_micro = z->threshold_micro,
         .groups = z->white ? score->groups_white : score->groups, .quorum = score_quorum(z, r->names.groups_n),
         .own = z->own && own_micro >= SCORE_G_MIN_MICRO, .veto = score->veto && !z->white, .sum_micro = why_sum(a->why, category),
-        .vouched = !z->white && voices_vouched_until(&r->voices, r->policy, a->now_s) != 0, .contested = score->contested && !z->white, .stood_micro = score->stood_micro, .stood_groups = score->stood_groups,
+        .vouched = !z->white && voices_vouched_until(&r->voices, p, a->now_s) != 0, .contested = score->contested && !z->white, .stood_micro = score->stood_micro, .stood_groups = score->stood_groups,
+        .listed = row != NULL, .since_s = row != NULL ? row->since_s : 0,
+        .until_s = row != NULL ? voices_falls_off(&r->voices, p, category, (int)zone, r->names.groups_n, a->now_s) : 0,
         .asks = score_lists(z, score, r->names.groups_n, false), .upholds = score_lists(z, score, r->names.groups_n, true),
     };
-}
-
-static int put_listings(struct asking *a)
-{
-    struct query q = query(&a->r->db, SQL_LISTING_OF_SUBJECT);
-    query_blob(&q, a->subject->key, a->subject->len);
-    while (query_row(&q)) {
-        int category = names_category_policy(&a->r->names, column_int(&q, 0));
-        int zone = names_zone(&a->r->names, a->r->policy, column_int(&q, 1));
-        for (size_t i = 0; i < a->why->rules_n; i++) {
-            struct why_rule *rule = &a->why->rules[i];
-            if (rule->zone != zone || rule->category != category)
-                continue;
-            rule->listed = true;
-            rule->since_s = column_int(&q, 2);
-            rule->until_s = column_int(&q, 3);
-        }
-    }
-    return query_end(&q);
 }
 
 static int rules(struct asking *a)
@@ -303,7 +288,7 @@ static int rules(struct asking *a)
         for (size_t zone = 0; zone < p->zones_n; zone++)
             put_rule(a, &score, zone, (int)c);
     }
-    return put_listings(a);
+    return 0;
 }
 
 static int put_wider(struct asking *a)

@@ -143,12 +143,45 @@ static void what_one_on_probation_would_have_said_is_told(void **state)
     world_destroy(&w);
 }
 
+/* Two say black with much, one says good with less: the writer looks again and again before the listing ends. */
+static void when_it_falls_off_is_told_exactly_where_both_sides_speak(void **state)
+{
+    struct subject s = world_subject(subject_text_a);
+    struct subject_info info;
+    struct world w;
+    struct why why;
+    (void)state;
+    world_create(&w);
+    w.policy->zones[0].threshold_micro = MICRO;
+    w.policy->zones[0].quorum = 2;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    world_hear(&w, 1, 1, (struct saying){ subject_text_a, WORLD_SAY, 8, 0, T0 });
+    world_hear(&w, 2, 1, (struct saying){ subject_text_a, WORLD_SAY, 8, 0, T0 });
+    world_hear(&w, 3, 1, (struct saying){ subject_text_a, WORLD_SAY, 0, 3, T0 });
+    struct reader *r = world_reader(&w);
+    assert_int_equal(reader_why(r, &s, T0, &why), 0);
+    int64_t end_s = why.rules[0].until_s;
+    assert_int_equal(reader_info(r, &s, T0, &info), 0);
+    assert_int_equal(info.until_s, end_s);
+    assert_true(why.rules[0].listed && end_s % 60 == 0 && end_s > T0 + 10 * WORLD_DAY);
+    why_clear(&why);
+    reader_close(&r);
+    for (int64_t at_s = T0 + WORLD_DAY; at_s < end_s - 60; at_s += WORLD_DAY)
+        world_fold(&w, at_s);
+    world_fold(&w, end_s - 60);
+    assert_int_equal(world_check(&w, subject_text_a), VERDICT_BLACK);
+    world_fold(&w, end_s);
+    assert_int_equal(world_check(&w, subject_text_a), VERDICT_UNKNOWN);
+    world_destroy(&w);
+}
+
 int main(void)
 {
     state_of_random = seeded(state_of_random);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parts_of_a_score_add_up_whatever_the_rights),
         cmocka_unit_test(what_one_on_probation_would_have_said_is_told),
+        cmocka_unit_test(when_it_falls_off_is_told_exactly_where_both_sides_speak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
