@@ -349,7 +349,11 @@ report "tcp:127.0.0.1:{self.tcp[1]}" {{ }}
         return done
 
     def json(self, *args):
-        return json.loads(self.hearsay(*args, "--json").stdout)
+        """The command's answer. It waits some seconds for the node, and a busy machine may hold that up for longer."""
+        def answer():
+            got = json.loads(self.hearsay(*args, "--json").stdout)
+            return None if "did not answer" in str(got.get("error")) else got
+        return wait_until(answer, f"{self.name} answers {args}")
 
     def links(self):
         """To how many peers it is connected. Before the mesh runs `status` has none of them: so all of none are connected."""
