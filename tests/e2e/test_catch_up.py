@@ -87,19 +87,22 @@ def test_a_member_that_is_killed_while_it_catches_up_goes_on_where_it_was(lab):
             p.publish([Word(subject_address(f"11.0.{k // 250}.{k % 250}"), b"spam", 5, 0)])
         b.hearsay("peer", "add", p.card, "--trust", 1, check=True)
         p.add(b.card())
-        held = 0
+        held = late = 0
         for life in range(1, KILLS + 1):
             until = p.counts["served"] + BATCHES // (KILLS + 1)
             p.until(lambda: p.counts["served"] >= until, "another part is served")
             want = held + BATCHES // (KILLS + 1) - 2 * FETCH_WIDTH_MAX
             wait_until(lambda: b.json("status")["counts"]["batches"] >= want, "nearly all that was served is on disk")
             assert 0 < b.json("status")["counts"]["batches"] < BATCHES
+            late += b.json("status")["mesh"]["counts"]["fetch-timeouts"]
             b.kill()
             b.start()
             assert b.json("status")["counts"]["batches"] >= want
             held = b.json("status")["counts"]["batches"]
         p.until(lambda: b.json("status")["counts"]["listings"] == BATCHES, "all is listed")
         assert b.json("status")["counts"]["batches"] == BATCHES
-        # Of each life two requests may have been answered in vain: one that a dead node had sent, and one that the kill cut short; and one more, asked again after a stall.
-        assert BATCHES <= p.counts["served"] <= BATCHES + 3 * KILLS * FETCH_WIDTH_MAX
+        late += b.json("status")["mesh"]["counts"]["fetch-timeouts"]
+        # Of each life two requests may have been answered in vain: one that a dead node had sent, and one that the kill cut short; and those that had no answer in time, as when
+        # the neighbour has no turn for ten seconds, since the machine is busy: these are counted, but for one that may come just before the kill.
+        assert BATCHES <= p.counts["served"] <= BATCHES + (3 * KILLS + late) * FETCH_WIDTH_MAX
     assert b.hearsay("verify").returncode == 0

@@ -252,9 +252,13 @@ def test_a_record_that_runs_out_is_warned_of_and_the_node_goes_on(own_lab):
     said(a, b, "203.0.113.1")
     a.hearsay("rotate", "--root", root, "--not-after", "29d", check=True)
     assert not warnings(a, "runs out"), "not from the first day of a short life"
-    a.hearsay("rotate", "--root", root, "--not-after", "20s", check=True)
-    wait_until(lambda: warnings(a, "runs out"), "A is warned")
-    wait_until(lambda: warnings(b, "record of mx.a.example"), "B is warned of A")
+    def both_are_warned(seconds):
+        """Before it has run out; a busy machine may be too slow for that."""
+        a.hearsay("rotate", "--root", root, "--not-after", f"{seconds}s", check=True)
+        end_s = time.time() + seconds
+        seen = [wait_until(lambda: warnings(node, f"record{of} runs out") or time.time() > end_s, "a warning") for node, of in ((a, ""), (b, " of mx.a.example"))]
+        return True not in seen
+    assert any(both_are_warned(seconds) for seconds in (20, 60)), "A is warned, and B of A"
     wait_until(lambda: warnings(a, "has run out"), "it has run out")
     wait_until(lambda: warnings(b, "has run out"), "B says so")
     a.restart()                                         # also a start is possible
