@@ -98,11 +98,12 @@ int main(int argc, char **argv)
         goto out;
     }
     s.zone = (struct config_zone){ .ttl_s = 300, .expire_s = 3600, .text = "Listed by $categories" };
+    snprintf(s.zone.file, sizeof s.zone.file, "%s", argv[1]);
     snprintf(s.policy->zones[0].name, sizeof s.policy->zones[0].name, "%s", argv[2]);
     s.policy->zones_n = 1;
     if (read_description(&s) != 0)
         goto out;
-    if (zone_file_write(argv[1], s.policy, 0, &s.zone, s.member, s.image, (int64_t)time(NULL), &stat, why) != 0) {
+    if (zone_file_write(NULL, s.policy, 0, &s.zone, s.member, s.image, (int64_t)time(NULL), &stat, why) != 0) {
         fprintf(stderr, "%s\n", why);
         goto out;
     }
