@@ -1,4 +1,8 @@
 /* Exceptions: what the operator decided by hand, and what it does to listings. */
+#include <errno.h>
+
+#include <sqlite3.h>
+
 #include "store_world.h"
 
 static void tell_problem(void *ctx, const char *text)
@@ -186,6 +190,49 @@ static void delisting_what_hardly_was_listed_leaves_a_sound_database(void **stat
     world_destroy(&w);
 }
 
+static void a_sender_can_be_delisted_and_no_other_with_it(void **state)
+{
+    struct world *w = listed_world(&world, "a@b.example");
+    (void)state;
+    world_report(w, REQUEST_BLACK, "c@b.example", 0, 1, T0);
+    except(w, EXCEPTION_DELIST, "a@b.example", T0 + WORLD_HOUR, T0);
+    world_fold(w, T0);
+    assert_int_equal(world_check(w, "a@b.example"), VERDICT_UNKNOWN);
+    assert_int_equal(world_check(w, "c@b.example"), VERDICT_BLACK);
+    assert_int_equal(problems(w, T0), 0);
+    world_destroy(w);
+}
+
+static void protect_all_of(struct world *w, unsigned from, unsigned to)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *put = NULL;
+    assert_int_equal(sqlite3_open_v2(w->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "INSERT INTO exception(kind, subject, time_s, until_s, who, why) VALUES(2, ?1, 1, 0, 'test', '')", -1, &put, NULL), SQLITE_OK);
+    for (unsigned i = from; i < to; i++) {
+        const uint8_t key[] = { SUBJECT_IP4, 11, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, 32 };
+        sqlite3_bind_blob(put, 1, key, sizeof key, SQLITE_TRANSIENT);
+        assert_int_equal(sqlite3_step(put), SQLITE_DONE);
+        sqlite3_reset(put);
+    }
+    sqlite3_finalize(put);
+    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void there_is_a_bound_for_exceptions_and_lifting_one_makes_room(void **state)
+{
+    struct world *w = listed_world(&world, "192.0.2.7");
+    struct exception e = { .kind = EXCEPTION_PROTECT, .subject = world_subject("192.0.2.7"), .time_s = T0, .who = "postmaster" };
+    (void)state;
+    protect_all_of(w, 0, EXCEPTIONS_MAX);
+    assert_int_equal(store_add_exception(w->store, &e, T0), -EOVERFLOW);
+    except(w, EXCEPTION_LIFT, "11.0.0.7", 0, T0);
+    assert_int_equal(store_add_exception(w->store, &e, T0), 0);
+    world_destroy(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +242,8 @@ int main(void)
         cmocka_unit_test(lifting_a_protection_lists_again),
         cmocka_unit_test(a_protected_network_covers_its_addresses_and_a_domain_its_hosts),
         cmocka_unit_test(an_exception_of_one_address_keeps_the_network_around_it_off_the_list),
+        cmocka_unit_test(a_sender_can_be_delisted_and_no_other_with_it),
+        cmocka_unit_test(there_is_a_bound_for_exceptions_and_lifting_one_makes_room),
         cmocka_unit_test(every_decision_stays_on_record),
         cmocka_unit_test(an_exception_survives_the_end_of_the_process),
         cmocka_unit_test(why_names_the_exception),

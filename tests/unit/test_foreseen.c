@@ -230,10 +230,35 @@ static void what_is_foreseen_is_what_then_happens(void **state)
     assert_true(changed > WORLDS);        /* or nothing was put to the test */
 }
 
+/* What the last one says is worth half of member 1's trust: with a quarter, an eighth, though a quarter would still uphold it. */
+static void less_trust_in_who_introduces_is_less_in_whom_it_introduced(void **state)
+{
+    static struct foreseen f;
+    (void)state;
+    begin_world(1);
+    w.policy->zones[0].threshold_micro = 400000;
+    w.policy->zones[0].quorum = 1;
+    assert_int_equal(store_set_policy(w.store, w.policy, now_s), 0);
+    hear(INTRODUCED, (struct saying){ "203.0.113.77", WORLD_SAY, 8, 0, now_s });
+    world_fold(&w, now_s);
+    assert_int_equal(world_check(&w, "203.0.113.77"), VERDICT_BLACK);
+    struct policy *p = policy_copy(w.policy);
+    assert_non_null(p);
+    p->members[0].trust_micro = MICRO / 4;
+    suppose(p, &f);
+    assert_true(has(&f.end, "0 0 203.0.113.77"));
+    assert_int_equal(store_set_policy(w.store, p, now_s), 0);
+    world_fold(&w, now_s);
+    assert_int_equal(world_check(&w, "203.0.113.77"), VERDICT_UNKNOWN);
+    policy_destroy(&p);
+    world_destroy(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_foreseen_is_what_then_happens),
+        cmocka_unit_test(less_trust_in_who_introduces_is_less_in_whom_it_introduced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

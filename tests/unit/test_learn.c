@@ -524,11 +524,24 @@ static void who_is_of_little_use_here_is_a_whole_head_for_the_quorum(void **stat
     world_claim_verifies(&w, later_s);
 }
 
+/* Neither does its withdrawal; a new event does. */
+static void a_word_that_this_node_took_back_judges_nobody(void **state)
+{
+    (void)state;
+    saw(REQUEST_BLACK, 0, 1, T0);
+    says_at(1, 0, 1, 0, WHITE, T0 + 600);
+    saw(REQUEST_RETRACT, 0, 1, T0 + 1200);
+    assert_int_equal(member(1, T0 + 1200).refuted_white_milli, 0);
+    saw(REQUEST_BLACK, 0, 1, T0 + 1800);
+    assert_int_equal(member(1, T0 + 1800).refuted_white_milli, 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(a_newcomer_counts_in_full),
+        T(a_word_that_this_node_took_back_judges_nobody),
         T(what_it_said_first_and_was_confirmed_raises_its_weight_with_the_hourly_snapshot),
         T(copying_earns_no_credit),
         T(own_good_mail_refutes_all_who_said_black_before_it),

@@ -1,4 +1,6 @@
 /* What `hearsay why` is told: the parts add up to the score. */
+#include <sqlite3.h>
+
 #include "store_world.h"
 #include "tests/seed.h"
 
@@ -143,6 +145,38 @@ static void what_one_on_probation_would_have_said_is_told(void **state)
     world_destroy(&w);
 }
 
+static void edit(struct world *w, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open_v2(w->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* One is hardly believed against somebody and half for somebody, the other the other way round: the score goes by that, the quorum by heads. */
+static void the_parts_add_up_whatever_was_learned(void **state)
+{
+    struct subject s = world_subject(subject_text_a);
+    struct world w;
+    struct why why;
+    (void)state;
+    world_create(&w);
+    world_hear(&w, 1, 1, (struct saying){ subject_text_a, WORLD_SAY, 8, 0, T0 });
+    world_hear(&w, 2, 1, (struct saying){ subject_text_a, WORLD_SAY, 0, 8, T0 });
+    edit(&w, "INSERT OR REPLACE INTO learned(member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times)"
+             " SELECT member, 1, 0, 0, 0, 0, 0, 50000, 500000, 0, zeroblob(96), 0, 0 FROM opinion");
+    struct reader *r = world_reader(&w);
+    assert_int_equal(reader_why(r, &s, T0, &why), 0);
+    assert_int_equal(why.opinions_n, 2);
+    assert_int_equal(why.opinions[0].reliability_micro, 50000);
+    assert_int_equal(why.opinions[1].reliability_micro, 500000);
+    assert_true(why.groups[0].in_quorum && why.groups[0].counted_micro < SCORE_G_MIN_MICRO);
+    adds_up(&why);
+    why_clear(&why);
+    reader_close(&r);
+    world_destroy(&w);
+}
+
 /* Two say black with much, one says good with less: the writer looks again and again before the listing ends. */
 static void when_it_falls_off_is_told_exactly_where_both_sides_speak(void **state)
 {
@@ -175,12 +209,58 @@ static void when_it_falls_off_is_told_exactly_where_both_sides_speak(void **stat
     world_destroy(&w);
 }
 
+static int signature_now(struct world *w)
+{
+    struct subject s = world_subject(subject_text_a);
+    struct reader *r = world_reader(w);
+    struct why why;
+    assert_int_equal(reader_why(r, &s, T0, &why), 0);
+    assert_int_equal(why.opinions_n, 1);
+    int signature = why.opinions[0].signature;
+    why_clear(&why);
+    reader_close(&r);
+    return signature;
+}
+
+/* Somebody who can write to the database puts words into a member's mouth: the batch is in order, but it does not say this. */
+static void a_signature_is_good_for_what_its_batch_says_and_nothing_else(void **state)
+{
+    static const char *const lies[][2] = {
+        { "UPDATE opinion SET black = 8", "UPDATE opinion SET black = 5" },
+        { "UPDATE opinion SET black = 0, white = 5", "UPDATE opinion SET black = 5, white = 0" },
+        { "UPDATE opinion SET time_s = time_s + 600", "UPDATE opinion SET time_s = time_s - 600" },
+        { "UPDATE opinion SET category = (SELECT id FROM category WHERE name = 'malware')", "UPDATE opinion SET category = (SELECT id FROM category WHERE name = 'spam')" },
+    };
+    struct world w;
+    (void)state;
+    world_create(&w);
+    world_hear(&w, 1, 1, (struct saying){ subject_text_a, WORLD_SAY, 5, 0, T0 });
+    world_hear(&w, 1, 2, (struct saying){ "192.0.2.8", WORLD_SAY, 5, 0, T0 });
+    assert_int_equal(signature_now(&w), 1);
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        edit(&w, lies[i][0]);
+        if (signature_now(&w) != 0)
+            fail_msg("good after: %s", lies[i][0]);
+        edit(&w, lies[i][1]);
+        assert_int_equal(signature_now(&w), 1);
+    }
+    edit(&w, "DELETE FROM opinion WHERE seq = 1; UPDATE opinion SET subject = x'04c000020720'");
+    assert_int_equal(signature_now(&w), 0);        /* said of another */
+    edit(&w, "UPDATE batch SET frame = zeroblob(length(frame))");
+    assert_int_equal(signature_now(&w), 0);
+    edit(&w, "DELETE FROM batch");
+    assert_int_equal(signature_now(&w), -1);
+    world_destroy(&w);
+}
+
 int main(void)
 {
     state_of_random = seeded(state_of_random);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parts_of_a_score_add_up_whatever_the_rights),
         cmocka_unit_test(what_one_on_probation_would_have_said_is_told),
+        cmocka_unit_test(the_parts_add_up_whatever_was_learned),
+        cmocka_unit_test(a_signature_is_good_for_what_its_batch_says_and_nothing_else),
         cmocka_unit_test(when_it_falls_off_is_told_exactly_where_both_sides_speak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,22 @@ static void a_rule_says_delisted_of_what_the_operator_delisted(void **state)
     world_destroy(&w);
 }
 
+static void own_good_mail_is_named_as_what_keeps_it_off_in_each_category(void **state)
+{
+    struct world w;
+    (void)state;
+    world_create(&w);
+    world_report(&w, REQUEST_WHITE, "192.0.2.7", 0, 1, T0);
+    world_fold(&w, T0);
+    world_hear(&w, 1, 1, (struct saying){ "192.0.2.7", "malware", 8, 0, T0 });
+    world_hear(&w, 2, 1, (struct saying){ "192.0.2.7", WORLD_SAY, 8, 0, T0 });
+    const char *text = said(&w, "192.0.2.7", T0);
+    claim(text, "no, vetoed by own good mail, in the default category");
+    claim(text, "no, vetoed by own good mail  ");
+    claim(text, "\"vouched\": true");
+    world_destroy(&w);
+}
+
 static void the_numbers_are_exact(void **state)
 {
     struct world w;
@@ -172,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_contested_is_told_first_even_when_another_category_scores_higher),
         cmocka_unit_test(a_rule_says_delisted_of_what_the_operator_delisted),
+        cmocka_unit_test(own_good_mail_is_named_as_what_keeps_it_off_in_each_category),
         cmocka_unit_test(the_numbers_are_exact),
         cmocka_unit_test(what_is_still_to_be_worked_in_is_said),
         cmocka_unit_test(what_is_listed_within_a_prefix_is_named_and_counted),
