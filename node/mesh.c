@@ -292,6 +292,8 @@ const char *mesh_count_text(enum mesh_count c)
         [MESH_COUNT_OVER_PROOFS] = "over-proofs",
         [MESH_COUNT_OVER_RECORDS] = "over-records",
         [MESH_COUNT_OVER_CLAIMS] = "over-claims",
+        [MESH_COUNT_OVER_MEMBERS] = "over-members",
+        [MESH_COUNT_OVER_LINKS] = "over-links",
         [MESH_COUNT_PAUSED] = "paused",
         [MESH_COUNT_PAUSES] = "pauses",
     };
@@ -301,6 +303,11 @@ const char *mesh_count_text(enum mesh_count c)
 uint64_t mesh_counted(const struct mesh *m, enum mesh_count c)
 {
     return m->counts[c];
+}
+
+void mesh_counted_more(struct mesh *m, enum mesh_count c)
+{
+    mesh_count(m, c);
 }
 
 bool mesh_settled(const struct mesh *m)

@@ -172,10 +172,13 @@ enum mesh_count {
     MESH_COUNT_FETCHES, MESH_COUNT_FETCH_TIMEOUTS, MESH_COUNT_SERVED, MESH_COUNT_BAD_MESSAGE, MESH_COUNT_OVER_LIMIT, MESH_COUNT_STORE_FAILED, MESH_COUNT_FROZEN, MESH_COUNT_INTRODUCTIONS,
     MESH_COUNT_QUOTA_BATCHES, MESH_COUNT_QUOTA_BYTES, MESH_COUNT_QUOTA_OPINIONS, MESH_COUNT_QUOTA_PACE, MESH_COUNT_QUOTA_SUBJECTS, MESH_COUNT_QUOTA_RECORDS, MESH_COUNT_QUOTA_LISTS,
     MESH_COUNT_UNASKED, MESH_COUNT_OVER_BATCHES, MESH_COUNT_OVER_EPOCHS, MESH_COUNT_OVER_VERSIONS, MESH_COUNT_OVER_PROOFS, MESH_COUNT_OVER_RECORDS, MESH_COUNT_OVER_CLAIMS,
+    MESH_COUNT_OVER_MEMBERS, MESH_COUNT_OVER_LINKS,
     MESH_COUNT_PAUSED, MESH_COUNT_PAUSES, MESH_COUNTS
 };
 const char *mesh_count_text(enum mesh_count c);       /* "bad-signature" */
 uint64_t mesh_counted(const struct mesh *m, enum mesh_count c);
+/* The shell kept to a bound of the core's before the core had to: one more. */
+void mesh_counted_more(struct mesh *m, enum mesh_count c);
 
 /* For status: how a member's log stands here. */
 struct mesh_log_state {

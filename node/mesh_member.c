@@ -272,10 +272,14 @@ int mesh_member_set(struct mesh *m, const struct record *rec, struct bytes frame
     struct member *o = mesh_member(m, rec->root);
 
     update_begin(m);
-    if (o == NULL && m->members_n >= MEMBERS_MAX)
+    if (o == NULL && m->members_n >= MEMBERS_MAX) {
+        mesh_count(m, MESH_COUNT_OVER_MEMBERS);
         return -ENOSPC;
-    if (link && (o == NULL || !o->link.wanted) && m->links_wanted >= MESH_LINKS_MAX && !choose_yield(m))
+    }
+    if (link && (o == NULL || !o->link.wanted) && m->links_wanted >= MESH_LINKS_MAX && !choose_yield(m)) {
+        mesh_count(m, MESH_COUNT_OVER_LINKS);
         return -ENOSPC;
+    }
     if (o == NULL) {
         o = member_add(m, rec->root);
         if (o == NULL)

@@ -146,10 +146,14 @@ static struct net_peer *peer_add(struct mesh_net *n, const struct config_peer *c
 }
 
 /* Members beyond the most links are reached over others. */
-static bool link_is_granted(const struct mesh_net *n, const struct net_peer *p, const struct config_peer *c)
+static bool link_is_granted(struct mesh_net *n, struct net_peer *p, const struct config_peer *c)
 {
-    if (!c->link || (p->wanted && !p->chosen) || n->links_n - n->chosen_n < MESH_LINKS_MAX)
-        return c->link;
+    bool known = p->refused;
+
+    p->refused = c->link && (!p->wanted || p->chosen) && n->links_n - n->chosen_n >= MESH_LINKS_MAX;
+    if (!p->refused || known)
+        return c->link && !p->refused;
+    mesh_counted_more(n->mesh, MESH_COUNT_OVER_LINKS);
     log_warning("mesh: more than %d peers with a link: %s is reached over others; say link = false for some", MESH_LINKS_MAX, c->name);
     return false;
 }

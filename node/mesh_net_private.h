@@ -135,6 +135,7 @@ struct net_peer {
     struct trusted trusted;
     struct record record;              /* the newest known */
     bool wanted;                       /* a connection is kept */
+    bool refused;                      /* it should have one, and there are too many */
     bool chosen;                       /* by the core: it is not configured so */
     bool unlink;                       /* the core gave it up: its sockets go at the next tick, since that tells the core */
     bool has_old;                      /* its CURVE key before its newest, good until */

@@ -215,8 +215,8 @@ static json_t *introduced_json(const struct daemon *d, const struct mesh_net_sta
                      (json_int_t)p->epoch, "head", (json_int_t)p->head, "behind", (json_int_t)p->behind, "bad", (json_int_t)p->bad);
 }
 
-/* Adds "mesh", "peers" and "introduced". */
-static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
+/* Adds "mesh", "peers" and "introduced". left_out: members for whom the store had no room. */
+static void mesh_json(struct daemon *d, json_t *root, uint64_t left_out, json_t *warnings)
 {
     struct mesh_net *mesh = atomic_load(&d->mesh);
     json_t *peers = json_array(), *introduced = json_array(), *counts = json_object();
@@ -230,7 +230,7 @@ static void mesh_json(struct daemon *d, json_t *root, json_t *warnings)
         return;
     }
     for (unsigned c = 0; c < MESH_COUNTS; c++)
-        set(counts, mesh_count_text((enum mesh_count)c), s.counts[c]);
+        set(counts, mesh_count_text((enum mesh_count)c), s.counts[c] + (c == MESH_COUNT_OVER_MEMBERS ? left_out : 0));
     json_object_set_new(root, "settled", json_boolean(s.settled));
     json_object_set_new(root, "mesh", json_pack("{s:b,s:o,s:I,s:I,s:I,s:o,s:I}", "settled", s.settled, "counts", counts,
         "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "zap_denied", (json_int_t)s.zap_denied, "catching_up", catching_json(d, &s.catching), "throttled", (json_int_t)s.throttled));
@@ -364,7 +364,7 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "reports", reports_json(d, warnings));
     json_object_set_new(o, "spfcheck", spfcheck_json(d, warnings));
     warn_of_rules(d, warnings);
-    mesh_json(d, o, warnings);
+    mesh_json(d, o, s.left_out, warnings);
     json_object_set_new(o, "zones", zones_json(d, warnings));
     json_object_set_new(o, "left", json_boolean(record_is_farewell(&d->record)));
     json_object_set_new(o, "root_offline", json_boolean(!identity_has_root(d->identity)));

@@ -278,8 +278,12 @@ static void do_introductions(struct store_thread *t, struct other_input *in)
 
 static void tell_trusted(struct store_thread *t)
 {
+    const size_t left_out_n = store_left_out(t->store);
     uint64_t trust, lists;
 
+    if (left_out_n > t->left_out_n)
+        atomic_fetch_add(&t->left_out, left_out_n - t->left_out_n);
+    t->left_out_n = left_out_n;
     store_trusted(t->store, &trust, &lists);
     if (trust == t->trust_version)
         return;

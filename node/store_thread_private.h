@@ -48,12 +48,13 @@ struct store_thread {
     int64_t fold_at_ms, tell_at_ms;  /* not before */
     int64_t fold_wake_s, tell_wake_s;
     uint64_t trust_version;          /* of the store when the handler was last told */
+    size_t left_out_n;               /* members for whom there was no room then */
     int64_t reported_ms;             /* when the last reports came */
     pthread_t thread, checkpointer;
     int stop_fd;                     /* an eventfd that ends the checkpointer's pause */
     bool running;
     atomic_bool stopping;
-    atomic_uint_fast64_t stored, failed, commits, batches, repeated, batches_failed, told, backlog;
+    atomic_uint_fast64_t stored, failed, commits, batches, repeated, batches_failed, told, backlog, left_out;
     atomic_int_fast64_t failing_since_s[STORE_TROUBLES];
     atomic_int last_error[STORE_TROUBLES];
 };

@@ -264,11 +264,11 @@ int introduce_derive(struct store *s, int64_t now_s)
 {
     struct trust_link *links = NULL;
     struct trusted *table = NULL;
-    size_t links_n = 0, n = 0, direct = s->policy->members_n + 1, most = direct < MEMBERS_MAX ? MEMBERS_MAX - direct : 0;
+    size_t links_n = 0, n = 0, left_out = 0, direct = s->policy->members_n + 1, most = direct < MEMBERS_MAX ? MEMBERS_MAX - direct : 0;
     int64_t next_s = INT64_MAX;
     int rc = load_links(s, &links, &links_n);
     if (rc == 0)
-        rc = trust_table(s->policy, links, links_n, most, now_s, &table, &n, &next_s);
+        rc = trust_table(s->policy, links, links_n, most, now_s, &table, &n, &left_out, &next_s);
     free(links);
     if (rc == 0)
         rc = take_table(s, table, n);
@@ -276,6 +276,7 @@ int introduce_derive(struct store *s, int64_t now_s)
         rc = register_trusted(s);
     if (rc != 0)
         return rc;
+    s->left_out_n = left_out;
     s->trust_stale = false;
     s->trust_pause_s = TRUST_EVERY_S + (int64_t)(links_n / TRUST_LINKS_PER_S);
     s->trust_at_s = now_s;
@@ -296,6 +297,11 @@ int introduce_derive_if_due(struct store *s, int64_t now_s)
         return 0;
     int rc = introduce_derive(s, now_s);
     return rc == 0 ? store_compare_digest(s) : rc;
+}
+
+size_t store_left_out(const struct store *s)
+{
+    return s->left_out_n;
 }
 
 void store_trusted(const struct store *s, uint64_t *trust, uint64_t *lists)

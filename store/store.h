@@ -80,6 +80,8 @@ int store_add_record(struct store *s, const uint8_t root[KEY_BYTES], uint64_t se
 int store_add_introductions(struct store *s, struct bytes frame);
 /* Both grow with a change: who has trust by introductions, and the stored lists. */
 void store_trusted(const struct store *s, uint64_t *trust, uint64_t *lists);
+/* How many have trust by introductions and are left out, since there would be more than MEMBERS_MAX: those with the lowest tau. */
+size_t store_left_out(const struct store *s);
 
 /* Equivocation: two batches of one number. Frames empty: both are among the stored batches. */
 struct store_proof {

@@ -98,6 +98,7 @@ struct store {
     int64_t trust_at_s, trust_next_s;       /* when trust was last reckoned; when an introduction expires next */
     int64_t trust_pause_s;                  /* before new lists are reckoned with */
     uint64_t trust_version, lists_version;  /* since opening: changes of who has trust, and of the lists */
+    size_t left_out_n;                      /* members by introduction for whom there is no room */
     int64_t learned_s, learn_due_s;         /* when reliability was last reckoned, and when it is again; 0: not since opening */
     struct subject unseen_at;               /* the pass over reports of which nothing was seen: where it stands ... */
     uint16_t unseen_category;

@@ -235,18 +235,20 @@ static int begin(struct reach *r)
     return 0;
 }
 
-static void keep_best(struct reach *r, size_t most)
+static size_t keep_best(struct reach *r, size_t most)
 {
-    if (r->table_n <= most)
-        return;
+    const size_t over = r->table_n > most ? r->table_n - most : 0;
+    if (over == 0)
+        return 0;
     qsort(r->table, r->table_n, sizeof *r->table, compare_taus);
     r->table_n = most;
     if (most > 0)
         qsort(r->table, most, sizeof *r->table, compare_roots);
+    return over;
 }
 
 int trust_table(const struct policy *p, struct trust_link *links, size_t links_n, size_t most, int64_t now_s,
-                struct trusted **out, size_t *n, int64_t *next_s)
+                struct trusted **out, size_t *n, size_t *left_out, int64_t *next_s)
 {
     struct reach r = { .policy = p, .links = links, .links_n = links_n, .now_s = now_s, .next_s = INT64_MAX };
     if (links_n > 0)
@@ -255,7 +257,9 @@ int trust_table(const struct policy *p, struct trust_link *links, size_t links_n
     for (unsigned i = 0; rc == 0 && i < TRUST_HOPS_MAX; i++)
         rc = hop(&r);
     if (rc == 0) {
-        keep_best(&r, most);
+        const size_t over = keep_best(&r, most);
+        if (left_out != NULL)
+            *left_out = over;
         *out = r.table;
         *n = r.table_n;
         *next_s = r.next_s;

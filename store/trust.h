@@ -32,9 +32,9 @@ struct trusted {
 };
 
 /* All that `links`, in any order and each pair once, give trust to; ascending by root; the direct members are not among them. `links` is put in order.
- * Those with the highest tau stay when there are more than `most` (then those of the lesser root key).
+ * Those with the highest tau stay when there are more than `most` (then those of the lesser root key); *left_out: how many do not, may be NULL.
  * *next_s: when an expiry will change the result, INT64_MAX if none will. *out is the caller's to free(). 0, -ENOMEM. */
 int trust_table(const struct policy *p, struct trust_link *links, size_t links_n, size_t most, int64_t now_s,
-                struct trusted **out, size_t *n, int64_t *next_s);
+                struct trusted **out, size_t *n, size_t *left_out, int64_t *next_s);
 
 #endif

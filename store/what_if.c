@@ -23,7 +23,7 @@ static int reckon_trust(struct reader *r, int64_t now_s)
     int64_t next_s;
     int rc = reader_links(r, &links, &links_n);
     if (rc == 0)
-        rc = trust_table(r->policy, links, links_n, direct < MEMBERS_MAX ? MEMBERS_MAX - direct : 0, now_s, &table, &table_n, &next_s);
+        rc = trust_table(r->policy, links, links_n, direct < MEMBERS_MAX ? MEMBERS_MAX - direct : 0, now_s, &table, &table_n, NULL, &next_s);
     if (rc == 0)
         names_set_trusted(&r->names, r->policy, table, table_n);
     free(links);

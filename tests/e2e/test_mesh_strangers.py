@@ -12,11 +12,12 @@ import zmq
 from zmq.utils import z85
 
 import second_words as w
-from hearsay_lab import zone
+from hearsay_lab import wait_until, zone
 from second_member import SecondMember
 from second_words import Word, subject_address
 
 STRANGERS = 150
+LINKS_MAX = 64
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"CURVE".ljust(20, b"\0") + b"\0" + bytes(31)       # ZMTP 3.1, as a client
 
 
@@ -117,3 +118,17 @@ def test_strangers_who_send_noise_are_let_go(a, member):
     for s in held:
         s.close()
     hold_out(a, member, "192.0.2.3", *before)
+
+
+def test_peers_beyond_the_most_links_are_members_all_the_same_and_counted(own_lab):
+    """Nobody is at their addresses."""
+    a = own_lab.node("a.example", zones=zone("bl.a.example", threshold=0.3, quorum=1))
+    at = [f"tcp://127.0.0.1:{own_lab.port()}" for _ in range(2)]
+    records = [w.make_record(w.Identity(), f"p{i}.example", *at, 1, int(time.time()) + 86400) for i in range(LINKS_MAX + 3)]
+    (a.dir / "peers.conf").write_text("".join(f'peer "{r.name}" {{ card = "{w.card_of(r)}" trust = 1 link = true }}\n' for r in records))
+    a.start()
+    wait_until(lambda: a.json("status")["mesh"]["counts"]["over-links"] == 3, "three are too many for a link")
+    assert len(a.json("status")["peers"]) == LINKS_MAX + 3
+    assert a.json("status")["mesh"]["counts"]["over-members"] == 0
+    assert "over-links 3" in a.hearsay("status").stdout
+    assert a.log_text().count("is reached over others") == 3, "once for each"

@@ -110,7 +110,7 @@ static void put_trust(struct history *h)
         put(h->links[i].share_milli);
         put(h->links[i].expires_s);
     }
-    if (trust_table(p, h->links, n, MEMBERS_MAX, t0, &table, &table_n, &next_s) != 0)
+    if (trust_table(p, h->links, n, MEMBERS_MAX, t0, &table, &table_n, NULL, &next_s) != 0)
         die("trust_table");
     memset(h->members, 0, sizeof h->members);
     for (int i = 0; i < MEMBERS; i++)

@@ -67,6 +67,27 @@ static void of_more_epochs_than_may_be_claimed_the_oldest_are_counted(void **sta
     assert_in_range(counted(MESH_COUNT_OVER_CLAIMS), 10, 10 + 64);       /* who says the old ones again has them refused again */
 }
 
+static void members_and_links_beyond_those_that_there_is_room_for_are_refused_and_counted(void **state)
+{
+    struct record r = people[3].record;
+
+    (void)state;
+    for (uint32_t i = 0; i < MESH_LINKS_MAX - 2 + 1; i++) {  /* two have links already */
+        memcpy(r.root, &i, sizeof i);
+        memcpy(r.curve, &i, sizeof i);
+        assert_int_equal(mesh_member_set(mesh, &r, (struct bytes){ 0 }, true), i < MESH_LINKS_MAX - 2 ? 0 : -ENOSPC);
+    }
+    assert_int_equal(counted(MESH_COUNT_OVER_LINKS), 1);
+    for (uint32_t i = MESH_LINKS_MAX - 2; i < MEMBERS_MAX - MEMBERS; i++)
+        know_stranger(i);
+    assert_int_equal(counted(MESH_COUNT_OVER_MEMBERS), 0);
+    memset(r.root, 0xee, KEY_BYTES);
+    assert_int_equal(mesh_member_set(mesh, &r, (struct bytes){ 0 }, false), -ENOSPC);
+    assert_int_equal(counted(MESH_COUNT_OVER_MEMBERS), 1);
+    know_stranger(7);                                        /* one that is known is no more */
+    assert_int_equal(counted(MESH_COUNT_OVER_MEMBERS), 1);
+}
+
 static int by_hash(const void *a, const void *b)
 {
     return memcmp(frames[*(const size_t *)a].name.hash, frames[*(const size_t *)b].name.hash, HASH_BYTES);
@@ -125,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(what_one_neighbour_claims_is_bounded_and_the_rest_is_counted),
         CLAIM(of_more_epochs_than_may_be_claimed_the_oldest_are_counted),
+        CLAIM(members_and_links_beyond_those_that_there_is_room_for_are_refused_and_counted),
         CLAIM(versions_of_one_number_are_replaced_slowly_and_the_rest_is_counted),
         CLAIM(of_too_many_proofs_the_newest_stay_and_the_rest_is_counted),
         CLAIM(of_too_many_records_the_newest_stay_and_the_rest_is_counted),

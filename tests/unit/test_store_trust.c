@@ -506,6 +506,7 @@ static void of_too_many_the_least_trusted_are_left_out_and_configured_ones_never
     fold_at(T0 + 10);
     assert_int_equal(trusted_now().n, MEMBERS_MAX - 1 - w.policy->members_n);
     assert_int_equal(trusted_now().more_n, CROWD / 2);
+    assert_int_equal(store_left_out(w.store), CROWD - (MEMBERS_MAX - 1 - w.policy->members_n));
     crowd_of(&sponsors[0], 2);                             /* 128 others in their place: strangers make room */
     fold_at(T0 + 20);
     assert_int_equal(trusted_now().n, MEMBERS_MAX - 1 - w.policy->members_n);
@@ -513,6 +514,7 @@ static void of_too_many_the_least_trusted_are_left_out_and_configured_ones_never
     assert_int_equal(store_set_policy(w.store, w.policy, T0 + 30), 0);
     fold_at(T0 + 40);
     assert_int_equal(trusted_now().n, 0);
+    assert_int_equal(store_left_out(w.store), 0);
     for (unsigned i = 0; i < CROWD_SPONSORS; i++)
         identity_destroy(&sponsors[i].id);
 }

@@ -69,11 +69,13 @@ static void introduces(unsigned who, unsigned whom, uint32_t share_milli, int64_
     l->expires_s = expires_s;
 }
 
+static size_t left_out;
+
 static void derive_most(size_t most, int64_t now_s)
 {
     free(table);
     table = NULL;
-    assert_int_equal(trust_table(&policy, links, links_n, most, now_s, &table, &table_n, &next_s), 0);
+    assert_int_equal(trust_table(&policy, links, links_n, most, now_s, &table, &table_n, &left_out, &next_s), 0);
 }
 
 static void derive(void)
@@ -223,8 +225,11 @@ static void of_too_many_those_with_the_highest_trust_stay(void **state)
         introduces(1, 100 + i, 200, LATER_S);
         introduces(2, 200 + i, 200, LATER_S);
     }
+    derive_most(10, NOW_S);
+    assert_int_equal(left_out, 0);
     derive_most(7, NOW_S);
     assert_int_equal(table_n, 7);
+    assert_int_equal(left_out, 3);
     for (unsigned i = 0; i < 5; i++)
         assert_non_null(find(100 + i));
     assert_non_null(find(200));
