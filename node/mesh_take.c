@@ -295,12 +295,22 @@ static bool publish(struct mesh *m, struct member *origin, uint8_t *frame, size_
     return true;
 }
 
+/* As if nothing had been sent when the bound has moved: who was sent the batch does not know what was forgotten for it here, asks for that, and compares our log with another. */
+static void note_sent(const struct member *o, uint32_t epoch, uint64_t before, struct mark bound)
+{
+    struct epoch_log *e = log_epoch(o, epoch);       /* its own floor may have forgotten it */
+
+    if (e != NULL && o->bound.epoch == bound.epoch && o->bound.seq == bound.seq)
+        eager_sent(o, e, before);
+}
+
 void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
 {
     struct member *o;
     struct epoch_log *e;
     const struct held *h = held_in_flight(m, name, &o, &e);
     struct inflight f;
+    struct mark bound;
     uint64_t before;
     uint32_t slot;
     bool sent = false;
@@ -312,6 +322,7 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     m->inflight[slot].frame = NULL;
     take_release(m, slot);
     before = e->version;
+    bound = o->bound;
     log_settle(m, o, e, name->seq, h);
     log_stored(m, o, e, name->seq);
     if (stored)
@@ -324,9 +335,9 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
         free(f.frame);
     log_raise_floor(m, o, f.ref.floor_epoch, f.ref.floor_seq);
     bound_keep(m, o);
-    e = log_epoch(o, name->epoch);     /* its own floor may have forgotten it */
-    if (e != NULL && sent)
-        eager_sent(o, e, before);
+    if (sent)
+        note_sent(o, name->epoch, before, bound);
+    e = log_epoch(o, name->epoch);
     if (e != NULL)
         freeze_stored(m, o, e, name->seq);
     if (o == m->self && stored)
@@ -405,8 +416,9 @@ void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
 {
     const struct member_key *key = member_key(m->self, name->record_serial);
     const struct own_lost own = { *name, m->now_s };
-    struct epoch_log *e = log_epoch(m->self, name->epoch);
+    const struct epoch_log *e = log_epoch(m->self, name->epoch);
     const uint64_t before = e == NULL ? 0 : e->version;
+    const struct mark bound = m->self->bound;
     struct batch b = { 0 };
     uint8_t *copy;
     int rc = key == NULL ? -EBADMSG : batch_open(frame, key->operational, m->config.federation, &b);
@@ -430,7 +442,6 @@ void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
         return;
     }
     memcpy(copy, frame.at, frame.len);
-    e = log_epoch(m->self, name->epoch);
-    if (publish(m, m->self, copy, frame.len) && e != NULL)
-        eager_sent(m->self, e, before);
+    if (publish(m, m->self, copy, frame.len))
+        note_sent(m->self, name->epoch, before, bound);
 }

@@ -132,6 +132,23 @@ static void what_is_not_relayed_is_told_to_all(void **state)
     assert_false(tells(1, ORIGIN));    /* now it knows */
 }
 
+/* It knows of the batch, and cannot know what we keep of those before it. */
+static void who_was_sent_a_batch_is_told_what_was_forgotten_for_it(void **state)
+{
+    (void)state;
+    assert_int_equal(mesh_member_subjects(mesh, people[ORIGIN].record.root, 3), 0);
+    begin_log();
+    subscribe(1, ORIGIN, true);
+    for (uint64_t seq = 2; seq <= 3; seq++) {
+        bring(2, seq);
+        tick_at(now_ms + MESH_HAVE_MS);
+        assert_false(tells(1, ORIGIN));
+    }
+    bring(2, 4);                       /* the first one goes */
+    tick_at(now_ms + MESH_HAVE_MS);
+    assert_true(tells(1, ORIGIN) && tells(3, ORIGIN));
+}
+
 static void who_takes_it_no_longer_is_told(void **state)
 {
     (void)state;
@@ -354,6 +371,7 @@ int main(void)
         LARGE(who_comes_in_the_place_of_another_was_sent_nothing),
         LARGE(so_it_is_with_an_own_batch),
         LARGE(what_is_not_relayed_is_told_to_all),
+        LARGE(who_was_sent_a_batch_is_told_what_was_forgotten_for_it),
         LARGE(who_takes_it_no_longer_is_told),
         LARGE(a_lost_connection_takes_its_subscriptions_along),
         LARGE(who_subscribes_anew_is_told_of_what_it_was_sent),
