@@ -195,15 +195,18 @@ static void plan_tick(struct mesh *m)
 
 static void expire_tick(struct mesh *m)
 {
+    const bool back = m->now_s < m->clock_top_s - CLOCK_BACK_S;
+
     if (m->now_ms < m->expire_at_ms)
         return;
     m->expire_at_ms = m->now_ms + EXPIRE_MS;
+    if (back)
+        m->clock_top_s = m->now_s;
     for (size_t i = 0; i < m->members_n; i++) {
-        if (m->now_s < m->expired_s - ALERT_S)
-            m->members[i]->past = (struct mark){ 0 };
+        if (back)
+            log_clock_back(m, m->members[i]);
         log_expire(m, m->members[i]);
     }
-    m->expired_s = m->now_s;
     take_expire(m);
     eager_tick(m);
 }
@@ -229,6 +232,8 @@ int mesh_step(struct mesh *m, const struct mesh_event *ev, struct mesh_update *u
     update_begin(m);
     m->now_ms = ev->now_ms;
     m->now_s = ev->now_s;
+    if (m->now_s > m->clock_top_s)
+        m->clock_top_s = m->now_s;
     if (m->start_ms < 0) {
         m->start_ms = ev->now_ms;
         m->expire_at_ms = ev->now_ms;

@@ -396,7 +396,7 @@ size_t freeze_versions(const struct epoch_log *e, uint64_t seq, const uint8_t ha
 
     *better = 0;
     for (size_t i = 0; i < n; i++) {
-        if (versions[i]->state == HELD_VOID)
+        if (held_is_void(versions[i]))
             continue;
         sound++;
         *better += versions[i]->state == HELD_STORED && memcmp(versions[i]->hash, hash, HELD_HASH_BYTES) > 0;

@@ -123,7 +123,7 @@ int log_add(struct mesh *m, struct member *o, struct epoch_log *e, const struct 
     memcpy(h->hash, ref->name.hash, HELD_HASH_BYTES);
     h->time_s = held_time(ref->time_s);
     h->state = (uint16_t)state;
-    if (state != HELD_VOID)
+    if (!held_is_void(h))
         h->opinions = (uint16_t)(ref->opinions < BATCH_OPINIONS_MAX ? ref->opinions : BATCH_OPINIONS_MAX);
     o->held_n++;
     e->flying += state >= FIRST_SLOT;
@@ -295,6 +295,44 @@ static bool past_of(const struct epoch_log *e, int64_t before_s, uint64_t *to)
     }
     *to = h == NULL || w.seq > last ? last : whole;
     return *to > 0;
+}
+
+/* Some of this epoch were refused by their date, and may come again. */
+static bool forget_late(struct mesh *m, struct member *o, struct epoch_log *e)
+{
+    bool any = false;
+
+    for (uint64_t from = 1;;) {
+        struct log_walk w = log_from(e, from);
+        const struct held *h = log_next(&w);
+        while (h != NULL && h->state != HELD_LATE)
+            h = log_next(&w);
+        if (h == NULL)
+            return any;
+        from = w.seq;                  /* there may be another under this number */
+        log_remove(m, o, e, w.seq, h);
+        any = true;
+    }
+}
+
+static int64_t not_after(int64_t time_s, int64_t now_s)
+{
+    return time_s < now_s ? time_s : now_s;
+}
+
+void log_clock_back(struct mesh *m, struct member *o)
+{
+    o->past = (struct mark){ 0 };
+    o->equivocation_alert_s = not_after(o->equivocation_alert_s, m->now_s);
+    o->clock_alert_s = not_after(o->clock_alert_s, m->now_s);
+    o->subjects_alert_s = not_after(o->subjects_alert_s, m->now_s);
+    for (size_t i = 0; i < o->epochs_n; i++) {
+        if (!forget_late(m, o, o->epochs[i]))
+            continue;
+        o->epochs[i]->version = mesh_changed(m, o);
+        claims_unbar(o, o->epochs[i]->epoch);
+    }
+    mesh_plan(m, o, m->now_ms + GAP_GRACE_MS);
 }
 
 /* Time is a floor, too: from the lowest batch on, as far as all are too old. */

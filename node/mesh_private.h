@@ -72,6 +72,8 @@ void log_raise_floor(struct mesh *m, struct member *o, uint32_t epoch, uint64_t 
 void log_trim(struct mesh *m, struct member *o);                          /* forgets what is below its marks now */
 void log_cut_above(struct mesh *m, struct member *o, struct epoch_log *e, uint64_t seq);
 void log_expire(struct mesh *m, struct member *o);
+void log_clock_back(struct mesh *m, struct member *o);                    /* what was over by a clock that was ahead may not be: it is fetched again */
+static inline bool held_is_void(const struct held *h) { return h->state == HELD_VOID || h->state == HELD_LATE; }
 void log_clear(struct mesh *m, struct member *o);                         /* forgets all of it */
 uint64_t log_floor(const struct member *o, const struct epoch_log *e);    /* lowest live seq that is here; 0 when none */
 void log_head_hash(const struct epoch_log *e, uint64_t seq, uint8_t out[HEAD_HASH_BYTES]);

@@ -45,6 +45,7 @@ enum {
     QUOTA_RETRY_MS = 60000,            /* between two looks at the bucket of an origin that is over its quota */
     DOUBT_MS = 60000,                  /* between two doubts about one origin: nothing proves that they are founded */
     ALERT_S = 3600,                    /* between two alerts of one kind about one member */
+    CLOCK_BACK_S = 3600,               /* a clock that is set back by more may have made batches too old that are not */
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
     FOUND_HELD_MAX = 16,               /* of numbers that sums show to differ, so many that are here, too, are asked for at once */
     COMPARE_WAIT_MS = 10000,           /* between two comparisons of one log with one neighbour; doubles while they bring nothing */
@@ -93,8 +94,9 @@ static inline bool mark_is_above(struct mark mark, uint32_t epoch, uint64_t seq)
     return epoch < mark.epoch || (epoch == mark.epoch && seq < mark.seq);
 }
 
-/* A held batch, or one that must not be fetched again. `state`: one of these, or FIRST_SLOT + its place among those in flight. */
-enum { HELD_STORED, HELD_VOID, FIRST_SLOT };
+/* A held batch, or one that must not be fetched again: HELD_VOID for good, HELD_LATE by its date, until the clock is set back. `state`: one of these, or FIRST_SLOT + its
+ * place among those in flight. */
+enum { HELD_STORED, HELD_VOID, HELD_LATE, FIRST_SLOT };
 struct held {
     uint8_t hash[HELD_HASH_BYTES];
     uint32_t time_s;                   /* since EPOCH_START_S; what is beyond is the nearest */
@@ -408,7 +410,7 @@ struct mesh {
     int64_t resume_at_ms;              /* when the next pause ends */
     int64_t bound_at_ms;               /* when the store is told of bounds that have moved */
     struct { bool done; int64_t since_ms, first_ms, progress_ms, look_at_ms; } catch;       /* first_ms: a neighbour told all it has */
-    int64_t expired_s;                 /* the time by which logs were last searched for what is past */
+    int64_t clock_top_s;               /* the latest time that the clock has shown, since it was last set back */
     size_t full_have_turn;
     int64_t choose_at_ms;
     int64_t one_sided_at_ms, one_sided_wait_ms;  /* when one may be replaced next, and how long after the last one */

@@ -79,16 +79,17 @@ static enum taken check_name(struct mesh *m, struct arrival *a)
 
 /* ---- what its author signed */
 
-/* The author signed something that must not be merged: its number counts as seen, so that it is not fetched again. */
+/* The author signed something that must not be merged: its number counts as seen, so that it is not fetched again. Nor is what our clock says is over, but that may be wrong. */
 static enum taken refuse_signed(struct mesh *m, const struct arrival *a, enum mesh_count c, const char *blame)
 {
+    const uint32_t state = c == MESH_COUNT_DEAD || c == MESH_COUNT_RECORD_ENDED ? HELD_LATE : HELD_VOID;
     struct epoch_log *e = log_epoch_make(m, a->origin, a->name.epoch);
     const struct held *versions[VERSIONS_ROOM];
 
     if (e == NULL)
         m->starved = true;
     else if (log_versions(e, a->name.seq, versions) == 0
-             && log_add(m, a->origin, e, &(struct store_batch_ref){ .name = a->name, .time_s = m->now_s }, HELD_VOID) != 0)
+             && log_add(m, a->origin, e, &(struct store_batch_ref){ .name = a->name, .time_s = m->now_s }, state) != 0)
         m->starved = true;
     bound_keep(m, a->origin);
     return refuse(m, a, c, blame);
