@@ -369,6 +369,8 @@ json_t *status_answer(struct daemon *d)
     json_object_set_new(o, "left", json_boolean(record_is_farewell(&d->record)));
     json_object_set_new(o, "root_offline", json_boolean(!identity_has_root(d->identity)));
     warn_of_own_record(d, warnings);
+    if (s.clock_contested)
+        warn(warnings, "the clock is more than a day ahead of when this node ran before, and no peer bears it out: other members are told nothing until one does, for an hour");
     proofs_json(d, o, warnings);
     status_members(d, o, warnings);
     if (d->introduce_failed != 0)

@@ -23,7 +23,8 @@ enum {
     TRUST_BACKLOG = 64,              /* batches and reports that may wait when what others say begins to count ... */
     TRUST_WAIT_MS = 60000,           /* ... and so long that is waited for */
     CAUGHT_UP_NOTED_S = 3600,
-    RETRY_MS = 1000                  /* after a failure of the disk */
+    RETRY_MS = 1000,                 /* after a failure of the disk */
+    BEGIN_AGAIN_MS = 3000            /* between two looks whether somebody bears the clock out */
 };
 
 static int64_t clock_ms(clockid_t id)
@@ -200,6 +201,19 @@ static void do_batches(struct store_thread *t)
     t->pending_at += n;
 }
 
+/* True: later. */
+static bool begin_later(struct store_thread *t, uint32_t above, int rc)
+{
+    const bool later = rc == -EAGAIN;
+
+    if (later && t->begin_at_ms == 0)
+        log_warning("the clock is more than a day ahead of where it was when this node ran before, and no peer's batch is of the last day: other members are told nothing until one is, for an hour");
+    t->begin_at_ms = later ? clock_ms(CLOCK_MONOTONIC) + BEGIN_AGAIN_MS : 0;
+    t->begin_above = above;
+    atomic_store(&t->clock_contested, later);
+    return later;
+}
+
 static void begin_epoch(struct store_thread *t, uint32_t above)
 {
     uint8_t nonce[NONCE_BYTES];
@@ -208,6 +222,9 @@ static void begin_epoch(struct store_thread *t, uint32_t above)
 
     if (getrandom(nonce, sizeof nonce, 0) == sizeof nonce)
         rc = store_begin_epoch(t->store, t->nonce_path, nonce, above, store_thread_now_s(), &epoch);
+    t->settled = false;
+    if (begin_later(t, above, rc))
+        return;
     note_disk(t, rc, STORE_TROUBLE_TELL);
     if (rc == 0)
         log_info("mesh: own batches are numbered in epoch %u", epoch);
@@ -232,6 +249,7 @@ static void do_work(struct store_thread *t, struct other_input *in)
         if (rc == 0 && store_took_log_anew(t->store)) {
             store_thread_log_anew();
             t->settled = false;              /* until the mesh has asked that one's members */
+            t->begin_at_ms = 0;
         }
         t->handlers.worked(t->handlers.ctx, STORE_WORK_POLICY, in->token, rc, 0);
         break;
@@ -365,6 +383,8 @@ static void do_tell(struct store_thread *t, int64_t now_ms)
     struct told_batch told[TELL_BATCHES_MAX];
     size_t n = 0;
 
+    if (t->begin_at_ms != 0 && now_ms >= t->begin_at_ms)
+        begin_epoch(t, t->begin_above);
     if (!t->settled || t->record_serial == 0 || now_ms < t->tell_at_ms || (!t->tell_more && store_thread_now_s() < t->tell_wake_s))
         return;
     const struct tell_pace pace = store_tell_pace(t->store);
@@ -431,6 +451,8 @@ static int sleep_ms(const struct store_thread *t)
     if (other < t->fold_at_ms - now_ms)
         other = t->fold_at_ms - now_ms;
     wait = other < wait ? other : wait;
+    if (t->begin_at_ms != 0 && t->begin_at_ms - now_ms < wait)
+        wait = t->begin_at_ms > now_ms ? t->begin_at_ms - now_ms : 0;
     if (t->settled && t->record_serial != 0) {
         other = t->tell_more ? 0 : until_ms(t->tell_wake_s);
         if (other < t->tell_at_ms - now_ms)

@@ -326,7 +326,7 @@ void store_thread_counted(const struct store_thread *t, struct store_thread_coun
         .reports_stored = atomic_load(&t->stored), .reports_failed = atomic_load(&t->failed), .commits = atomic_load(&t->commits),
         .batches_stored = atomic_load(&t->batches), .batches_repeated = atomic_load(&t->repeated),
         .batches_failed = atomic_load(&t->batches_failed), .told = atomic_load(&t->told), .backlog = atomic_load(&t->backlog),
-        .left_out = atomic_load(&t->left_out),
+        .left_out = atomic_load(&t->left_out), .clock_contested = atomic_load(&t->clock_contested),
     };
     for (int kind = 0; kind < STORE_TROUBLES; kind++) {
         out->failing_since_s[kind] = atomic_load(&t->failing_since_s[kind]);

@@ -94,6 +94,7 @@ struct store_thread_counts {
     uint64_t batches_stored, batches_repeated, batches_failed;
     uint64_t told, backlog;
     uint64_t left_out;                       /* members by introduction beyond MEMBERS_MAX; each when it comes to be so */
+    bool clock_contested;                    /* nothing is told yet: the clock has leapt, and no peer bears it out */
     int64_t failing_since_s[STORE_TROUBLES]; /* since when; 0: it works */
     int last_error[STORE_TROUBLES];          /* negative errno of the last failure */
 };

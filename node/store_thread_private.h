@@ -39,6 +39,8 @@ struct store_thread {
     struct reported *turn_those;
     size_t turn_room;
     bool settled, fold_more, tell_more;
+    int64_t begin_at_ms;             /* when to try again to begin an epoch; 0: it is not waited for */
+    uint32_t begin_above;
     struct policy *trusting;         /* to be taken when what waits is folded; NULL: none */
     int64_t trusting_by_ms;          /* but no later */
     bool caught_up;
@@ -53,7 +55,7 @@ struct store_thread {
     pthread_t thread, checkpointer;
     int stop_fd;                     /* an eventfd that ends the checkpointer's pause */
     bool running;
-    atomic_bool stopping;
+    atomic_bool stopping, clock_contested;
     atomic_uint_fast64_t stored, failed, commits, batches, repeated, batches_failed, told, backlog, left_out;
     atomic_int_fast64_t failing_since_s[STORE_TROUBLES];
     atomic_int last_error[STORE_TROUBLES];

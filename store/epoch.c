@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "proto/durable.h"
+#include "store/fold.h"
 #include "store/store_private.h"
 
 /* The file beside the database: its words, and what the file system says of it. A restored copy of the database meets newer words, and so knows what it is. A copy of
@@ -102,6 +103,15 @@ static int64_t next_epoch(struct store *s, int64_t stored_epoch, uint32_t above,
     return epoch <= head ? head + 1 : epoch;
 }
 
+/* A number that is beyond what others take, since the clock is wrong, would keep this member silent until that day: so it waits for somebody who bears the clock out, or until
+ * that is believed. One that does not come of the clock need not wait. */
+static int may_begin(struct store *s, int64_t next, int64_t now_s)
+{
+    bool contested = false;
+    int rc = next == (now_s - EPOCH_ZERO_S) / 60 ? fold_clock_contested(s, now_s, &contested) : 0;
+    return rc == 0 && contested ? -EAGAIN : rc;
+}
+
 static int put_state(struct store *s, int64_t epoch, bool fresh, int64_t rest_until_s, const struct nonce_file *file)
 {
     int rc = meta_set_number(&s->db, META_EPOCH, epoch);
@@ -130,6 +140,8 @@ int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t non
     int64_t next = intact ? stored : next_epoch(s, stored, above, now_s);
     if (rc == 0 && next > UINT32_MAX)
         rc = -EOVERFLOW;
+    if (rc == 0 && !intact)
+        rc = may_begin(s, next, now_s);
     if (rc == 0)
         rc = durable_replace(nonce_path, nonce, NONCE_BYTES, 0600);
     if (rc == 0)

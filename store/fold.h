@@ -59,6 +59,8 @@ int fold_mend(struct fold *f, size_t from);    /* the touched keys from there on
 int fold_mended(struct fold *f);               /* it has come to the end */
 /* The clock is far from where it was before this opening, and not believed yet: nothing is dropped by it. */
 bool fold_clock_leapt(const struct store *s, int64_t now_s);
+/* It is, and no peer's newest batch is of its last day, though some have said something: nobody bears it out. */
+int fold_clock_contested(struct store *s, int64_t now_s, bool *contested);
 int64_t fold_clock_steady_s(const struct store *s);                    /* when it will be, if it goes on */
 int64_t fold_clock_due_s(const struct store *s, int64_t now_s);        /* the same where something is to be set right then; else INT64_MAX */
 

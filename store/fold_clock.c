@@ -86,9 +86,9 @@ static int begin_mending(struct fold *f)
 
 /* ---- the clock */
 
-static int newest_of(struct fold *f, const struct known_member *m, int64_t *time_s)
+static int newest_of(struct store *s, const struct known_member *m, int64_t *time_s)
 {
-    struct query q = query(&f->s->db, SQL_BATCH_NEWEST);
+    struct query q = query(&s->db, SQL_BATCH_NEWEST);
     query_int(&q, m->id);
     *time_s = query_row(&q) ? column_int(&q, 0) : 0;
     return query_end(&q);
@@ -105,7 +105,7 @@ static int is_likely(struct fold *f, bool *likely)
         int64_t time_s = 0;
         if (m->policy < 0 || m->trust_micro == 0 || m->self)
             continue;
-        rc = newest_of(f, m, &time_s);
+        rc = newest_of(f->s, m, &time_s);
         ahead_n += time_s > f->now_s + SCORE_SKEW_S;
         others_n += time_s > 0 && time_s <= f->now_s + SCORE_SKEW_S;
     }
@@ -150,6 +150,39 @@ int64_t store_took_clock_back(struct store *s)
 bool fold_clock_leapt(const struct store *s, int64_t now_s)
 {
     return s->clock_leapt && now_s - s->clock_since_s < CLOCK_STEADY_S;
+}
+
+/* Asked before the first fold, too. */
+static bool has_leapt(const struct store *s, int64_t now_s)
+{
+    if (s->clock_since_s == 0)
+        return s->clock_top_s != 0 && now_s > s->clock_top_s + CLOCK_AWAY_S;
+    return now_s >= s->clock_last_s - SCORE_SKEW_S && fold_clock_leapt(s, now_s);
+}
+
+/* Whom the operator trusts, also while all that others say is held back. */
+static bool is_witness(const struct store *s, const struct known_member *m)
+{
+    return m->policy >= 0 && s->policy->members[m->policy].trust_micro > 0 && !m->self;
+}
+
+int fold_clock_contested(struct store *s, int64_t now_s, bool *contested)
+{
+    bool heard = false, recent = false;
+    int rc = 0;
+    *contested = false;
+    if (!has_leapt(s, now_s))
+        return 0;
+    for (size_t i = 0; rc == 0 && !recent && i < s->names.members_n; i++) {
+        int64_t time_s = 0;
+        if (!is_witness(s, &s->names.members[i]))
+            continue;
+        rc = newest_of(s, &s->names.members[i], &time_s);
+        heard |= time_s > 0;
+        recent = time_s > now_s - CLOCK_AWAY_S;
+    }
+    *contested = rc == 0 && heard && !recent;
+    return rc;
 }
 
 int64_t fold_clock_steady_s(const struct store *s)

@@ -130,7 +130,8 @@ int store_add_exception(struct store *s, const struct exception *e, int64_t now_
 /* ---- what this member tells */
 /* Begins an epoch before anything is told: the stored one goes on if the database was closed clean and `nonce_path` (a file beside it) holds the nonce
  * that the database does, and is the very file that was written then (inode, time of change): a backup that brings both along is told by that; else max(stored + 1, minutes since 2026, above + 1). From here on the database counts as not clean, with `nonce` as its new one.
- * `above`: the highest own epoch that neighbours know, 0 when none; one more if they know more of it than this database, so that it is not gone on with. */
+ * `above`: the highest own epoch that neighbours know, 0 when none; one more if they know more of it than this database, so that it is not gone on with.
+ * -EAGAIN: a new epoch would be numbered by a clock that has leapt and that no peer's batch bears out; try again when more was heard, and for an hour (SCORE.md, "Clocks"). */
 int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t nonce[NONCE_BYTES], uint32_t above, int64_t now_s, uint32_t *epoch);
 /* Marks the publisher state as intact. The last call before store_close() in an orderly shutdown. */
 int store_end_epoch(struct store *s);

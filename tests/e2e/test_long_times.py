@@ -65,3 +65,17 @@ def test_who_was_away_for_more_than_a_week_begins_as_a_new_member_does(lab):
     b.stop()
     assert comes_back(b, 8, "unknown")          # what another member said
     assert not comes_back(b, 6, "black")
+
+
+def test_a_wrong_clock_at_a_start_after_a_crash_numbers_nothing_beyond_what_others_take(lab):
+    a, b = (lab.node(f"mx.{x}.example", zones=zone(f"bl.{x}.example", threshold=0.5, quorum=1)).start() for x in "ab")
+    a.peer_add(b), b.peer_add(a)
+    assert a.ask("black 192.0.2.1") == "ok" and b.ask("black 192.0.2.2") == "ok"
+    a.becomes("check 192.0.2.2", "black"), b.becomes("check 192.0.2.1", "black")
+    a.kill()
+    start_in(a, 20)
+    assert a.ask("black 192.0.2.3") == "ok"
+    wait_until(lambda: any("bears it out" in text for text in a.json("status")["warnings"]), "its operator is told")
+    a.stop()
+    a.start()                           # the clock is right
+    b.becomes("check 192.0.2.3", "black")

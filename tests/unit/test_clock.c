@@ -1,6 +1,7 @@
 /* A node whose clock was wrong, and is right again. Model: store/SCORE.md, "Clocks". */
 #include "store_world.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 
 enum { BLACK = 8, YEAR_DAYS = 365 };
@@ -296,6 +297,80 @@ static void a_probation_that_began_under_it_is_counted_from_when_it_was_set_righ
     world_claim_verifies(&w, T0 + WORLD_HOUR);
 }
 
+/* ---- an epoch is numbered by the clock */
+
+/* As after a crash: the state may not be intact. */
+static int begins_at(int64_t now_s, uint32_t *epoch)
+{
+    uint8_t nonce[NONCE_BYTES] = { 2 };
+    return store_begin_epoch(w.store, w.nonce, nonce, 0, now_s, epoch);
+}
+
+static void crashes_and_starts_at(int64_t now_s)
+{
+    world_reopen(&w);
+    world_fold(&w, now_s);
+}
+
+static uint32_t minutes(int64_t now_s)
+{
+    return (uint32_t)((now_s - INT64_C(1767225600)) / 60);
+}
+
+static void an_epoch_is_not_begun_by_a_clock_that_leapt_and_nobody_bears_out(void **state)
+{
+    uint32_t epoch = 0;
+    (void)state;
+    hears_at(1, 1, "192.0.2.7", BLACK, 0, T0, T0);
+    world_reopen(&w);
+    assert_int_equal(begins_at(AHEAD, &epoch), -EAGAIN);     /* also before anything was folded */
+    world_fold(&w, AHEAD);
+    assert_int_equal(begins_at(AHEAD + 10, &epoch), -EAGAIN);
+    hears_at(1, 2, "192.0.2.8", BLACK, 0, T0 + 60, AHEAD + 20);          /* by its clock it is none of the last day */
+    assert_int_equal(begins_at(AHEAD + 20, &epoch), -EAGAIN);
+    assert_int_equal(begins_at(T0 + 120, &epoch), 0);        /* the clock is set right */
+    assert_in_range(epoch, minutes(T0), minutes(T0 + 120) + 1);
+}
+
+/* The node was off for long. */
+static void it_is_begun_as_soon_as_a_peer_does(void **state)
+{
+    uint32_t epoch = 0;
+    (void)state;
+    hears_at(1, 1, "192.0.2.7", BLACK, 0, T0, T0);
+    w.policy->catching_up = true;                           /* what others say counts for nothing yet */
+    crashes_and_starts_at(AHEAD);
+    assert_int_equal(begins_at(AHEAD, &epoch), -EAGAIN);
+    hears_at(1, 2, "192.0.2.8", BLACK, 0, AHEAD - 3600, AHEAD + 5);
+    assert_int_equal(begins_at(AHEAD + 5, &epoch), 0);
+    assert_int_equal(epoch, minutes(AHEAD + 5));
+}
+
+static void it_is_begun_when_the_clock_is_believed(void **state)
+{
+    uint32_t epoch = 0;
+    (void)state;
+    hears_at(1, 1, "192.0.2.7", BLACK, 0, T0, T0);
+    crashes_and_starts_at(AHEAD);
+    assert_int_equal(begins_at(AHEAD + 3599, &epoch), -EAGAIN);
+    assert_int_equal(begins_at(AHEAD + 3600, &epoch), 0);
+}
+
+static void nobody_waits_who_was_here_yesterday_or_has_heard_nobody_or_goes_on(void **state)
+{
+    uint32_t epoch = 0, same = 0;
+    (void)state;
+    crashes_and_starts_at(AHEAD);
+    assert_int_equal(begins_at(AHEAD, &epoch), 0);           /* no peer has said anything yet */
+    hears_at(1, 1, "192.0.2.7", BLACK, 0, T0, AHEAD + 10);
+    crashes_and_starts_at(AHEAD + WORLD_DAY / 2);
+    assert_int_equal(begins_at(AHEAD + WORLD_DAY / 2, &epoch), 0);
+    assert_int_equal(store_end_epoch(w.store), 0);           /* an orderly end */
+    crashes_and_starts_at(AHEAD + 100 * WORLD_DAY);
+    assert_int_equal(begins_at(AHEAD + 100 * WORLD_DAY, &same), 0);
+    assert_int_equal(same, epoch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +385,10 @@ int main(void)
         T(what_it_told_under_it_is_told_anew),
         T(a_circuit_breaker_that_opened_under_it_closes_a_week_later),
         T(a_probation_that_began_under_it_is_counted_from_when_it_was_set_right),
+        T(an_epoch_is_not_begun_by_a_clock_that_leapt_and_nobody_bears_out),
+        T(it_is_begun_as_soon_as_a_peer_does),
+        T(it_is_begun_when_the_clock_is_believed),
+        T(nobody_waits_who_was_here_yesterday_or_has_heard_nobody_or_goes_on),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
