@@ -161,8 +161,8 @@ int64_t compare_plan(struct mesh *m, struct member *o)
     c = next_due(m, o, &next_ms);
     if (c == NULL || !common(o, c, &r))
         return next_ms;
-    if (!have_can_ask(m, &c->by->link))
-        return m->now_ms + BUSY_RETRY_MS;
+    if (!have_can_compare(m, &c->by->link))
+        return m->now_ms + COMPARE_BUSY_MS;
     start(m, o, c, &r);
     return now->deadline_ms;
 }

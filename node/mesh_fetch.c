@@ -151,6 +151,13 @@ static uint64_t missing_of(const struct member *o, const struct fetch *f)
     return e != NULL ? ranges_missing(&e->present, from, to) : ranges_missing(&(struct ranges){ 0 }, from, to);
 }
 
+void fetch_wait(struct mesh *m, struct member *o, bool waits)
+{
+    if (waits != o->waits)
+        m->waiting_n += waits ? 1 : SIZE_MAX;
+    o->waits = waits;
+}
+
 static void ask(struct mesh *m, struct member *o, struct member *from, uint32_t epoch, uint64_t lowest, uint64_t highest)
 {
     struct message msg = { .kind = MESSAGE_FETCH };
@@ -162,6 +169,7 @@ static void ask(struct mesh *m, struct member *o, struct member *from, uint32_t 
     f->missing = missing_of(o, f);
     f->deadline_ms = m->now_ms + claim_patience_ms(o, from);
     from->link.fetches++;
+    fetch_wait(m, o, false);
     have_asked(&from->link, 1);
     o->plan_at_ms = f->deadline_ms;
     msg.u.fetch.id = f->id;
@@ -241,14 +249,21 @@ static bool ask_for_proof(struct mesh *m, struct member *o)
     return true;
 }
 
+/* Those that wait take turns: in a large coalition, after a day apart, looking for all of them ten times a second would cost more than what comes. */
+static int64_t turn_ms(const struct mesh *m)
+{
+    return m->now_ms + BUSY_RETRY_MS * (int64_t)(1 + m->waiting_n / WAITING_EASY);
+}
+
 static void ask_for_gap(struct mesh *m, struct member *o)
 {
     struct choice best;
     uint64_t lowest;
 
     choose(m, o, &best);
+    fetch_wait(m, o, best.claim == NULL && best.saturated);
     if (best.claim == NULL) {
-        o->plan_at_ms = sooner(best.saturated ? m->now_ms + BUSY_RETRY_MS : best.retry_ms, compare_plan(m, o));
+        o->plan_at_ms = sooner(best.saturated ? turn_ms(m) : best.retry_ms, compare_plan(m, o));
         return;
     }
     lowest = best.gap.from;

@@ -466,15 +466,26 @@ bool have_may_ask(struct mesh *m, struct link *l, int64_t asks)
     return true;
 }
 
-/* What is over would be dropped there, and who goes on is paused: so an honest node asks for less, however much it lacks. */
-bool have_can_ask(const struct mesh *m, struct link *l)
+static int64_t own_asks_milli(const struct mesh *m, struct link *l)
 {
     const int64_t most = INT64_C(1000) * OWN_ASKS_PER_S;
     int64_t grown = l->own_asks_milli + (m->now_ms - l->own_asks_ms) * OWN_ASKS_PER_S;
 
     l->own_asks_milli = grown > most || m->now_ms - l->own_asks_ms > 2000 ? most : grown;
     l->own_asks_ms = m->now_ms;
-    return l->own_asks_milli >= 1000;
+    return l->own_asks_milli;
+}
+
+/* What is over would be dropped there, and who goes on is paused: so an honest node asks for less, however much it lacks. */
+bool have_can_ask(const struct mesh *m, struct link *l)
+{
+    return own_asks_milli(m, l) >= 1000;
+}
+
+/* Gaps come first: as long as they use up what may be asked, logs differ because of them. */
+bool have_can_compare(const struct mesh *m, struct link *l)
+{
+    return own_asks_milli(m, l) >= INT64_C(1000) * OWN_ASKS_PER_S / 2;
 }
 
 void have_asked(struct link *l, int64_t asks)

@@ -322,6 +322,7 @@ void mesh_member_drop(struct mesh *m, const uint8_t root[KEY_BYTES])
     update_topic(m, MESH_DO_FORBID, NULL, o);
     eager_drop(m, o);
     fetch_cancel(o);
+    fetch_wait(m, o, false);
     quota_leave(m, o);
     claims_forget_by(m, o);
     freeze_forget_by(m, o);

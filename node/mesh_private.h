@@ -161,6 +161,7 @@ void claims_forget_by(struct mesh *m, const struct member *by);
 void fetch_plan(struct mesh *m, struct member *o);
 void fetch_answer(struct mesh *m, struct member *from, uint32_t id, struct bytes frame, bool last);
 void fetch_cancel(struct member *o);
+void fetch_wait(struct mesh *m, struct member *o, bool waits);            /* whether it is one of those that wait for who may be asked */
 void fetch_link_down(struct mesh *m, const struct member *from);
 void fetch_doubt(struct mesh *m, struct member *o, struct member *by, uint32_t epoch, uint64_t seq);
 bool fetch_useful(const struct mesh *m, const struct member *o, const struct claim *c);        /* this neighbour may have what is not here */
@@ -216,6 +217,7 @@ void have_want_record(struct mesh *m, struct member *o, struct member *from, uin
 void have_soon(struct mesh *m);
 bool have_may_ask(struct mesh *m, struct link *l, int64_t asks);
 bool have_can_ask(const struct mesh *m, struct link *l);         /* this node may ask that neighbour for one thing more now */
+bool have_can_compare(const struct mesh *m, struct link *l);     /* and has so much left that it may compare logs, too */
 void have_asked(struct link *l, int64_t asks);                   /* it did, for what counts there for so many messages */
 
 /* ---- mesh_introduce.c */

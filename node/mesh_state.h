@@ -10,6 +10,7 @@ enum {
     EXPIRE_MS = 60000,                 /* how often logs are searched for batches past their time */
     GAP_GRACE_MS = 300,                /* what is missing may be on its way over another neighbour */
     BUSY_RETRY_MS = 100,
+    WAITING_EASY = 128,                /* with so many more origins that wait to be asked for, each looks so much more rarely */
     RETRY_MAX_MS = 10000,
     ANSWER_WANTED_MS = 15000,          /* a neighbour that did not answer for so long is asked to: half of the silence that ends a link */
     IGNORE_CLAIM_MS = 30000,           /* a claim that proved wrong; doubles with each repeat */
@@ -49,6 +50,7 @@ enum {
     EPOCH_AHEAD_MIN = 24 * 60,         /* epochs are minutes */
     FOUND_HELD_MAX = 16,               /* of numbers that sums show to differ, so many that are here, too, are asked for at once */
     COMPARE_WAIT_MS = 10000,           /* between two comparisons of one log with one neighbour; doubles while they bring nothing */
+    COMPARE_BUSY_MS = 1000,            /* then it is tried again to compare with who is asked for enough */
     COMPARE_STEPS_MAX = 64,            /* questions of one comparison; then it goes on at the next */
     SUM_MS = MESH_FULL_HAVE_MS * 2 / 3,          /* of one log, one neighbour's sum is looked at no more often: it costs a walk over the log */
     SUM_MEMBERS = 256,                 /* of the logs of so many members, by chance, a full question tells sums */
@@ -365,6 +367,7 @@ struct member {
     size_t takers_n, takers_room;
     int64_t taken_up_ms;               /* when a neighbour was subscribed to again */
     int64_t plan_at_ms;                /* when to look for gaps, or when the fetch times out */
+    bool waits;                        /* it has gaps, and all who have what is missing are asked for enough */
     struct introduce introduce;
     unsigned lean;                     /* fetches in a row that brought nothing */
 };
@@ -407,6 +410,7 @@ struct mesh {
     int64_t now_ms, now_s;             /* of the event at hand */
     int64_t start_ms;                  /* of the first event; -1 before */
     int64_t have_at_ms, full_have_at_ms, expire_at_ms, plan_at_ms;
+    size_t waiting_n;                  /* of the members, those that wait */
     int64_t resume_at_ms;              /* when the next pause ends */
     int64_t bound_at_ms;               /* when the store is told of bounds that have moved */
     struct { bool done; int64_t since_ms, first_ms, progress_ms, look_at_ms; } catch;       /* first_ms: a neighbour told all it has */

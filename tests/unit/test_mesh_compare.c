@@ -163,6 +163,72 @@ static void a_pair_is_found_in_one_epoch_after_the_other(void **state)
     assert_int_equal(mesh_counted(mesh, MESH_COUNT_EQUIVOCATION), 5);
 }
 
+/* ---- and gaps, meanwhile */
+
+static bool answers_gap(void)
+{
+    struct asked a = asked_for_range();
+    size_t f;
+
+    if (!a.any)
+        return false;
+    assert_int_equal(a.from, a.to);
+    fetches++;
+    f = sign((struct plan){ .author = 1, .seq = a.to });
+    fetched(a.who, a.id, (long)f, false);
+    store_all();
+    fetched(a.who, a.id, -1, true);
+    return true;
+}
+
+static void pass_with_gaps(int64_t ms)
+{
+    const int64_t end_ms = now_ms + ms;
+
+    for (;;) {
+        struct message m = { 0 };
+        unsigned who = 0;
+        if (sent(MESH_DO_ASK, MESSAGE_COMPARE, &who, &m)) {
+            compares += who == 2;
+            message_close(&m);
+        }
+        if (answers_gap())
+            continue;
+        if (now_ms >= end_ms)
+            return;
+        tick_at(up.wake_at_ms < end_ms ? up.wake_at_ms : end_ms);
+    }
+}
+
+static void tell_in_passing(uint32_t epoch)
+{
+    struct log_have log;
+    struct message m = { .kind = MESSAGE_HAVE, .u.have = { .logs_n = 1, .logs = &log } };
+
+    describe(&log, epoch);
+    message(MESH_ASK, 2, &m);
+}
+
+/* Every other number of member 1's log is missing: one question each, which both neighbours answer at once. */
+static void gaps_are_filled_before_logs_are_compared(void **state)
+{
+    enum { GAPS = 4 * MESH_ASKS_PER_S };
+
+    (void)state;
+    for (uint64_t i = 1; i <= GAPS; i++)
+        hold_here(sign((struct plan){ .author = 1, .seq = 2 * i }));
+    hold_other_versions(EPOCH);
+    have(MESH_ASK, 2, 1, 1, 2 * GAPS, false);
+    pass_with_gaps(500);               /* until they may be asked for no more at once */
+    tell_in_passing(EPOCH);
+    pass_with_gaps(2000);
+    assert_true(fetches > GAPS / 4 && fetches < GAPS);
+    assert_int_equal(compares, 0);
+    pass_with_gaps(10000);
+    assert_true(fetches >= GAPS);
+    assert_true(compares > 0);
+}
+
 /* ---- two sets with one digest */
 
 static uint64_t beginning_of(size_t frame)
@@ -414,6 +480,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         COMPARING(a_pair_is_found_in_one_epoch_after_the_other),
+        COMPARING(gaps_are_filled_before_logs_are_compared),
         COMPARING(digests_alone_do_not_tell_some_sets_apart),
         COMPARING(a_sum_tells_sets_with_one_digest_apart_and_the_rest_is_fetched),
         COMPARING(a_log_that_a_sum_gave_away_is_told_with_sums_from_then_on),
