@@ -170,7 +170,7 @@ static void begin_world(uint64_t seed)
 static const char *change(struct policy *p)
 {
     struct policy_member *m = &p->members[random_to(p->members_n)];
-    switch (random_to(12)) {
+    switch (random_to(14)) {
     case 0: p->zones[0].threshold_micro = 400000 + (int64_t)random_to(12) * 100000; return "another threshold";
     case 1: p->zones[0].quorum = (unsigned)random_to(4); return "another quorum";
     case 2: p->zones[1].quorum = 1 + (unsigned)random_to(2); return "another quorum of the white zone";
@@ -179,6 +179,8 @@ static const char *change(struct policy *p)
     case 5: m->rights.no_prefixes = !m->rights.no_prefixes; return "no prefixes, or again";
     case 6: m->rights.max_weight_micro = random_to(2) == 0 ? 0 : 50000 + (uint32_t)random_to(900000); return "another cap";
     case 7: m->rights.probation_s = m->rights.probation_s == 0 ? RIGHTS_ENDLESS : 0; return "probation, or its end";
+    case 8: p->zones[0].own = !p->zones[0].own; return "own evidence lists alone, or no more";
+    case 9: p->categories[random_to(2)].half_life_s = (1 + (int64_t)random_to(6)) * WORLD_DAY; return "another half-life";
     default: m->trust_micro = (uint32_t)random_to(8) * (MICRO / 8); return "another trust";
     }
 }

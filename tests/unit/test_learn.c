@@ -524,6 +524,21 @@ static void who_is_of_little_use_here_is_a_whole_head_for_the_quorum(void **stat
     world_claim_verifies(&w, later_s);
 }
 
+/* As of the moment of asking, not as of when it was last counted. */
+static void what_is_shown_of_a_member_fades_and_says_when_it_was_last_heard(void **state)
+{
+    (void)state;
+    says_at(1, 0, 10, BLACK, 0, T0);
+    saw(REQUEST_BLACK, 0, 10, T0 + 100);
+    says_at(1, 20, 4, BLACK, 0, T0 + 300);
+    saw(REQUEST_WHITE, 20, 4, T0 + 900);
+    struct member_row m = member(1, T0 + 90 * WORLD_DAY);
+    assert_in_range(m.confirmed_milli, 1240, 1255);        /* halved in 30 days */
+    assert_in_range(m.refuted_milli, 1990, 2005);          /* in 90 */
+    assert_int_equal(m.last_s, T0 + 300);
+    assert_int_equal(member(2, T0).last_s, 0);
+}
+
 /* Neither does its withdrawal; a new event does. */
 static void a_word_that_this_node_took_back_judges_nobody(void **state)
 {
@@ -542,6 +557,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(a_newcomer_counts_in_full),
         T(a_word_that_this_node_took_back_judges_nobody),
+        T(what_is_shown_of_a_member_fades_and_says_when_it_was_last_heard),
         T(what_it_said_first_and_was_confirmed_raises_its_weight_with_the_hourly_snapshot),
         T(copying_earns_no_credit),
         T(own_good_mail_refutes_all_who_said_black_before_it),

@@ -401,6 +401,24 @@ static void change(const struct world *w, const char *sql)
     sqlite3_close(d);
 }
 
+/* The innocent's last good mail leaves this node's memory after thirty days, and nothing else happens in its block then. */
+static void it_grows_when_the_innocent_in_it_is_forgotten(void **state)
+{
+    struct world w;
+    (void)state;
+    create(&w);
+    world_report(&w, REQUEST_WHITE, "192.0.2.3", 0, 1, T0);
+    world_fold(&w, T0);
+    change(&w, "UPDATE evidence SET urgency = 0");         /* told, or it is kept until it is */
+    list_some(&w, 1, 1, T0 + 29 * WORLD_DAY);
+    list_some(&w, 4, 4, T0 + 29 * WORLD_DAY);
+    assert_networks(&w, "");
+    world_fold(&w, T0 + 31 * WORLD_DAY);
+    assert_networks(&w, "192.0.2.0/29 5/2/0;");
+    assert_sound(&w, T0 + 31 * WORLD_DAY);
+    world_destroy(&w);
+}
+
 static void assert_found(struct world *w, const char *sql, const char *words)
 {
     change(w, sql);
@@ -447,6 +465,7 @@ int main(void)
         claim(a_delisted_neighbour_is_let_out_and_comes_back_by_time),
         claim(a_protected_address_of_the_configuration_is_never_within),
         claim(time_alone_ends_it),
+        claim(it_grows_when_the_innocent_in_it_is_forgotten),
         claim(it_shrinks_when_its_addresses_are_withdrawn),
         claim(it_goes_when_it_is_switched_off_and_comes_back),
         claim(purging_one_of_two_groups_ends_it),
