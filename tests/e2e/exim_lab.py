@@ -106,10 +106,14 @@ box:
     def _listens(self):
         assert self.process.alive(), self.process.log.read_text()
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
+            s = socket.create_connection(("127.0.0.1", self.port), WAIT_S)
         except OSError:
             return False
+        with s, contextlib.suppress(ConnectionError):   # who serves it may ask the node, and is not to do so in the midst of a test
+            s.shutdown(socket.SHUT_WR)
+            while s.recv(4096):
+                pass
+        return True
 
     def log_text(self):
         return "".join(p.read_text(errors="replace") for p in sorted((self.dir / "log").glob("*log")))

@@ -334,7 +334,7 @@ def test_mail_goes_on_while_the_node_is(village, state):
     elif state == "frozen":
         village.node.process.freeze()
     try:
-        results = promptly(lambda net: all_mails(village, state, net), [asks for *_, asks in MAILS], state)
+        results, _ = promptly(lambda net: all_mails(village, state, net), [asks for *_, asks in MAILS], state)
         delivered(village.remote, f"mail 9 while {state}", "forwarded mail goes on")
         bounce = village.exims["bounce"]
         wait_until(lambda: bounce.main_log().count("** nobody@far.example") > 0 and "Completed" in bounce.main_log(), "what fails is given up")
