@@ -38,6 +38,19 @@ void store_thread_log_anew(void)
     log_info("database: another coalition, or the keys of another member: what was told before is told anew, in a new epoch");
 }
 
+/* Only Linux has such a file; elsewhere there is nothing to compare. */
+static void say_boot(struct store *s)
+{
+    char boot_id[BOOT_ID_MAX + 1] = "";
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+    if (f == NULL)
+        return;
+    if (fgets(boot_id, sizeof boot_id, f) != NULL)
+        store_set_boot(s, boot_id);
+    fclose(f);
+}
+
 int store_thread_open(const struct store_thread_options *o, const struct store_thread_handlers *h, struct store_thread **out, char *why)
 {
     struct store_thread *t = calloc(1, sizeof *t);
@@ -62,6 +75,8 @@ int store_thread_open(const struct store_thread_options *o, const struct store_t
     rc = identity_copy(o->identity, &t->identity);
     if (rc == 0)
         rc = store_open(t->database, true, &t->store, why);
+    if (rc == 0)
+        say_boot(t->store);
     if (rc == 0 && store_caught_up(t->store, &caught_up_s) == 0)
         t->caught_up = store_thread_now_s() - caught_up_s < STORE_AWAY_MAX_S;
     o->policy->catching_up = rc == 0 && !t->caught_up;

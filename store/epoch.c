@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +50,21 @@ static int kept_file(struct store *s, struct nonce_file *out, bool *any)
     return rc;
 }
 
+void store_set_boot(struct store *s, const char *boot_id)
+{
+    snprintf(s->boot_id, sizeof s->boot_id, "%s", boot_id);
+}
+
+/* An image of the disk brings all files back as they were, and nothing on it tells. But to put one back the machine has to be started. */
+static int was_started_since(struct store *s, bool *started)
+{
+    char kept[BOOT_ID_MAX];
+    size_t len = 0;
+    int rc = meta_bytes(&s->db, META_BOOT, kept, sizeof kept, &len);
+    *started = len > 0 && s->boot_id[0] != '\0' && (len != strlen(s->boot_id) || memcmp(kept, s->boot_id, len) != 0);
+    return rc;
+}
+
 /* Whether an own batch is stored beyond what this database remembers to have told: then it is the copy of an older one. */
 static int was_overtaken(struct store *s, int64_t epoch, int64_t seq, bool *overtaken)
 {
@@ -63,20 +79,22 @@ static int was_overtaken(struct store *s, int64_t epoch, int64_t seq, bool *over
     return query_end(&q);
 }
 
-/* *copy: this file is not the one that was written to last; what it lacks, neighbours may have. */
+/* *copy: this file may not be the one that was written to last; what it lacks, neighbours may have. */
 static int is_intact(struct store *s, const char *nonce_path, uint32_t above, int64_t stored_epoch, bool *intact, bool *copy)
 {
     struct nonce_file kept, found;
     int64_t clean = 0, seq = 0;
-    bool overtaken = true, any = false;
+    bool overtaken = true, any = false, started = true;
     int rc = meta_number(&s->db, META_CLEAN, &clean);
     if (rc == 0)
         rc = meta_number(&s->db, META_SEQ, &seq);
     if (rc == 0)
         rc = kept_file(s, &kept, &any);
     if (rc == 0)
+        rc = was_started_since(s, &started);
+    if (rc == 0)
         rc = was_overtaken(s, stored_epoch, seq, &overtaken);
-    *copy = stored_epoch == 0 || !any || nonce_read(nonce_path, &found) != 0 || !is_same_file(&kept, &found);
+    *copy = stored_epoch == 0 || !any || started || nonce_read(nonce_path, &found) != 0 || !is_same_file(&kept, &found);
     *intact = rc == 0 && clean != 0 && !*copy && (int64_t)above <= stored_epoch && !overtaken;
     return rc;
 }
@@ -121,6 +139,8 @@ static int put_state(struct store *s, int64_t epoch, bool fresh, int64_t rest_un
         rc = meta_set_number(&s->db, META_SEQ, 0);
     if (rc == 0)
         rc = meta_set_bytes(&s->db, META_NONCE, file->nonce, NONCE_BYTES);
+    if (rc == 0)
+        rc = meta_set_bytes(&s->db, META_BOOT, s->boot_id, strlen(s->boot_id));
     if (rc == 0)
         rc = meta_set_number(&s->db, META_NONCE_INODE, file->inode);
     if (rc == 0)

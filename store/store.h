@@ -24,7 +24,7 @@
 
 struct store;
 
-enum { STORE_WHY_MAX = 256, NONCE_BYTES = 16, STORE_RECORDS_MAX = 64 };
+enum { STORE_WHY_MAX = 256, NONCE_BYTES = 16, BOOT_ID_MAX = 36, STORE_RECORDS_MAX = 64 };
 
 /* Opens, or with `create` makes, the file (mode 0600) and takes the lock `path`-lock. `why`, STORE_WHY_MAX bytes, says on failure what is wrong and what to do.
  * -ENOENT (no file and not create), -EEXIST is never said, -EPROTO newer schema than ours, -EBADMSG not a database or corrupt,
@@ -128,7 +128,10 @@ int64_t store_took_clock_back(struct store *s);
 int store_add_exception(struct store *s, const struct exception *e, int64_t now_s);
 
 /* ---- what this member tells */
-/* Begins an epoch before anything is told: the stored one goes on if the database was closed clean and `nonce_path` (a file beside it) holds the nonce
+/* Which start of the machine this is, a text that no other start has; what is beyond BOOT_ID_MAX is cut off. Unless it is said before an epoch is begun, it is not compared. */
+void store_set_boot(struct store *s, const char *boot_id);
+/* Begins an epoch before anything is told: the stored one goes on if the database was closed clean, the machine was not started since (an image of its disk may have been put
+ * back meanwhile) and `nonce_path` (a file beside it) holds the nonce
  * that the database does, and is the very file that was written then (inode, time of change): a backup that brings both along is told by that; else max(stored + 1, minutes since 2026, above + 1). From here on the database counts as not clean, with `nonce` as its new one.
  * `above`: the highest own epoch that neighbours know, 0 when none; one more if they know more of it than this database, so that it is not gone on with.
  * -EAGAIN: a new epoch would be numbered by a clock that has leapt and that no peer's batch bears out; try again when more was heard, and for an hour (SCORE.md, "Clocks"). */

@@ -38,6 +38,7 @@
 #define META_NONCE "nonce"                  /* what the file beside the database says ... */
 #define META_NONCE_INODE "nonce_inode"      /* ... and which file that is: the file system's number and time of change, in nanoseconds */
 #define META_NONCE_CHANGED "nonce_changed_ns"
+#define META_BOOT "boot_id"                 /* store_set_boot() of the run that wrote it */
 
 /* Rows of a table, kept by the writer so that nobody has to count them: META_COUNTS gives their names in meta. */
 enum store_count { COUNT_JOURNAL, COUNT_BATCHES, COUNT_BATCH_BYTES, COUNT_EVIDENCE, COUNT_OPINIONS, COUNT_LISTINGS, COUNT_UNNAMED, COUNT_SUBJECTS,
@@ -91,6 +92,7 @@ struct store {
     int64_t clock_top_s, mend_s;            /* META_CLOCK, META_MEND */
     int64_t clock_since_s, clock_last_s;    /* of the folds since opening: the first after which the clock was not set back, and the last */
     int64_t clock_back_s;                   /* as of store_took_clock_back() */
+    char boot_id[BOOT_ID_MAX + 1];          /* empty: not known */
     bool clock_leapt;                       /* at that one it was more than a day beyond clock_top_s */
     bool floors_raised;                     /* some member may have batches below its floor */
     bool log_anew;                          /* the own log was begun anew since store_took_log_anew() was asked */

@@ -407,6 +407,26 @@ static void so_does_one_that_brings_the_nonce_along(void **state)
     world_destroy(&w);
 }
 
+/* All files are what they were, to the last number: as they are when the image of a disk is put back. The machine was started for that. */
+static void after_a_start_of_the_machine_the_state_is_in_doubt(void **state)
+{
+    static const char *const boots[] = { "first", "first", "second", "", "second" };
+    struct world w;
+    uint32_t epoch, last;
+    (void)state;
+    world_create(&w);
+    last = begin(&w, 1, 0, T0);                              /* it was not known then: nothing to compare with */
+    for (size_t i = 0; i < sizeof boots / sizeof *boots; i++) {
+        assert_int_equal(store_end_epoch(w.store), 0);
+        world_reopen(&w);
+        store_set_boot(w.store, boots[i]);
+        epoch = begin(&w, (uint8_t)(2 + i), 0, T0);
+        assert_int_equal(epoch, last + (i == 2));
+        last = epoch;
+    }
+    world_destroy(&w);
+}
+
 static int64_t changed_ns(const char *path)
 {
     struct stat st;

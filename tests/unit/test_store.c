@@ -571,6 +571,7 @@ int main(void)
         cmocka_unit_test(an_epoch_is_never_used_again_when_anything_is_in_doubt),
         cmocka_unit_test(a_restored_backup_begins_another_epoch),
         cmocka_unit_test(so_does_one_that_brings_the_nonce_along),
+        cmocka_unit_test(after_a_start_of_the_machine_the_state_is_in_doubt),
         cmocka_unit_test(a_file_beside_it_that_was_touched_is_in_doubt),
         cmocka_unit_test(a_member_takes_up_again_what_it_once_told),
         cmocka_unit_test(nothing_is_told_before_an_epoch_begins),
