@@ -12,7 +12,8 @@ static void widen(const struct subject *s, unsigned bits, struct subject *out)
     out->key[0] = s->key[0];
     for (unsigned i = 0; i < bytes; i++) {
         unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
-        out->key[1 + i] = kept < 8 ? s->key[1 + i] & (uint8_t)(0xff00 >> kept) : s->key[1 + i];
+        unsigned mask = kept < 8 ? 0xff00u >> kept : 0xff;
+        out->key[1 + i] = (uint8_t)(s->key[1 + i] & mask);
     }
     out->key[1 + bytes] = (uint8_t)bits;
 }
