@@ -1,4 +1,6 @@
 /* Own good mail in the default category speaks for a sender in all others: store/voices.h, voices_vouched_until(). */
+#include <sqlite3.h>
+
 #include "store_world.h"
 
 static struct world w;
@@ -121,6 +123,45 @@ static void it_refutes_slander_in_all_categories(void **state)
     reader_close(&r);
 }
 
+static void edit(const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open_v2(w.path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void note_problem(void *ctx, const char *text)
+{
+    char *problems = ctx;
+    strncat(problems, text, 1000 - strlen(problems));
+}
+
+/* One that is listed although it is vouched for, and one that is watched since it is, until that ends. */
+static void verify_finds_a_listing_against_it_and_a_watch_that_is_wrong(void **state)
+{
+    static const struct { const char *fault, *undone, *words; } cases[] = {
+        { "UPDATE listing SET score_micro = score_micro + 1 WHERE zone = 0", "UPDATE listing SET score_micro = score_micro - 1 WHERE zone = 0", "its score is not what its opinions give" },
+        { "UPDATE listing SET until_s = until_s + 60 WHERE zone = 0", "UPDATE listing SET until_s = until_s - 60 WHERE zone = 0", "will be looked at again at another time" },
+        { "UPDATE listing SET zone = (SELECT id FROM zone WHERE name = 'bl.test.example') WHERE zone = 0", "SELECT 1", "is listed although own good mail vouches for it" },
+    };
+    (void)state;
+    accuse(1, "malware", T0);
+    saw(REQUEST_WHITE, SPAM, T0 + 100);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char problems[1024] = "";
+        uint64_t n = 0;
+        world_claim_verifies(&w, T0 + 100);
+        edit(cases[i].fault);
+        struct reader *r = world_reader(&w);
+        assert_int_equal(reader_verify(r, T0 + 100, note_problem, NULL, problems, &n), 0);
+        reader_close(&r);
+        if (strstr(problems, cases[i].words) == NULL)
+            fail_msg("got \"%s\", want \"%s\"", problems, cases[i].words);
+        edit(cases[i].undone);
+    }
+}
+
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -134,6 +175,7 @@ int main(void)
         WORLD(it_ends_by_itself_and_what_is_still_said_lists),
         WORLD(a_retraction_of_the_good_mail_ends_it),
         WORLD(it_refutes_slander_in_all_categories),
+        WORLD(verify_finds_a_listing_against_it_and_a_watch_that_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

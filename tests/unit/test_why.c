@@ -209,6 +209,31 @@ static void when_it_falls_off_is_told_exactly_where_both_sides_speak(void **stat
     world_destroy(&w);
 }
 
+/* The row of a withdrawal stays for as long as it holds, so that nothing older that comes back counts again. */
+static void a_hold_outlasts_the_time_to_live(void **state)
+{
+    struct subject s = world_subject(subject_text_a);
+    struct world w;
+    struct why why;
+    (void)state;
+    world_create(&w);
+    w.policy->hold_s = 40 * WORLD_DAY;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    world_report(&w, REQUEST_BLACK, subject_text_a, 0, 1, T0);
+    world_report(&w, REQUEST_RETRACT, subject_text_a, 0, 1, T0 + 60);
+    world_fold(&w, T0 + 60);
+    edit(&w, "UPDATE evidence SET urgency = 0");       /* told, or it is kept until it is */
+    for (int64_t days = 39; days <= 45; days += 6) {
+        world_fold(&w, T0 + days * WORLD_DAY);
+        struct reader *r = world_reader(&w);
+        assert_int_equal(reader_why(r, &s, T0 + days * WORLD_DAY, &why), 0);
+        assert_int_equal(why.hold_until_s, days < 40 ? T0 + 60 + 40 * WORLD_DAY : 0);
+        why_clear(&why);
+        reader_close(&r);
+    }
+    world_destroy(&w);
+}
+
 static int signature_now(struct world *w)
 {
     struct subject s = world_subject(subject_text_a);
@@ -260,6 +285,7 @@ int main(void)
         cmocka_unit_test(the_parts_of_a_score_add_up_whatever_the_rights),
         cmocka_unit_test(what_one_on_probation_would_have_said_is_told),
         cmocka_unit_test(the_parts_add_up_whatever_was_learned),
+        cmocka_unit_test(a_hold_outlasts_the_time_to_live),
         cmocka_unit_test(a_signature_is_good_for_what_its_batch_says_and_nothing_else),
         cmocka_unit_test(when_it_falls_off_is_told_exactly_where_both_sides_speak),
     };
