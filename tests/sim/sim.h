@@ -167,7 +167,10 @@ struct weather {
 };
 
 enum { QUEUE_NEAR_MS = 1 << 15 };
+#define NO_NODE UINT32_MAX
+struct group { uint32_t first, last; unsigned next; };           /* of what happens to one node within a moment */
 struct queue {
+    bool grouped;
     int64_t at_ms;                             /* what happens within QUEUE_NEAR_MS from here on is near */
     uint64_t order;
     struct { struct event ev; uint32_t next; } *near;            /* index + 1, here and below; 0: none */
@@ -192,6 +195,7 @@ struct world {
     int64_t now_ms;
     struct queue queue;
     struct node nodes[NODES_MAX];
+    struct group groups[NODES_MAX];
     unsigned nodes_n;
     unsigned side[NODES_MAX];                  /* of the partition */
     struct weather weather;
