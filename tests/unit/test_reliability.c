@@ -453,6 +453,23 @@ static void a_stored_breaker_is_the_same(void **state)
     assert_memory_equal(b.refuted, again.refuted, sizeof b.refuted);
 }
 
+/* Or it would say something that cannot be judged of each victim first, and send its puppets then. */
+static void who_introduces_answers_also_where_it_spoke_and_was_not_judged(void **state)
+{
+    struct heard all[] = {
+        { .who = 1, .since_s = 100, .found = FOUND_NOTHING },
+        { .who = 2, .since_s = 50, .found = FOUND_REFUTED, .amount_micro = MICRO },
+        { .who = 3, .since_s = -50, .found = FOUND_CONFIRMED, .amount_micro = MICRO },
+    };
+    bool white = true;
+    uint32_t amount_micro = 0;
+    (void)state;
+    assert_int_equal(answers_for(all, 3, 1, &white, &amount_micro), FOUND_REFUTED);
+    assert_true(!white && amount_micro == MICRO);
+    all[0].found = FOUND_AGREED;
+    assert_int_equal(answers_for(all, 3, 1, &white, &amount_micro), FOUND_NOTHING);
+}
+
 int main(void)
 {
     seed = seeded(seed);
@@ -485,6 +502,7 @@ int main(void)
         cmocka_unit_test(what_is_a_day_old_opens_no_breaker),
         cmocka_unit_test(it_stays_open_for_twice_as_long_each_time_but_four_weeks_at_the_most),
         cmocka_unit_test(a_stored_breaker_is_the_same),
+        cmocka_unit_test(who_introduces_answers_also_where_it_spoke_and_was_not_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
