@@ -97,6 +97,20 @@ static void a_listing_leans_on_whom_it_would_end_without(void **state)
     world_destroy(&w);
 }
 
+/* 0.33 would not list it, but keeps it listed. */
+static void what_is_listed_and_would_stay_so_leans_on_nobody(void **state)
+{
+    struct world w;
+    (void)state;
+    world_create(&w);
+    world_hear(&w, 1, 1, (struct saying){ "192.0.2.7", "spam", 8, 0, T0 });
+    world_hear(&w, 2, 1, (struct saying){ "192.0.2.7", "spam", 3, 0, T0 });
+    assert_int_equal(world_check(&w, "192.0.2.7"), VERDICT_BLACK);
+    assert_int_equal(load_of(&w, 1, T0).leaning, 0);
+    assert_int_equal(load_of(&w, 2, T0).leaning, 0);
+    world_destroy(&w);
+}
+
 static void a_subject_in_two_categories_is_one_and_a_withdrawn_one_is_none(void **state)
 {
     struct world w;
@@ -202,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_voice_is_the_score_of_all_others),
         cmocka_unit_test(a_listing_leans_on_whom_it_would_end_without),
+        cmocka_unit_test(what_is_listed_and_would_stay_so_leans_on_nobody),
         cmocka_unit_test(a_subject_in_two_categories_is_one_and_a_withdrawn_one_is_none),
         cmocka_unit_test(nothing_leans_on_one_on_probation),
         cmocka_unit_test(a_network_of_too_few_without_a_member_leans_on_it),

@@ -401,6 +401,23 @@ static void change(const struct world *w, const char *sql)
     sqlite3_close(d);
 }
 
+/* As much good mail as bad is more good than bad: it weighs twice. */
+static void a_neighbour_with_as_much_good_mail_as_bad_is_innocent(void **state)
+{
+    struct world w;
+    (void)state;
+    create(&w);
+    world_report(&w, REQUEST_BLACK, "192.0.2.3", 0, 1, T0);
+    world_report(&w, REQUEST_WHITE, "192.0.2.3", 0, 1, T0);
+    list_some(&w, 1, 1, T0);
+    list_some(&w, 4, 4, T0);
+    assert_networks(&w, "");
+    world_report(&w, REQUEST_BLACK, "192.0.2.3", 0, 2, T0);        /* 15 to 5 */
+    world_fold(&w, T0);
+    assert_networks(&w, "192.0.2.0/29 5/2/0;");
+    world_destroy(&w);
+}
+
 /* The innocent's last good mail leaves this node's memory after thirty days, and nothing else happens in its block then. */
 static void it_grows_when_the_innocent_in_it_is_forgotten(void **state)
 {
@@ -466,6 +483,7 @@ int main(void)
         claim(a_protected_address_of_the_configuration_is_never_within),
         claim(time_alone_ends_it),
         claim(it_grows_when_the_innocent_in_it_is_forgotten),
+        claim(a_neighbour_with_as_much_good_mail_as_bad_is_innocent),
         claim(it_shrinks_when_its_addresses_are_withdrawn),
         claim(it_goes_when_it_is_switched_off_and_comes_back),
         claim(purging_one_of_two_groups_ends_it),
