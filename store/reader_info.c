@@ -7,13 +7,22 @@
 
 /* ---- info */
 
+enum { WORDS_MAX = 2048 };      /* a millisecond */
+
 struct found {
     struct { int category, zone; int64_t until_s, score_micro; } rows[POLICY_CATEGORIES_MAX * 4];
     size_t n;
+    size_t words_left;          /* that may still be looked at, as they will be at a later time */
     bool black;
 };
 
-/* When they fall off: what is stored is when the writer looks again. */
+static int64_t later(int64_t a_s, int64_t b_s)
+{
+    return a_s > b_s ? a_s : b_s;
+}
+
+/* When they fall off. Stored is when the writer looks again, until when each stays: it begins from there. Mail waits for this, hence WORDS_MAX; where many speak for
+ * both sides the end is told too early then, as `list` does. */
 static int put_ends(struct reader *r, const struct subject *s, struct found *f, size_t from, int64_t now_s)
 {
     int rc = 0, category = -1;
@@ -22,7 +31,7 @@ static int put_ends(struct reader *r, const struct subject *s, struct found *f, 
             rc = reader_voices(r, s, f->rows[i].category);
         category = f->rows[i].category;
         if (rc == 0)
-            f->rows[i].until_s = voices_falls_off(&r->voices, r->policy, category, f->rows[i].zone, r->names.groups_n, now_s);
+            f->rows[i].until_s = voices_falls_off(&r->voices, r->policy, category, f->rows[i].zone, r->names.groups_n, later(f->rows[i].until_s, now_s), &f->words_left);
     }
     return rc;
 }
@@ -39,6 +48,7 @@ static int add_found(struct reader *r, const struct subject *s, struct found *f,
             continue;
         f->rows[f->n].category = category;
         f->rows[f->n].zone = zone;
+        f->rows[f->n].until_s = column_int(&q, 3);
         f->rows[f->n].score_micro = column_int(&q, 4);
         f->black |= !r->policy->zones[zone].white;
         f->n++;
@@ -126,7 +136,7 @@ static int score_now(struct reader *r, const struct subject *s, int64_t now_s, s
 int reader_info(struct reader *r, const struct subject *s, int64_t now_s, struct subject_info *out)
 {
     struct subject_info info = { .state = VERDICT_UNKNOWN };
-    struct found found = { .n = 0 };
+    struct found found = { .words_left = WORDS_MAX };
     int rc = reader_begin(r);
     if (rc == 0) {
         rc = load_found(r, s, now_s, &found);

@@ -240,10 +240,11 @@ int64_t voices_next_look(struct voices *v, const struct policy *p, int category,
     return l.look_s;
 }
 
-int64_t voices_falls_off(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n, int64_t now_s)
+int64_t voices_falls_off(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n, int64_t from_s, size_t *words_left)
 {
-    int64_t at_s = now_s;
-    for (unsigned looks = 0; looks < VOICES_LOOKS_AHEAD; looks++) {
+    int64_t at_s = from_s;
+    for (unsigned looks = 0; looks < VOICES_LOOKS_AHEAD && *words_left > v->n; looks++) {
+        *words_left -= v->n + 1;
         struct score s = voices_score(v, p, category, at_s);
         if (!score_lists(&p->zones[zone], &s, groups_n, true))
             break;

@@ -77,8 +77,8 @@ int64_t voices_vouched_until(const struct voices *v, const struct policy *p, int
 struct score voices_score(const struct voices *v, const struct policy *p, int category, int64_t now_s);
 int64_t voices_next_look(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n,
                          bool listed, int64_t now_s);
-/* The minute in which time alone ends the zone's listing, now_s if nothing upholds it any more. Where both sides speak, the next look comes long before: this goes
- * from one to the next, VOICES_LOOKS_AHEAD at the most, and gives the last one then. */
-int64_t voices_falls_off(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n, int64_t now_s);
+/* The minute in which time alone ends the zone's listing, from_s if nothing upholds it then. Where both sides speak, the next look comes long before: this goes
+ * from one to the next, VOICES_LOOKS_AHEAD at the most and as long as *words_left lasts, of which each look takes one for each voice, and gives the last one then. */
+int64_t voices_falls_off(struct voices *v, const struct policy *p, int category, int zone, size_t groups_n, int64_t from_s, size_t *words_left);
 
 #endif

@@ -261,13 +261,14 @@ static void put_rule(struct asking *a, const struct score *score, size_t zone, i
     const struct policy *p = r->policy;
     const struct policy_zone *z = &p->zones[zone];
     int64_t own_micro = z->white ? -score->own_micro : score->own_micro;
+    size_t words_left = SIZE_MAX;
     a->why->rules[a->why->rules_n++] = (struct why_rule){
         .zone = (int)zone, .category = category, .score_micro = score->micro, .threshold_micro = z->threshold_micro,
         .groups = z->white ? score->groups_white : score->groups, .quorum = score_quorum(z, r->names.groups_n),
         .own = z->own && own_micro >= SCORE_G_MIN_MICRO, .veto = score->veto && !z->white, .sum_micro = why_sum(a->why, category),
         .vouched = !z->white && voices_vouched_until(&r->voices, p, a->now_s) != 0, .contested = score->contested && !z->white, .stood_micro = score->stood_micro, .stood_groups = score->stood_groups,
         .listed = row != NULL, .since_s = row != NULL ? row->since_s : 0,
-        .until_s = row != NULL ? voices_falls_off(&r->voices, p, category, (int)zone, r->names.groups_n, a->now_s) : 0,
+        .until_s = row != NULL ? voices_falls_off(&r->voices, p, category, (int)zone, r->names.groups_n, a->now_s, &words_left) : 0,
         .asks = score_lists(z, score, r->names.groups_n, false), .upholds = score_lists(z, score, r->names.groups_n, true),
     };
 }

@@ -1,6 +1,7 @@
 /* What `hearsay why` is told: the parts add up to the score. */
 #include <sqlite3.h>
 
+#include "store/voices.h"
 #include "store_world.h"
 #include "tests/seed.h"
 
@@ -278,6 +279,42 @@ static void a_signature_is_good_for_what_its_batch_says_and_nothing_else(void **
     world_destroy(&w);
 }
 
+enum { CROWD = 30 };
+
+/* Every third says good of it. */
+static void crowd(struct voice all[CROWD])
+{
+    memset(all, 0, CROWD * sizeof *all);
+    for (unsigned i = 0; i < CROWD; i++) {
+        int64_t micro = (int64_t)(1 + i % 32) * MICRO;
+        all[i] = (struct voice){ .group = i, .bit = i % SCORE_BITS, .trust_micro = MICRO, .weight_micro = MICRO, .say_micro = MICRO };
+        all[i].evidence = (struct evidence){ .black_micro = i % 3 == 0 ? 0 : micro, .white_micro = i % 3 == 0 ? micro : 0, .time_s = T0 - (int64_t)(i % 1000) * 600 };
+    }
+}
+
+/* Mail may wait for it: with many that speak for both sides, the end is told too early rather than late. */
+static void looking_ahead_takes_no_more_words_than_it_may(void **state)
+{
+    static struct voice all[CROWD];
+    struct voices v = { .all = all, .n = CROWD };
+    struct world w;
+    size_t left = SIZE_MAX, few = 10 * (CROWD + 1), none = CROWD;
+    (void)state;
+    world_create(&w);
+    crowd(all);
+    w.policy->zones[0].threshold_micro = MICRO;
+    const int64_t end_s = voices_falls_off(&v, w.policy, 0, 0, CROWD, T0, &left);
+    assert_true(SIZE_MAX - left > 10 * (CROWD + 1));
+    const int64_t early_s = voices_falls_off(&v, w.policy, 0, 0, CROWD, T0, &few);
+    assert_int_equal(few, 0);
+    assert_true(early_s > T0 && early_s < end_s);
+    assert_int_equal(voices_falls_off(&v, w.policy, 0, 0, CROWD, early_s, &none), early_s);
+    assert_int_equal(none, CROWD);
+    left = SIZE_MAX;
+    assert_int_equal(voices_falls_off(&v, w.policy, 0, 0, CROWD, early_s, &left), end_s);       /* so the writer's next look is as good a beginning as any */
+    world_destroy(&w);
+}
+
 int main(void)
 {
     state_of_random = seeded(state_of_random);
@@ -288,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_hold_outlasts_the_time_to_live),
         cmocka_unit_test(a_signature_is_good_for_what_its_batch_says_and_nothing_else),
         cmocka_unit_test(when_it_falls_off_is_told_exactly_where_both_sides_speak),
+        cmocka_unit_test(looking_ahead_takes_no_more_words_than_it_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
