@@ -24,7 +24,7 @@ enum {
     TRUST_WAIT_MS = 60000,           /* ... and so long that is waited for */
     CAUGHT_UP_NOTED_S = 3600,
     RETRY_MS = 1000,                 /* after a failure of the disk */
-    BEGIN_AGAIN_MS = 3000            /* between two looks whether somebody bears the clock out */
+    BEGIN_AGAIN_MS = 3000            /* between two looks whether somebody bears the clock out, or the disk takes it */
 };
 
 static int64_t clock_ms(clockid_t id)
@@ -201,14 +201,14 @@ static void do_batches(struct store_thread *t)
     t->pending_at += n;
 }
 
-/* True: later. */
+/* It is asked for once, so what fails is tried again. True: there is nothing wrong with the disk. */
 static bool begin_later(struct store_thread *t, uint32_t above, int rc)
 {
     const bool later = rc == -EAGAIN;
 
-    if (later && t->begin_at_ms == 0)
+    if (later && !atomic_load(&t->clock_contested))
         log_warning("the clock is more than a day ahead of where it was when this node ran before, and no peer's batch is of the last day: other members are told nothing until one is, for an hour");
-    t->begin_at_ms = later ? clock_ms(CLOCK_MONOTONIC) + BEGIN_AGAIN_MS : 0;
+    t->begin_at_ms = rc != 0 ? clock_ms(CLOCK_MONOTONIC) + BEGIN_AGAIN_MS : 0;
     t->begin_above = above;
     atomic_store(&t->clock_contested, later);
     return later;

@@ -199,6 +199,16 @@ def test_a_full_disk_keeps_the_old_zone(small_disk):
     wait_until(lambda: in_zone(path, "203.0.113.3"), "the zone is written again")
 
 
+def test_what_could_not_be_told_from_the_start_is_told_when_the_disk_takes_it(own_lab):
+    a, b = own_lab.node("mx.a.example"), own_lab.node("mx.b.example", zones=zone("bl.b.example", threshold=0.5, quorum=1)).start()
+    a.peer_add(b), b.peer_add(a)
+    (a.dir / "hearsay.db-nonce.new").mkdir()        # in the way of what is written before the first number is used
+    assert a.start().ask("black 192.0.2.1") == "ok"
+    wait_until(lambda: any("other members are not told" in text for text in a.json("status")["warnings"]), "its operator is told")
+    (a.dir / "hearsay.db-nonce.new").rmdir()
+    b.becomes("check 192.0.2.1", "black")
+
+
 def test_an_unwritable_zone_directory_is_a_warning_and_a_retry(own_lab):
     if not private_world():
         pytest.skip("needs root: runs the node as another user")
