@@ -92,6 +92,8 @@ static int report_each(struct call *call, const struct home *h, int n)
     char rest[REQUEST_LINE_MAX / 2], subject[REQUEST_LINE_MAX / 2], line[REQUEST_LINE_MAX + 64], answer[ASK_ANSWER_MAX];
     json_t *answers = json_array();
     int rc = join(call, 1 + n, call->argc, rest, sizeof rest), status = STATUS_DONE;
+    for (int i = 1; rc == 0 && i <= n; i++)
+        rc = join(call, i, i + 1, subject, sizeof subject);       /* of words that are none, before anything is said */
     for (int i = 1; rc == 0 && i <= n; i++) {
         rc = join(call, i, i + 1, subject, sizeof subject);
         if (rc != 0)

@@ -68,6 +68,8 @@ def test_several_subjects_are_reported_each_by_itself(node):
         assert opinion["category"] == "fraud" and opinion["black_milli"] == 10000, subject
     done = node.hearsay("report", "retract", "203.0.113.80", "127.0.0.1", "many.example")
     assert (done.returncode, done.stdout) == (NO, "203.0.113.80 ok\nmany.example ok\n") and "127.0.0.1: error: protected" in done.stderr
+    before = stored(node)
+    assert node.hearsay("report", "black", "203.0.113.82", "a b@many.example").returncode == USAGE and stored(node) == before
     told = node.hearsay("report", "white", "203.0.113.81", "127.0.0.1", "--json")
     answer = json.loads(told.stdout)
     assert told.returncode == NO and answer["ok"] is False and "protected" in answer["error"]
