@@ -79,12 +79,12 @@ static int was_overtaken(struct store *s, int64_t epoch, int64_t seq, bool *over
     return query_end(&q);
 }
 
-/* *copy: this file may not be the one that was written to last; what it lacks, neighbours may have. */
-static int is_intact(struct store *s, const char *nonce_path, uint32_t above, int64_t stored_epoch, bool *intact, bool *copy)
+/* *rest_s: how long the floor rests, since this file may not be the one that was written to last, and what it lacks, neighbours may have; 0: it is. */
+static int is_intact(struct store *s, const char *nonce_path, uint32_t above, int64_t stored_epoch, bool *intact, int64_t *rest_s)
 {
     struct nonce_file kept, found;
     int64_t clean = 0, seq = 0;
-    bool overtaken = true, any = false, started = true;
+    bool overtaken = true, any = false, started = true, copy;
     int rc = meta_number(&s->db, META_CLEAN, &clean);
     if (rc == 0)
         rc = meta_number(&s->db, META_SEQ, &seq);
@@ -94,8 +94,9 @@ static int is_intact(struct store *s, const char *nonce_path, uint32_t above, in
         rc = was_started_since(s, &started);
     if (rc == 0)
         rc = was_overtaken(s, stored_epoch, seq, &overtaken);
-    *copy = stored_epoch == 0 || !any || started || nonce_read(nonce_path, &found) != 0 || !is_same_file(&kept, &found);
-    *intact = rc == 0 && clean != 0 && !*copy && (int64_t)above <= stored_epoch && !overtaken;
+    copy = stored_epoch == 0 || !any || nonce_read(nonce_path, &found) != 0 || !is_same_file(&kept, &found);
+    *rest_s = copy ? FLOOR_REST_S : started ? FLOOR_REST_BOOT_S : 0;
+    *intact = rc == 0 && clean != 0 && *rest_s == 0 && (int64_t)above <= stored_epoch && !overtaken;
     return rc;
 }
 
@@ -130,11 +131,19 @@ static int may_begin(struct store *s, int64_t next, int64_t now_s)
     return rc == 0 && contested ? -EAGAIN : rc;
 }
 
+/* A longer rest that has begun goes on. */
+static int put_rest(struct store *s, int64_t until_s)
+{
+    int64_t begun_s = 0;
+    int rc = meta_number(&s->db, META_FLOOR_REST, &begun_s);
+    return rc == 0 && until_s > begun_s ? meta_set_number(&s->db, META_FLOOR_REST, until_s) : rc;
+}
+
 static int put_state(struct store *s, int64_t epoch, bool fresh, int64_t rest_until_s, const struct nonce_file *file)
 {
     int rc = meta_set_number(&s->db, META_EPOCH, epoch);
     if (rc == 0 && rest_until_s != 0)
-        rc = meta_set_number(&s->db, META_FLOOR_REST, rest_until_s);
+        rc = put_rest(s, rest_until_s);
     if (rc == 0 && fresh)
         rc = meta_set_number(&s->db, META_SEQ, 0);
     if (rc == 0)
@@ -152,11 +161,11 @@ static int put_state(struct store *s, int64_t epoch, bool fresh, int64_t rest_un
 int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t nonce[NONCE_BYTES], uint32_t above, int64_t now_s, uint32_t *epoch)
 {
     struct nonce_file file = { 0 };
-    int64_t stored = 0;
-    bool intact = false, copy = true;
+    int64_t stored = 0, rest_s = FLOOR_REST_S;
+    bool intact = false;
     int rc = meta_number(&s->db, META_EPOCH, &stored);
     if (rc == 0)
-        rc = is_intact(s, nonce_path, above, stored, &intact, &copy);
+        rc = is_intact(s, nonce_path, above, stored, &intact, &rest_s);
     int64_t next = intact ? stored : next_epoch(s, stored, above, now_s);
     if (rc == 0 && next > UINT32_MAX)
         rc = -EOVERFLOW;
@@ -170,7 +179,7 @@ int store_begin_epoch(struct store *s, const char *nonce_path, const uint8_t non
         rc = db_begin(&s->db);
     if (rc != 0)
         return rc;
-    rc = store_end(s, put_state(s, next, !intact, copy ? now_s + FLOOR_REST_S : 0, &file));
+    rc = store_end(s, put_state(s, next, !intact, rest_s > 0 ? now_s + rest_s : 0, &file));
     if (rc == 0)
         *epoch = (uint32_t)next;
     return rc;

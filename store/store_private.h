@@ -119,8 +119,8 @@ bool store_never_lists(const struct store *s, const struct subject *subject);
 
 #define EPOCH_ZERO_S INT64_C(1767225600)      /* 2026-01-01T00:00:00Z: epochs count minutes from here, but may run ahead */
 
-/* So long neighbours have to give back the own log of a database that was lost or restored. */
-enum { FLOOR_REST_S = 86400 };
+/* So long neighbours have to give back the own log of a database that was lost or restored; and of one that may have been, for its machine was started, which some are every day. */
+enum { FLOOR_REST_S = 86400, FLOOR_REST_BOOT_S = 3600 };
 
 /* All listings were checked against the exceptions in force. */
 int exceptions_note_checked(struct store *s);

@@ -330,6 +330,35 @@ static void after_the_database_was_lost_the_floor_rests(void **state)
     history_end(&h);
 }
 
+/* After a start of the machine the database may be an old one, too; but some are started every day. */
+static void a_machine_that_is_started_every_day_still_cleans_its_log(void **state)
+{
+    struct history h;
+    (void)state;
+    history_begin(&h, 10);
+    for (int day = 0; day < 4; day++) {
+        char boot[16];
+        snprintf(boot, sizeof boot, "start-%d", day);
+        assert_int_equal(store_end_epoch(h.a.store), 0);
+        world_reopen(&h.a);
+        store_set_boot(h.a.store, boot);
+        begin(&h);
+        for (int i = 0; i < 1500; i++) {
+            char text[32];
+            snprintf(text, sizeof text, "198.51.%d.%d", day, i % 250);
+            h.now_s += 50;
+            world_report(&h.a, i / 250 % 2 == 0 ? REQUEST_BLACK : REQUEST_RETRACT, text, -1, 1, h.now_s);
+            if (i % 10 == 0)
+                tell_all(&h);
+        }
+        h.now_s += WORLD_DAY - 1500 * 50;
+        tell_all(&h);
+        if (day > 0)                   /* in the first one the database is new, and its floor rests */
+            the_log_is_short_and_whole(&h);
+    }
+    history_end(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +366,7 @@ int main(void)
         cmocka_unit_test(what_cleaning_says_again_is_what_was_said),
         cmocka_unit_test(a_log_of_nothing_but_withdrawals_is_cut_off),
         cmocka_unit_test(after_the_database_was_lost_the_floor_rests),
+        cmocka_unit_test(a_machine_that_is_started_every_day_still_cleans_its_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
