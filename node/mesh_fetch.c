@@ -153,8 +153,10 @@ static uint64_t missing_of(const struct member *o, const struct fetch *f)
 
 void fetch_wait(struct mesh *m, struct member *o, bool waits)
 {
-    if (waits != o->waits)
-        m->waiting_n += waits ? 1 : SIZE_MAX;
+    if (waits && !o->waits)
+        m->waiting_n++;
+    if (!waits && o->waits)
+        m->waiting_n--;
     o->waits = waits;
 }
 
@@ -387,6 +389,7 @@ static void plan(struct mesh *m, struct member *o)
         return;
     }
     o->plan_at_ms = NEVER_MS;
+    fetch_wait(m, o, false);
     if (ask_for_proof(m, o))
         return;
     if (!quota_is_ready(m, o)) {
