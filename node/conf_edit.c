@@ -106,7 +106,7 @@ static int check(const char *path, const char *text)
     return rc;
 }
 
-static int edit_locked(const char *path, const char *option, const char *value)
+static int edit_locked(const char *path, const char *option, const char *value, mode_t most)
 {
     struct stat st;
     char *text = NULL, *changed = NULL;
@@ -119,13 +119,13 @@ static int edit_locked(const char *path, const char *option, const char *value)
     if (rc == 0)
         rc = check(path, changed);
     if (rc == 0)
-        rc = stat(path, &st) == 0 ? durable_replace(path, changed, strlen(changed), st.st_mode & 07777) : -errno;
+        rc = stat(path, &st) == 0 ? durable_replace(path, changed, strlen(changed), st.st_mode & 07777 & most) : -errno;
     free(changed);
     free(text);
     return rc;
 }
 
-int conf_edit_option(const char *path, const char *option, const char *value)
+int conf_edit_option(const char *path, const char *option, const char *value, mode_t most)
 {
     char real[PATH_MAX], dir[PATH_MAX];
     if (realpath(path, real) == NULL)
@@ -136,7 +136,7 @@ int conf_edit_option(const char *path, const char *option, const char *value)
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int rc = flock(fd, LOCK_EX) == 0 ? edit_locked(real, option, value) : -errno;
+    int rc = flock(fd, LOCK_EX) == 0 ? edit_locked(real, option, value, most) : -errno;
     close(fd);
     return rc;
 }

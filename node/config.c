@@ -19,6 +19,15 @@ size_t config_zones_n(const struct config *c)
     return n;
 }
 
+bool config_exposed_text(const struct config *c, char *out, size_t room)
+{
+    if (c->exposed[0] == '\0')
+        return false;
+    snprintf(out, room, "%s can be read by every user of this host, and `%s` in it is a secret: give the file to the group of the user that runs hearsayd, "
+             "and take it from others (chmod 640)", c->exposed, c->exposed_option);
+    return true;
+}
+
 const char *config_default_path(void)
 {
     const char *path = getenv("HEARSAY_CONF");

@@ -121,6 +121,8 @@ struct config {
     char control[CONFIG_PATH_MAX];             /* run/control.sock, mode 0600 */
     char peers_file[CONFIG_PATH_MAX];          /* DIR/peers.conf: what `hearsay peer` edits */
     char invites_file[CONFIG_PATH_MAX];        /* DIR/invites: what `hearsay invite` writes */
+    char exposed[CONFIG_PATH_MAX];             /* the first file of the configuration that holds a secret and can be read by everybody; empty: none */
+    const char *exposed_option;                /* which secret; a constant */
     enum log_level log_level;                  /* log = "error|warning|info|debug" */
     struct config_report reports[CONFIG_REPORTS_MAX];
     size_t reports_n;
@@ -147,6 +149,9 @@ bool config_set_self(struct config *c, const uint8_t root[KEY_BYTES]);
 /* What this member's record should say: keys of `id`, name and endpoints of the configuration. */
 void config_record(const struct config *c, const struct identity *id, struct record *out);
 
+/* What to do about c->exposed, one line for a log or a person; false when there is nothing to say. */
+bool config_exposed_text(const struct config *c, char *out, size_t room);
+
 /* How many zones have a file: the unnamed white zone only answers `check`. */
 size_t config_zones_n(const struct config *c);
 
@@ -160,7 +165,7 @@ int config_size(const char *text, int64_t *bytes);
 /* Every option as one row: libConfuse's own tables, the checks and the words of an error message are made from it, `hearsayd --help-config` prints it, and a test
  * compares it with the sample and the manual. */
 enum config_kind {
-    KIND_TEXT, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_STYLE, KIND_CHOICE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
+    KIND_TEXT, KIND_SECRET, KIND_WORD, KIND_NAME, KIND_HOST, KIND_PATH, KIND_SOCKET, KIND_LEVEL, KIND_SIDE, KIND_STYLE, KIND_CHOICE, KIND_BOOL, KIND_NUMBER, KIND_DECIMAL, KIND_DURATION, KIND_SECONDS,
     KIND_SIZE, KIND_MODE, KIND_CODE, KIND_ENDPOINT, KIND_NETWORK, KIND_PROTECTED, KIND_TIME, KIND_PROBATION, KIND_CARD, KIND_INCLUDE
 };
 struct config_option {

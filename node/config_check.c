@@ -142,7 +142,8 @@ int option_check(const struct config_option *o, const char *text, int64_t *numbe
     struct config_network network;
     *number = 0;
     switch (o->kind) {
-    case KIND_TEXT: return check_text(o, text);
+    case KIND_TEXT:
+    case KIND_SECRET: return check_text(o, text);
     case KIND_WORD: return check_word(o, text);
     case KIND_NAME: return name_canonical(text, strlen(text), name);
     case KIND_HOST: return check_host(text);

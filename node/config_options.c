@@ -11,7 +11,7 @@ static const struct config_option options[] = {
     {"", "name", "a host name such as \"mx.a.example\"", "", "the name of this member, for people; must be set", KIND_NAME, false, 0, 0},
     {"", "federation", "a word of letters, digits, '.', '_' and '-', at most 64", "hearsay", "the coalition; batches of another one are refused", KIND_WORD, false, 1,
      FEDERATION_MAX_BYTES},
-    {"", "secret", "a text of at most 255 bytes", "", "keys the hashes of sender addresses; the same in all of a coalition", KIND_TEXT, false, 0, 255},
+    {"", "secret", "a text of at most 255 bytes", "", "keys the hashes of sender addresses; the same in all of a coalition", KIND_SECRET, false, 0, 255},
     {"", "identity", "a file", "identity.pem", "this member's secret keys, mode 0600", KIND_PATH, false, 0, 0},
     {"", "database", "a file", "hearsay.db", "all that this node knows", KIND_PATH, false, 0, 0},
     {"", "control", "a file", "run/control.sock", "the socket of the hearsay command, mode 0600", KIND_SOCKET, false, 0, 0},
@@ -103,7 +103,7 @@ static const struct config_option options[] = {
     {"spf", "workers", "a number from 1 to 64", "4", "spfcheck: helper processes that may run at once", KIND_NUMBER, false, 1, 64},
     {"spf", "queue", "a number from 1 to 65536", "256", "spfcheck: checks that wait for a helper; one more is answered temperror", KIND_NUMBER, false, 1, 65536},
 
-    {"srs", "secrets", "texts of 1 to 255 bytes", "", "keys of rewritten addresses: the first one signs, all are accepted; at most 8", KIND_TEXT, true, 1, 255},
+    {"srs", "secrets", "texts of 1 to 255 bytes", "", "keys of rewritten addresses: the first one signs, all are accepted; at most 8", KIND_SECRET, true, 1, 255},
     {"srs", "style", "exim or postsrsd", "exim", "whose hashes are written; both are read", KIND_STYLE, false, 0, 0},
     {"srs", "valid", "a duration from \"1d\" to \"365d\"", "10d", "how long a rewritten address is accepted", KIND_DURATION, false, DAY, 365 * DAY},
     {"srs", "weight", "a number from 0 to 1000", "1", "what a forged or expired address counts as evidence against its client", KIND_DECIMAL, false, 0, INT64_C(1000) * MICRO},

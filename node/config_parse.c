@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "node/config_check.h"
 #include "node/config_scan.h"
@@ -116,6 +117,17 @@ static const char *shown(const char *text, char out[SHOWN_MAX + 4])
     return out;
 }
 
+/* By the mode of the file that it stands in alone, as with the keys: a directory that is closed today may be opened tomorrow. */
+static void note_exposed(const cfg_t *cfg, const struct config_option *o)
+{
+    struct config *c = loading->c;
+    struct stat st;
+    if (c->exposed[0] != '\0' || stat(cfg->filename, &st) != 0 || (st.st_mode & S_IROTH) == 0)
+        return;
+    snprintf(c->exposed, sizeof c->exposed, "%s", cfg->filename);
+    c->exposed_option = o->name;
+}
+
 /* Called after each value, and after each list. */
 static int check_value(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -126,6 +138,8 @@ static int check_value(cfg_t *cfg, cfg_opt_t *opt)
     /* libConfuse has no use for this number in an option that is a text, and keeps it for each section. */
     if (!o->list && opt->def.number++ > 0)
         return load_error(loading, cfg->filename, cfg->line, "%s is set twice; expected it once", opt->name);
+    if (text != NULL && text[0] != '\0' && o->kind == KIND_SECRET)
+        note_exposed(cfg, o);
     if (text == NULL || option_check(o, text, &number) == 0)
         return 0;
     return load_error(loading, cfg->filename, cfg->line, "%s = \"%s\"; expected %s", opt->name, shown(text, out), o->type);

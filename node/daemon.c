@@ -494,6 +494,14 @@ static void raise_descriptors(void)
                     "LimitNOFILE= in the unit, or ulimit -n, to %d, and let the firewall limit connections (SECURITY.md)", (unsigned long long)r.rlim_cur, DESCRIPTORS_MOST);
 }
 
+void daemon_warn_of_secret(const struct config *c)
+{
+    char text[CONFIG_WHY_MAX];
+
+    if (config_exposed_text(c, text, sizeof text))
+        log_warning("%s", text);
+}
+
 int daemon_run(struct config *c)
 {
     struct daemon d = { .config = c, .started_s = daemon_now_s(), .started_ms = daemon_now_ms() };
@@ -501,6 +509,7 @@ int daemon_run(struct config *c)
     int rc = -ENOMEM;
 
     raise_descriptors();
+    daemon_warn_of_secret(c);
     d.results = mailbox_create(sizeof(struct result), c->limits.queue + 1024);
     if (d.results != NULL)
         rc = start_parts(&d, why);

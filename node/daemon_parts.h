@@ -100,6 +100,7 @@ bool renew_is_over(const struct record *r, int64_t now_s);
 int64_t renew_warn_s(int64_t serial, int64_t not_after_s);
 /* Starts the mesh if the configuration wants one and none runs; without one, own batches wait. */
 int daemon_start_mesh(struct daemon *d, const struct config *c, char *why);
+void daemon_warn_of_secret(const struct config *c);                   /* into the log, when a file that everybody can read holds one */
 void daemon_set_self(const struct daemon *d, struct config *c);     /* config_set_self(), and says so if a peer was this member */
 
 /* What others say counts from now on: the mesh has caught up. */

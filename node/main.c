@@ -165,6 +165,14 @@ static void warn_of_categories(const struct policy *p)
     }
 }
 
+static void warn_of_secret(const struct config *c)
+{
+    char text[CONFIG_WHY_MAX];
+
+    if (config_exposed_text(c, text, sizeof text))
+        fprintf(stderr, "hearsayd: warning: %s\n", text);
+}
+
 static int check_rules(const struct config *c)
 {
     char why[CONFIG_WHY_MAX] = "", warning[CONFIG_WHY_MAX] = "";
@@ -183,6 +191,7 @@ static int check(const struct config *c)
     int wrong[] = { check_identity(c), check_database(c), check_groups(c), check_rules(c) };      /* all are said */
     int status = 0;
 
+    warn_of_secret(c);
     warn_of_categories(c->policy);
     for (size_t i = 0; i < c->policy->zones_n; i++) {
         if (c->policy->zones[i].name[0] != '\0')

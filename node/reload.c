@@ -109,6 +109,7 @@ static void put_in_force(struct daemon *d, struct control_request *rq, int rc)
             control_answer(rq, commands_error(why[0] != '\0' ? why : strerror(-rc)));
         return;
     }
+    daemon_warn_of_secret(d->config);
     log_info("reload: done, %zu peers, %zu zones", d->config->peers_n, config_zones_n(d->config));
     if (rq != NULL)
         control_answer(rq, json_pack("{s:b}", "ok", 1));

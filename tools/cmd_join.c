@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "node/conf_edit.h"
@@ -17,7 +18,7 @@
 #include "tools/peer.h"
 #include "tools/say.h"
 
-enum { JOIN_TIMEOUT_MS = 20000, RECORD_TIMEOUT_MS = 10000, INVITE_LINE_MAX = 2 * INVITE_TEXT_MAX };
+enum { MODE_ALL = 07777, MODE_OTHERS = 07, JOIN_TIMEOUT_MS = 20000, RECORD_TIMEOUT_MS = 10000, INVITE_LINE_MAX = 2 * INVITE_TEXT_MAX };
 
 static int read_invite(const char *word, struct invite *out)
 {
@@ -161,9 +162,9 @@ static int ask(const struct home *h, const struct invite *invite, struct card_no
 
 /* ---- writing down what came of it */
 
-static int edit_option(const struct home *h, const char *name, const char *value)
+static int edit_option(const struct home *h, const char *name, const char *value, mode_t most)
 {
-    int done = conf_edit_option(h->config->file, name, value);
+    int done = conf_edit_option(h->config->file, name, value, most);
     if (done == 0)
         return 0;
     if (done == -ENOENT)
@@ -174,18 +175,30 @@ static int edit_option(const struct home *h, const char *name, const char *value
     return STATUS_USAGE;
 }
 
+/* The secret is for nobody else. But where the configuration is root's and the node another user's (the owner of its keys), that user may have it by these bits only. */
+static int edit_secret(const struct home *h, const char *secret)
+{
+    struct stat conf = { .st_mode = 0 }, keys;
+    bool same = stat(h->config->file, &conf) == 0 && stat(h->config->identity, &keys) == 0 && conf.st_uid == keys.st_uid;
+    int rc = edit_option(h, "secret", secret, same ? MODE_ALL & ~MODE_OTHERS : MODE_ALL);
+    if (rc == 0 && !same && (conf.st_mode & S_IROTH) != 0)
+        say_warning("%s holds the coalition's secret now, and every user of this host can read it: give it to the group of the user that runs hearsayd, and take it from others "
+                    "(chmod 640)", h->config->file);
+    return rc;
+}
+
 static int take_coalition(const struct home *h, const struct joined *answer)
 {
     int rc = 0;
     if (strcmp(h->config->federation, answer->federation) != 0)
-        rc = edit_option(h, "federation", answer->federation);
+        rc = edit_option(h, "federation", answer->federation, MODE_ALL);
     if (rc != 0 || strcmp(h->config->secret, answer->secret) == 0)
         return rc;
     if (h->config->peers_n > 0 && h->config->secret[0] != '\0') {
         say_warning("the secret in %s is not that of %s: hashes of sender addresses will not fit until it is", h->config->file, answer->record.name);
         return 0;
     }
-    return edit_option(h, "secret", answer->secret);
+    return edit_secret(h, answer->secret);
 }
 
 static int take_peer(const struct home *h, const struct joined *answer, const char *trust)

@@ -13,6 +13,7 @@ static const char config_text[] =
     "name = \"@name@\"\n"
     "\n"
     "# The coalition. All its members say the same here; the secret keys the hashes that stand for sender addresses.\n"
+    "# With a secret in it, this file is for its owner and group alone: chmod 640.\n"
     "federation = \"@federation@\"\n"
     "# secret = \"...\"\n"
     "\n"

@@ -124,6 +124,20 @@ def test_a_group_that_is_not_there_is_refused(node):
     refused(node, f"{node.conf}:{text.count(chr(10)) + 1}: ", "run/other.sock", 'no group "no-such-group"', "expected")
 
 
+@pytest.mark.parametrize("text, option", [('secret = "x"', "secret"), ('srs { secrets = { "x" } }', "secrets")])
+def test_a_secret_that_everybody_can_read_is_a_warning(node, text, option):
+    other = node.conf.parent / "secret.conf"
+    other.write_text(text + "\n")
+    node.conf.write_text(node.conf.read_text() + 'include("secret.conf")\n')
+    for mode, warned in ((0o644, True), (0o640, False), (0o600, False), (0o604, True)):
+        other.chmod(mode)
+        done = dry_start(node)
+        assert done.returncode == 0 and (f"warning: {other} can be read by every user of this host, and `{option}`" in done.stderr) == warned, done
+        assert ("chmod 640" in done.stderr) == warned
+    other.write_text(text.replace("x", "") + "\n" if option == "secret" else "")
+    assert "secret" not in dry_start(node).stderr, "an empty one is none"
+
+
 def test_a_category_that_hides_names_is_a_warning(node):
     """A sub-zone `bot` stands before the names that end in .bot."""
     node.conf.write_text(node.conf.read_text() + 'category "bot" { code = "127.0.0.9" }\ncategory "bots" { code = "127.0.0.10" }\n')

@@ -59,6 +59,8 @@ def test_a_newcomers_report_is_heard_by_the_inviter_and_over_it_by_a_third(lab):
     assert "Joined street" in done.stdout and "has taken it over" in done.stdout
     conf = b.conf.read_text()
     assert "federation = 'street'" in conf and "secret = 'our own'" in conf
+    assert b.conf.stat().st_mode & 0o777 == 0o640, "the secret is for nobody else"
+    assert "is a secret" not in b.log_text() and f"{a.conf} can be read by every user" in a.log_text()
     trust = {p["name"]: p["trust"] for node in (a, b) for p in node.json("peer", "list")["peers"]}
     assert trust["mx.b.example"] == 0.9 and trust["mx.a.example"] == 0.7
     wait_until(lambda: connected(a, "mx.b.example") and connected(b, "mx.a.example"), "A and B are connected")
@@ -74,7 +76,7 @@ def test_a_newcomers_report_is_heard_by_the_inviter_and_over_it_by_a_third(lab):
 
 
 def test_join_makes_the_node_where_there_is_none(lab):
-    a = member(lab, "a").start()
+    a = member(lab, "a", extra='secret = "theirs"').start()
     made = invite(a)
     where = lab.dir / "fresh"
     argv = [str(HEARSAY), "join", "-", "--name", "mx.n.example", "--advertise", "127.0.0.1", "--port", str(lab.port()), "--json", str(where)]
@@ -85,6 +87,19 @@ def test_join_makes_the_node_where_there_is_none(lab):
     assert said["inviter"] == {"name": "mx.a.example", "fingerprint": made["fingerprint"]}
     assert [p["name"] for p in a.json("peer", "list")["peers"]] == ["mx.n.example"]
     assert (where / "identity.pem").stat().st_mode & 0o777 == 0o600
+    assert (where / "hearsay.conf").stat().st_mode & 0o777 == 0o640 and "warning" not in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to give files away")
+def test_a_node_of_another_user_keeps_its_configuration_when_root_joins_for_it(lab):
+    """The daemon reads root's hearsay.conf by the bits for others alone: to take them away would stop it."""
+    a, b = member(lab, "a", extra='secret = "theirs"').start(), member(lab, "b", federation="hearsay")
+    b.write_conf()
+    b.hearsay("card", check=True)                          # makes the keys
+    os.chown(b.conf.parent / "identity.pem", 65534, 65534)
+    done = join(b, invite(a)["invite"])
+    assert done.returncode == 0 and "every user of this host can read it" in done.stderr and "chmod 640" in done.stderr, done
+    assert b.conf.stat().st_mode & 0o777 == 0o644
 
 
 def test_an_invite_works_once_also_across_restarts(lab):

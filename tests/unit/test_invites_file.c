@@ -185,18 +185,29 @@ static void an_option_is_changed_where_it_stands(void **state)
     (void)state;
     write_text(conf, "# federation = \"old\"\nname = \"mx.a.example\"\nfederation = \"hearsay\"   # ours\nzone \"bl.a.example\" { text = \"federation = no\" }\n");
     chmod(conf, 0640);
-    assert_int_equal(conf_edit_option(conf, "federation", "street"), 0);
+    assert_int_equal(conf_edit_option(conf, "federation", "street", 07777), 0);
     assert_string_equal(read_text(), "# federation = \"old\"\nname = \"mx.a.example\"\nfederation = 'street'   # ours\nzone \"bl.a.example\" { text = \"federation = no\" }\n");
     struct stat st;
     assert_int_equal(stat(conf, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
 }
 
+static void what_is_edited_can_be_taken_from_others(void **state)
+{
+    (void)state;
+    struct stat st;
+    write_text(conf, "name = \"mx.a.example\"\n");
+    chmod(conf, 0664);
+    assert_int_equal(conf_edit_option(conf, "secret", "x", 07770), 0);
+    assert_int_equal(stat(conf, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0660);
+}
+
 static void one_that_is_not_there_comes_below_the_name(void **state)
 {
     (void)state;
     write_text(conf, "name = 'mx.a.example'\n# secret = \"...\"\n");
-    assert_int_equal(conf_edit_option(conf, "secret", "a \"b\" 'c' \\ ${HOME} #d"), 0);
+    assert_int_equal(conf_edit_option(conf, "secret", "a \"b\" 'c' \\ ${HOME} #d", 07777), 0);
     struct config *c = NULL;
     char why[CONFIG_WHY_MAX];
     if (config_load(conf, &c, why) != 0)
@@ -209,13 +220,13 @@ static void what_cannot_be_edited_is_left_alone(void **state)
 {
     (void)state;
     write_text(conf, "include(\"other.conf\")\n");
-    assert_int_equal(conf_edit_option(conf, "secret", "x"), -ENOENT);
+    assert_int_equal(conf_edit_option(conf, "secret", "x", 07777), -ENOENT);
     write_text(conf, "name = \"mx.a.example\"\nfederation = \"x\n");
-    assert_int_equal(conf_edit_option(conf, "federation", "y"), -EINVAL);
+    assert_int_equal(conf_edit_option(conf, "federation", "y", 07777), -EINVAL);
     assert_string_equal(read_text(), "name = \"mx.a.example\"\nfederation = \"x\n");
     write_text(conf, "name = \"mx.a.example\"\n");
-    assert_int_equal(conf_edit_option(conf, "federation", "not a word"), -EINVAL);
-    assert_int_equal(conf_edit_option(conf, "secret", "two\nlines"), -EINVAL);
+    assert_int_equal(conf_edit_option(conf, "federation", "not a word", 07777), -EINVAL);
+    assert_int_equal(conf_edit_option(conf, "secret", "two\nlines", 07777), -EINVAL);
     assert_string_equal(read_text(), "name = \"mx.a.example\"\n");
 }
 
@@ -230,6 +241,7 @@ int main(void)
         CLAIM(there_is_room_for_so_many),
         CLAIM(another_file_is_refused_and_left_alone),
         CLAIM(an_option_is_changed_where_it_stands),
+        CLAIM(what_is_edited_can_be_taken_from_others),
         CLAIM(one_that_is_not_there_comes_below_the_name),
         CLAIM(what_cannot_be_edited_is_left_alone),
     };
