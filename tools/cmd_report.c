@@ -33,6 +33,22 @@ static int join(const struct call *call, int from, int end, char *out, size_t ro
     return 0;
 }
 
+/* Looks for what no node would understand, before anything is said: then *answer is what one would say. Whether it may be stored, the node says. */
+static int look_at(const struct home *h, const char *line, char answer[ASK_ANSWER_MAX])
+{
+    static const char prefix[] = "error: ";
+    struct request rq;
+    strcpy(answer, prefix);
+    return request_parse(line, strlen(line), h->config->sender_key, &rq, answer + strlen(prefix)) == -EINVAL ? STATUS_USAGE : 0;
+}
+
+/* A category that the node does not have is bad usage, like one that cannot be read. */
+static int status_of(const char *answer)
+{
+    static const char unknown[] = "error: unknown category";
+    return strcmp(answer, "ok") == 0 ? STATUS_DONE : strncmp(answer, unknown, strlen(unknown)) == 0 ? STATUS_USAGE : STATUS_NO;
+}
+
 static int say_answer(const struct call *call, const char *line, const char *answer)
 {
     bool ok = strcmp(answer, "ok") == 0;
@@ -45,15 +61,20 @@ static int say_answer(const struct call *call, const char *line, const char *ans
         say_text(call, "ok\n");
     else
         say_error("%s", clean_text(answer, clean, sizeof clean));
-    return ok ? STATUS_DONE : STATUS_NO;
+    return status_of(answer);
 }
 
 static int report_one(struct call *call, const struct home *h)
 {
     char line[REQUEST_LINE_MAX + 1], answer[ASK_ANSWER_MAX];
     int rc = join(call, 0, call->argc, line, sizeof line);
-    if (rc == 0)
-        rc = ask_line(h->config, line, answer);
+    if (rc != 0)
+        return rc;
+    if (look_at(h, line, answer) != 0) {
+        say_answer(call, line, answer);
+        return STATUS_USAGE;
+    }
+    rc = ask_line(h->config, line, answer);
     return rc == 0 ? say_answer(call, line, answer) : rc;
 }
 
@@ -83,25 +104,52 @@ static int say_one_of_many(const struct call *call, json_t *answers, const char 
         say_text(call, "%s %s\n", clean_subject, clean);
     else
         say_error("%s: %s", clean_subject, clean);
-    return ok ? STATUS_DONE : STATUS_NO;
+    return status_of(answer);
+}
+
+/* The request about the word at `at` with the category and the keys, `rest`. */
+static int write_one(const struct call *call, int at, const char *rest, char line[REQUEST_LINE_MAX + 64])
+{
+    char subject[REQUEST_LINE_MAX / 2];
+    int rc = join(call, at, at + 1, subject, sizeof subject);
+    if (rc == 0)
+        snprintf(line, REQUEST_LINE_MAX + 64, "%s %s%s%s", call->argv[0], subject, rest[0] != '\0' ? " " : "", rest);
+    return rc;
+}
+
+/* Of words that are no subjects, before anything is said: one of them may have been meant for the category. */
+static int look_at_each(const struct call *call, const struct home *h, const char *rest, int n)
+{
+    char line[REQUEST_LINE_MAX + 64], answer[ASK_ANSWER_MAX], clean[REQUEST_LINE_MAX];
+    for (int i = 1; i <= n; i++) {
+        int rc = write_one(call, i, rest, line);
+        if (rc != 0)
+            return rc;
+        if (look_at(h, line, answer) == 0)
+            continue;
+        clean_text(call->argv[i], clean, sizeof clean);
+        say_error("%s: %s; nothing was reported", clean, answer);
+        if (i > 1)
+            say_error("\"%s\" was taken for a further subject, since it has a dot, a colon or an @ in it: categories have letters, digits and hyphens alone", clean);
+        return STATUS_USAGE;
+    }
+    return 0;
 }
 
 /* Each with the category and the keys that stand behind the last one. */
 static int report_each(struct call *call, const struct home *h, int n)
 {
-    char rest[REQUEST_LINE_MAX / 2], subject[REQUEST_LINE_MAX / 2], line[REQUEST_LINE_MAX + 64], answer[ASK_ANSWER_MAX];
+    char rest[REQUEST_LINE_MAX / 2], line[REQUEST_LINE_MAX + 64], answer[ASK_ANSWER_MAX];
     json_t *answers = json_array();
     int rc = join(call, 1 + n, call->argc, rest, sizeof rest), status = STATUS_DONE;
-    for (int i = 1; rc == 0 && i <= n; i++)
-        rc = join(call, i, i + 1, subject, sizeof subject);       /* of words that are none, before anything is said */
+    if (rc == 0)
+        rc = look_at_each(call, h, rest, n);
     for (int i = 1; rc == 0 && i <= n; i++) {
-        rc = join(call, i, i + 1, subject, sizeof subject);
-        if (rc != 0)
-            break;
-        snprintf(line, sizeof line, "%s %s%s%s", call->argv[0], subject, rest[0] != '\0' ? " " : "", rest);
-        rc = ask_line(h->config, line, answer);
-        if (rc == 0 && say_one_of_many(call, answers, subject, answer) != STATUS_DONE)
-            status = STATUS_NO;
+        rc = write_one(call, i, rest, line);
+        if (rc == 0)
+            rc = ask_line(h->config, line, answer);
+        int one = rc == 0 ? say_one_of_many(call, answers, call->argv[i], answer) : STATUS_DONE;
+        status = one > status ? one : status;
     }
     if (call->json)
         json_object_set(call->result, "answers", answers);

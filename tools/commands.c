@@ -86,7 +86,7 @@ static const struct command commands[] = {
     { .name = "report", .run = cmd_report,
       .usage = "black|white|retract SUBJECT ... [CATEGORY] [KEY=VALUE ...] [--json]\n[black|white|retract [CATEGORY] [KEY=VALUE ...]] --from-file FILE [--json]",
       .summary = "Says what Exim would say, for subjects or a file of them",
-      .help = "SUBJECT is an address, a prefix, a host or domain name, or user@domain.\n"
+      .help = "SUBJECT is an address, a prefix, a host or domain name, or user@domain. What has a dot, a colon or an @ in it is one, and no category.\n"
               "  KEY=VALUE         count=N, category=NAME, cause=content|trap|auth|protocol|user|dnsbl\n"
               "  --from-file FILE  a line for each subject (- for a pipe), or whole lines that begin with black, white or retract;\n"
               "                    CATEGORY and KEY=VALUE of the command go with subjects that stand alone on their line\n\n"

@@ -58,6 +58,8 @@ static int load_config(const struct call *call, struct config **out)
         return 0;
     if (rc == -ENOENT && access(call->config_path, F_OK) != 0)
         say_error("there is no configuration %s: name it with -c FILE or $HEARSAY_CONF, or make a node with `hearsay init`", call->config_path);
+    else if (rc == -EACCES)
+        say_error("%s: run this as root, or as the file's owner or a user of its group", why[0] != '\0' ? why : strerror(-rc));
     else
         say_error("%s", why[0] != '\0' ? why : strerror(-rc));
     return STATUS_USAGE;

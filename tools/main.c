@@ -123,7 +123,12 @@ static int run_command(struct words *w)
     return c->run(&w->call);
 }
 
-static int run(struct words *w)
+static bool is_text(const struct words *w)
+{
+    return w->version || w->help || (w->name != NULL && strcmp(w->name, "help") == 0);
+}
+
+static int run_words(struct words *w)
 {
     if (w->version)
         return say_version();
@@ -132,6 +137,8 @@ static int run(struct words *w)
     if (w->name == NULL) {
         if (w->call.config_path[0] == '\0')
             say_error("-c needs the name of a file");
+        else if (w->call.json)
+            say_error("there is no command: name one behind the options");
         help_all(stderr);
         return STATUS_USAGE;
     }
@@ -139,11 +146,21 @@ static int run(struct words *w)
         return w->call.argc > 0 ? help_one(w->call.argv[0]) : help_all(stdout);
     if (w->help)
         return help_one(w->name);
+    return run_command(w);
+}
+
+static int run(struct words *w)
+{
     if (!w->call.json)
-        return run_command(w);
+        return run_words(w);
     say_keep();
     w->call.result = json_pack("{s:b}", "ok", 1);
-    return say_result(&w->call, run_command(w));
+    int rc = run_words(w);
+    if (rc == STATUS_DONE && is_text(w)) {
+        json_decref(w->call.result);
+        return rc;
+    }
+    return say_result(&w->call, rc);
 }
 
 int main(int argc, char **argv)

@@ -84,6 +84,13 @@ def test_wrong_usage_is_an_object_as_well(tell, args):
     assert status == USAGE and answer["ok"] is False and answer["error"] != ""
 
 
+@pytest.mark.parametrize("args", [("--json",), ("--json", "-c"), ("-c", "x.conf", "--json"), ("help", "nonsense", "--json"), ("--json", "nonsense", "--help")])
+def test_what_is_no_command_is_an_object_as_well(args):
+    done = run(*args)
+    answer = answer_of(done)
+    assert done.returncode == USAGE and answer["ok"] is False and answer["error"] != ""
+
+
 @pytest.mark.parametrize("words", [("trust", "mx.b.example", "0.9"), ("remove", "mx.b.example"), ("remove", "mx.b.example", "--purge")])
 def test_a_peer_of_the_configuration_itself_is_edited_there(conf, friend, words):
     peer = f'peer "mx.b.example" {{\n  card = "{card_of(friend)}"\n}}\n'

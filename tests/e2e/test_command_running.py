@@ -89,9 +89,21 @@ def test_check_of_one_zone_and_of_none(node):
 
 
 def test_a_bad_report_is_an_error(node):
-    for words in (("black", "127.0.0.1"), ("black", "192.0.2.1", "nonsense"), ("black", "192.0.2.1", "size=3")):
-        done = node.hearsay("report", *words)
-        assert done.returncode == NO and "error: " in done.stderr and done.stdout == ""
+    for status, *words in ((NO, "127.0.0.1"), (NO, "10.0.0.0/8"), (NO, "2.0.0.0/8"), (USAGE, "192.0.2.1", "nonsense"), (USAGE, "192.0.2.1", "size=3"), (USAGE, "192.0.2"),
+                           (USAGE, "192.0.2.1", "count=1001"), (USAGE, "192.0.2.1", "192.0.2.2", "nonsense")):
+        done = node.hearsay("report", "black", *words)
+        assert done.returncode == status and "error: " in done.stderr and done.stdout == "", (words, done)
+        assert (node.hearsay("check", words[0]).returncode == USAGE) == (words[0] != "192.0.2.1"), words
+
+
+def test_a_mistyped_category_with_a_dot_is_said_to_be_no_further_subject(node):
+    before = stored(node)
+    done = node.hearsay("report", "black", "203.0.113.90", "spam.")
+    assert done.returncode == USAGE and '"spam." was taken for a further subject' in done.stderr and "nothing was reported" in done.stderr, done
+    first = node.hearsay("report", "black", "203.0.113", "203.0.113.90", "spam", "--json")
+    answer = json.loads(first.stdout)
+    assert first.returncode == USAGE and answer["answers"] == [] and "further subject" not in answer["error"] and "203.0.113:" in answer["error"]
+    assert stored(node) == before
 
 
 def test_a_prefix_that_holds_the_subject_is_named(node):
