@@ -123,7 +123,12 @@ static bool is_before(const struct claim *a, const struct claim *b)
     return rank_a != rank_b ? rank_a < rank_b : a->compare_ms + a->compare_wait_ms < b->compare_ms + b->compare_wait_ms;
 }
 
-/* next_ms: when the first of those whose time has not come is due. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of those that may be asked now: who is asked for enough already holds up no other. next_ms: when the first of the rest is due. */
 static struct claim *next_due(const struct mesh *m, const struct member *o, int64_t *next_ms)
 {
     struct claim *best = NULL;
@@ -135,7 +140,9 @@ static struct claim *next_due(const struct mesh *m, const struct member *o, int6
         if (!compare_is_due(o, c) || !common(o, c, &r))
             continue;
         if (m->now_ms < c->compare_ms + c->compare_wait_ms)
-            *next_ms = c->compare_ms + c->compare_wait_ms < *next_ms ? c->compare_ms + c->compare_wait_ms : *next_ms;
+            *next_ms = sooner(*next_ms, c->compare_ms + c->compare_wait_ms);
+        else if (!have_can_compare(m, &c->by->link))
+            *next_ms = sooner(*next_ms, m->now_ms + COMPARE_BUSY_MS);
         else if (best == NULL || is_before(c, best))
             best = c;
     }
@@ -161,8 +168,6 @@ int64_t compare_plan(struct mesh *m, struct member *o)
     c = next_due(m, o, &next_ms);
     if (c == NULL || !common(o, c, &r))
         return next_ms;
-    if (!have_can_compare(m, &c->by->link))
-        return m->now_ms + COMPARE_BUSY_MS;
     start(m, o, c, &r);
     return now->deadline_ms;
 }

@@ -5,7 +5,7 @@ enum { THEIRS_MAX = 200, BASIS = 64 };
 
 /* What member 2 holds of member 3's logs, as indices into `frames`. */
 static size_t theirs[THEIRS_MAX], theirs_n;
-static unsigned fetches, compares;
+static unsigned fetches, compares, compared_with[MEMBERS];
 static uint8_t last_salt[SALT_BYTES];
 
 static void hold_there(size_t frame)
@@ -57,8 +57,8 @@ static void describe(struct log_have *l, uint32_t epoch)
     }
 }
 
-/* A full question of member 2, with a sum if it is to have one. */
-static void tell(uint32_t epoch, bool salted)
+/* A full question, with a sum if it is to have one. */
+static void tell_by(unsigned who, uint32_t epoch, bool salted)
 {
     struct log_have log;
     struct message m = { .kind = MESSAGE_HAVE, .u.have = { .full = true, .logs_n = 1, .logs = &log, .has_salt = salted } };
@@ -68,7 +68,12 @@ static void tell(uint32_t epoch, bool salted)
     log.has_sum = salted;
     if (salted)
         sum_there(epoch, 1, UINT64_MAX, m.u.have.salt, log.sum);
-    message(MESH_ASK, 2, &m);
+    message(MESH_ASK, who, &m);
+}
+
+static void tell(uint32_t epoch, bool salted)
+{
+    tell_by(2, epoch, salted);
 }
 
 /* What the core wants stored is on disk at once. */
@@ -138,6 +143,7 @@ static void let_pass(int64_t ms)
 static int begin_comparing(void **state)
 {
     theirs_n = fetches = compares = 0;
+    memset(compared_with, 0, sizeof compared_with);
     return begin(state);
 }
 
@@ -190,6 +196,7 @@ static void pass_with_gaps(int64_t ms)
         unsigned who = 0;
         if (sent(MESH_DO_ASK, MESSAGE_COMPARE, &who, &m)) {
             compares += who == 2;
+            compared_with[who]++;
             message_close(&m);
         }
         if (answers_gap())
@@ -227,6 +234,39 @@ static void gaps_are_filled_before_logs_are_compared(void **state)
     pass_with_gaps(10000);
     assert_true(fetches >= GAPS);
     assert_true(compares > 0);
+}
+
+/* One neighbour alone has what is missing, and is asked for as much as it may be; the log that differs is compared with the other. */
+static void who_is_asked_for_enough_holds_up_no_comparison(unsigned busy, unsigned other)
+{
+    enum { GAPS = 4 * MESH_ASKS_PER_S };
+
+    for (uint64_t i = 1; i <= GAPS; i++) {
+        size_t f = sign((struct plan){ .author = 1, .seq = 2 * i });
+        hear(busy, f);
+        stored(f, true);
+    }
+    hold_other_versions(EPOCH);
+    have(MESH_ASK, busy, 1, 1, 2 * GAPS, false);
+    pass_with_gaps(500);
+    tell_by(busy, EPOCH, false);
+    tell_by(other, EPOCH, false);
+    pass_with_gaps(2000);
+    assert_true(fetches < GAPS);
+    assert_int_equal(compared_with[busy], 0);
+    assert_int_equal(compared_with[other], 1);
+}
+
+static void a_log_is_compared_with_who_is_free(void **state)
+{
+    (void)state;
+    who_is_asked_for_enough_holds_up_no_comparison(1, 2);
+}
+
+static void a_log_is_compared_with_who_is_free_also_the_other_way_round(void **state)
+{
+    (void)state;
+    who_is_asked_for_enough_holds_up_no_comparison(2, 1);
 }
 
 /* ---- two sets with one digest */
@@ -481,6 +521,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         COMPARING(a_pair_is_found_in_one_epoch_after_the_other),
         COMPARING(gaps_are_filled_before_logs_are_compared),
+        COMPARING(a_log_is_compared_with_who_is_free),
+        COMPARING(a_log_is_compared_with_who_is_free_also_the_other_way_round),
         COMPARING(digests_alone_do_not_tell_some_sets_apart),
         COMPARING(a_sum_tells_sets_with_one_digest_apart_and_the_rest_is_fetched),
         COMPARING(a_log_that_a_sum_gave_away_is_told_with_sums_from_then_on),
