@@ -62,7 +62,7 @@ static void ask(struct mesh *m, struct member *o, uint64_t from, uint64_t to)
     msg.u.compare.epoch = c->epoch;
     msg.u.compare.from = from;
     msg.u.compare.to = to;
-    have_asked(&c->by->link, 1 + COMPARE_ASKS);
+    asks_made(&c->by->link, 1 + COMPARE_ASKS);
     update_message(m, MESH_DO_ASK, c->by, &msg);
 }
 
@@ -141,7 +141,7 @@ static struct claim *next_due(const struct mesh *m, const struct member *o, int6
             continue;
         if (m->now_ms < c->compare_ms + c->compare_wait_ms)
             *next_ms = sooner(*next_ms, c->compare_ms + c->compare_wait_ms);
-        else if (!have_can_compare(m, &c->by->link))
+        else if (!asks_can_compare(m, &c->by->link))
             *next_ms = sooner(*next_ms, m->now_ms + COMPARE_BUSY_MS);
         else if (best == NULL || is_before(c, best))
             best = c;
@@ -191,7 +191,7 @@ void compare_serve(struct mesh *m, struct member *from, const struct message *as
     struct message msg = { .kind = MESSAGE_COMPARED };
     const uint64_t width = compare_width(asked->u.compare.from, asked->u.compare.to);
 
-    if (e == NULL || !have_may_ask(m, &from->link, COMPARE_ASKS))
+    if (e == NULL || !asks_allow(m, &from->link, COMPARE_ASKS))
         return;
     memcpy(msg.u.compared.origin, o->root, KEY_BYTES);
     msg.u.compared.epoch = asked->u.compare.epoch;

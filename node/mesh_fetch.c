@@ -79,7 +79,7 @@ static int64_t sooner(int64_t a, int64_t b)
 
 bool fetch_may_ask(const struct mesh *m, struct member *who)
 {
-    return who->link.fetches < MESH_LINK_FETCHES_MAX && have_can_ask(m, &who->link);
+    return who->link.fetches < MESH_LINK_FETCHES_MAX && asks_can(m, &who->link);
 }
 
 /* Above zero: `c` is the better one to ask. Who has wasted less time wins, then the newest gap: any epoch and any head can be claimed for nothing. */
@@ -172,7 +172,7 @@ static void ask(struct mesh *m, struct member *o, struct member *from, uint32_t 
     f->deadline_ms = m->now_ms + claim_patience_ms(o, from);
     from->link.fetches++;
     fetch_wait(m, o, false);
-    have_asked(&from->link, 1);
+    asks_made(&from->link, 1);
     o->plan_at_ms = f->deadline_ms;
     msg.u.fetch.id = f->id;
     memcpy(msg.u.fetch.origin, o->root, KEY_BYTES);

@@ -452,54 +452,13 @@ static void serve_fetch(struct mesh *m, struct member *from, const struct messag
     mesh_count(m, MESH_COUNT_SERVED);
 }
 
-/* A neighbour may ask so much, not more: what it gets costs more than what it sends. */
-bool have_may_ask(struct mesh *m, struct link *l, int64_t asks)
-{
-    const int64_t most = INT64_C(2000) * MESH_ASKS_PER_S;
-    int64_t grown = l->asks_milli + (m->now_ms - l->asks_ms) * MESH_ASKS_PER_S;
-
-    l->asks_milli = grown > most || m->now_ms - l->asks_ms > 2000 ? most : grown;
-    l->asks_ms = m->now_ms;
-    if (l->asks_milli < 1000 * asks)
-        return false;
-    l->asks_milli -= 1000 * asks;
-    return true;
-}
-
-static int64_t own_asks_milli(const struct mesh *m, struct link *l)
-{
-    const int64_t most = INT64_C(1000) * OWN_ASKS_PER_S;
-    int64_t grown = l->own_asks_milli + (m->now_ms - l->own_asks_ms) * OWN_ASKS_PER_S;
-
-    l->own_asks_milli = grown > most || m->now_ms - l->own_asks_ms > 2000 ? most : grown;
-    l->own_asks_ms = m->now_ms;
-    return l->own_asks_milli;
-}
-
-/* What is over would be dropped there, and who goes on is paused: so an honest node asks for less, however much it lacks. */
-bool have_can_ask(const struct mesh *m, struct link *l)
-{
-    return own_asks_milli(m, l) >= 1000;
-}
-
-/* Gaps come first: as long as they use up what may be asked, logs differ because of them. */
-bool have_can_compare(const struct mesh *m, struct link *l)
-{
-    return own_asks_milli(m, l) >= INT64_C(1000) * OWN_ASKS_PER_S / 2;
-}
-
-void have_asked(struct link *l, int64_t asks)
-{
-    l->own_asks_milli -= 1000 * asks;
-}
-
 static void asked_for_have(struct mesh *m, struct member *from, const struct message *msg)
 {
     from->link.asked_ms = m->now_ms;
     choose_asked(m, from);
     hear_have(m, from, msg, msg->u.have.full ? from->link.question : 0);
     if (msg->u.have.answer_wanted)
-        have_send(m, from, MESH_DO_ANSWER, msg->u.have.full && have_may_ask(m, &from->link, FULL_ANSWER_ASKS), false);
+        have_send(m, from, MESH_DO_ANSWER, msg->u.have.full && asks_allow(m, &from->link, FULL_ANSWER_ASKS), false);
     from->link.question += msg->u.have.full && msg->u.have.answer_wanted;
 }
 
@@ -527,7 +486,7 @@ void have_ask(struct mesh *m, struct member *from, struct bytes wire)
 {
     struct message msg = { 0 };
 
-    if (!have_may_ask(m, &from->link, 1)) {
+    if (!asks_allow(m, &from->link, 1)) {
         mesh_count(m, MESH_COUNT_OVER_LIMIT);
         penalty_add(m, from, PENALTY_HASTE_MILLI, "asked too much, and went on");
         return;

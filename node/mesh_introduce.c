@@ -252,7 +252,7 @@ void introduce_serve(struct mesh *m, struct member *to, const uint8_t introducer
 
     if (o == NULL || o->introduce.len == 0)
         return;
-    if (!have_may_ask(m, &to->link, FULL_ANSWER_ASKS)) {
+    if (!asks_allow(m, &to->link, FULL_ANSWER_ASKS)) {
         mesh_count(m, MESH_COUNT_OVER_LIMIT);
         return;
     }

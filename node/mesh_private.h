@@ -13,6 +13,7 @@
  *   mesh_choose.c  which members to link to
  *   mesh_eager.c   from which neighbours an origin's batches come
  *   mesh_have.c    have-vectors, records, and requests of neighbours
+ *   mesh_asks.c    how much a neighbour may ask, and be asked for
  *   mesh_catch.c   how much of what neighbours hold is here
  *   mesh_quota.c   how much of one origin is taken
  *   mesh_penalty.c faults of links, and pauses
@@ -215,10 +216,12 @@ void have_handed(struct mesh *m, struct member *from, const struct message *msg)
 void have_want_record(struct mesh *m, struct member *o, struct member *from, uint64_t serial);
 
 void have_soon(struct mesh *m);
-bool have_may_ask(struct mesh *m, struct link *l, int64_t asks);
-bool have_can_ask(const struct mesh *m, struct link *l);         /* this node may ask that neighbour for one thing more now */
-bool have_can_compare(const struct mesh *m, struct link *l);     /* and has so much left that it may compare logs, too */
-void have_asked(struct link *l, int64_t asks);                   /* it did, for what counts there for so many messages */
+
+/* ---- mesh_asks.c */
+bool asks_allow(struct mesh *m, struct link *l, int64_t asks);   /* it may ask for what counts for so many messages, and has */
+bool asks_can(const struct mesh *m, struct link *l);             /* this node may ask that neighbour for one thing more now */
+bool asks_can_compare(const struct mesh *m, struct link *l);     /* and has so much left that it may compare logs, too */
+void asks_made(struct link *l, int64_t asks);                    /* it did, for what counts there for so many messages */
 
 /* ---- mesh_introduce.c */
 void introduce_init(struct member *o);
