@@ -99,7 +99,7 @@ struct why_group {
     bool in_quorum, in_quorum_white;        /* that is enough to be one of the groups */
     bool probation;
     int64_t probation_end_s;                /* INT64_MAX: without end */
-    int64_t would_micro;                    /* the sum, clamped by trust alone, with all rights */
+    int64_t would_micro;                    /* its part of S without probation, its other rights as they are */
 };
 struct why_rule {
     int zone, category;

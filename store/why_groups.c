@@ -35,7 +35,7 @@ static struct why_group *add(struct reader *r, struct why *w, int category, int 
 static void finish(struct why_group *g)
 {
     g->counted_micro = clamped(g->said_micro, g->cap_micro);
-    g->would_micro = clamped(g->would_micro, g->trust_micro);
+    g->would_micro = clamped(g->would_micro, g->cap_micro);
     g->quorum_micro = clamped(g->quorum_micro, g->cap_micro);
     g->in_quorum = g->quorum_micro >= SCORE_G_MIN_MICRO;
     g->in_quorum_white = g->quorum_micro <= -SCORE_G_MIN_MICRO;
@@ -56,7 +56,7 @@ int why_put_groups(struct reader *r, struct why *w)
         g->members_n++;
         g->said_micro += o->counted_micro;
         g->quorum_micro += o->quorum_micro;
-        g->would_micro += o->would_micro;
+        g->would_micro += o->bar == RIGHTS_HEARD ? o->would_micro : 0;
     }
     for (size_t i = 0; i < w->groups_n; i++)
         finish(&w->groups[i]);

@@ -20,13 +20,13 @@ const char *why_category(const struct why_answer *a, int category)
 const char *why_bar_word(const struct why_opinion *o)
 {
     static const char *const words[] = { [RIGHTS_HEARD] = NULL, [RIGHTS_CATEGORY] = "category", [RIGHTS_PREFIX] = "prefix", [RIGHTS_WHITE] = "black-only" };
-    return o->probation ? "probation" : words[o->bar];
+    return o->bar == RIGHTS_HEARD && o->probation ? "probation" : words[o->bar];       /* what stays when the probation ends, first */
 }
 
 const char *why_bar_text(const struct why_opinion *o)
 {
     static const char *const texts[] = { [RIGHTS_HEARD] = NULL, [RIGHTS_CATEGORY] = "not its category", [RIGHTS_PREFIX] = "no networks", [RIGHTS_WHITE] = "black only" };
-    return o->probation ? "on probation" : texts[o->bar];
+    return o->bar == RIGHTS_HEARD && o->probation ? "on probation" : texts[o->bar];
 }
 
 bool why_is_contested(const struct why *w, int category)

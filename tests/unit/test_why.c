@@ -146,6 +146,34 @@ static void what_one_on_probation_would_have_said_is_told(void **state)
     world_destroy(&w);
 }
 
+/* What the operator reads as what comes when the probation ends. */
+static void what_one_on_probation_would_have_said_keeps_to_its_other_rights(void **state)
+{
+    struct subject s = world_subject(subject_text_a);
+    struct world w;
+    struct why why;
+    (void)state;
+    world_create(&w);
+    world_hear(&w, 1, 1, (struct saying){ subject_text_a, WORLD_SAY, 8, 0, T0 });
+    w.policy->members[0].rights = (struct policy_rights){ .probation_s = WORLD_DAY, .max_weight_micro = 300000 };
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    struct reader *r = world_reader(&w);
+    assert_int_equal(reader_why(r, &s, T0, &why), 0);
+    assert_int_equal(why.groups[0].would_micro, 300000);
+    assert_true(why.opinions[0].would_micro > 300000);
+    w.policy->members[0].rights.categories = UINT64_C(1) << ((why.opinions[0].category + 1) % (int)w.policy->categories_n);
+    why_clear(&why);
+    reader_close(&r);
+    assert_int_equal(store_set_policy(w.store, w.policy, T0), 0);
+    r = world_reader(&w);
+    assert_int_equal(reader_why(r, &s, T0, &why), 0);
+    assert_true(why.groups[0].probation && why.opinions[0].probation && why.opinions[0].bar == RIGHTS_CATEGORY);
+    assert_int_equal(why.groups[0].would_micro, 0);
+    why_clear(&why);
+    reader_close(&r);
+    world_destroy(&w);
+}
+
 static void edit(struct world *w, const char *sql)
 {
     sqlite3 *db = NULL;
@@ -321,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parts_of_a_score_add_up_whatever_the_rights),
         cmocka_unit_test(what_one_on_probation_would_have_said_is_told),
+        cmocka_unit_test(what_one_on_probation_would_have_said_keeps_to_its_other_rights),
         cmocka_unit_test(the_parts_add_up_whatever_was_learned),
         cmocka_unit_test(a_hold_outlasts_the_time_to_live),
         cmocka_unit_test(a_signature_is_good_for_what_its_batch_says_and_nothing_else),
