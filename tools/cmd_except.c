@@ -27,6 +27,7 @@ static void note_who(char out[EXCEPTION_WHO_MAX + 1])
     const struct passwd *user = getpwuid(getuid());
     const char *name = sudo != NULL && sudo[0] != '\0' && getuid() == 0 ? sudo : user != NULL ? user->pw_name : "unknown";
     clean_text(name, out, EXCEPTION_WHO_MAX + 1);
+    plain_text(out);
 }
 
 static int read_until(const struct call *call, const struct wish *w, int64_t now_s, int64_t *until_s)
@@ -48,6 +49,7 @@ static int read_why(const struct call *call, const struct wish *w, char out[EXCE
     if (strlen(why) > EXCEPTION_WHY_MAX)
         return args_wrong(call, "--why: at most %d bytes", EXCEPTION_WHY_MAX);
     clean_text(why, out, EXCEPTION_WHY_MAX + 1);
+    plain_text(out);
     return 0;
 }
 
@@ -81,8 +83,8 @@ static int decide(const struct home *h, const struct exception *e)
 json_t *exception_json(const struct exception *e)
 {
     char subject[SUBJECT_TEXT_MAX];
-    json_t *row = json_pack("{s:s, s:s, s:I, s:s, s:s}", "subject", subject_text(&e->subject, subject), "kind", exception_kind_text(e->kind), "time_s",
-                            (json_int_t)e->time_s, "who", e->who, "why", e->why);
+    json_t *row = json_pack("{s:s, s:s, s:I, s:o, s:o}", "subject", subject_text(&e->subject, subject), "kind", exception_kind_text(e->kind), "time_s",
+                            (json_int_t)e->time_s, "who", say_json_text(e->who), "why", say_json_text(e->why));
     if (e->kind == EXCEPTION_DELIST)
         json_object_set_new(row, "until_s", json_integer((json_int_t)e->until_s));
     return row;
@@ -209,7 +211,7 @@ static int except(struct call *call, struct wish *w)
     int rc = args_take(call, options, w->kind == EXCEPTION_DELIST ? 5 : 4, 0, 1);
     if (rc == 0 && w->list != (call->argc == 0))
         rc = w->list ? args_wrong(call, "--list takes no subject") : args_wrong(call, "which subject?");
-    if (rc == 0 && ((w->all && !w->list) || (w->lift && (w->list || w->for_ != NULL))))
+    if (rc == 0 && ((w->all && !w->list) || (w->lift && w->for_ != NULL) || (w->list && (w->lift || w->for_ != NULL || w->why != NULL))))
         rc = args_wrong(call, "these options do not go together");
     note_who(e.who);
     if (rc == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "node/peers_file.h"
+#include "proto/name.h"
 #include "tools/args.h"
 #include "tools/command.h"
 #include "tools/home.h"
@@ -40,12 +41,15 @@ static void note_edit(const struct call *call, const char *name, const char *tru
 
 int peer_edit_failed(const struct home *h, int rc, const char *name)
 {
+    char canonical[NAME_MAX_BYTES + 1];
     if (rc == -EEXIST)
         say_error("%s: %s, or its key, is there already: see `hearsay peer list`", h->config->peers_file, name);
     else if (rc == -ENOENT && home_peer(h->config, name) != NULL)
         say_error("%s is not in %s: it stands in %s; edit it there", name, h->config->peers_file, h->config->file);
     else if (rc == -ENOENT)
         say_error("%s has no peer %s: see `hearsay peer list`", h->config->peers_file, name);
+    else if (rc == -EINVAL && name_canonical(name, strlen(name), canonical) != 0)
+        say_error("\"%s\" is not the name of a member: see `hearsay peer list`", name);
     else
         say_error("cannot edit %s: %s; it is as it was", h->config->peers_file, strerror(-rc));
     return rc == -EEXIST || rc == -ENOENT ? STATUS_NO : STATUS_USAGE;

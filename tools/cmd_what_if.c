@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/config_check.h"
 #include "tools/args.h"
 #include "tools/peer.h"
 #include "tools/rights.h"
@@ -103,20 +104,18 @@ int what_if_trust(const struct call *call, const struct home *h, struct policy *
 
 static int suppose_threshold(const struct call *call, struct policy_zone *z, const char *text)
 {
-    char *end;
-    double threshold = strtod(text, &end);
-    if (*text < '0' || *text > '9' || *end != '\0' || threshold < 0.001 || threshold > 1000)
+    int64_t micro;
+    if (option_check(option_find("zone", "threshold"), text, &micro) != 0)
         return args_wrong(call, "threshold %s: a number from 0.001 to 1000", text);
-    z->threshold_micro = (int64_t)(threshold * MICRO + 0.5);
+    z->threshold_micro = micro;
     return 0;
 }
 
 static int suppose_quorum(const struct call *call, struct policy_zone *z, const char *text)
 {
-    char *end;
-    unsigned long quorum = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0' || quorum > 1000)
-        return args_wrong(call, "quorum %s: a number from 0 to 1000", text);
+    int64_t quorum;
+    if (option_check(option_find("zone", "quorum"), text, &quorum) != 0)
+        return args_wrong(call, "quorum %s: a number from 1 to 1000, or 0 for an automatic one", text);
     z->quorum = (unsigned)quorum;
     return 0;
 }

@@ -101,7 +101,7 @@ static int say_result(struct call *call, int rc)
         json_decref(result);
         return rc;
     }
-    if (rc != STATUS_DONE) {
+    if (rc != STATUS_DONE && say_kept_errors()[0] != '\0') {        /* without one, the status is an answer: that nothing would change */
         json_object_set_new(result, "ok", json_false());
         json_object_set_new(result, "error", say_json_text(say_kept_errors()));
     }

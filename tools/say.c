@@ -23,6 +23,9 @@ static void say_line(const char *kind, char to[KEPT_MAX], const char *format, va
 {
     char text[LINE_MAX_BYTES];
     vsnprintf(text, sizeof text, format, more);
+    for (char *at = text; *at != '\0'; at++)
+        if (((unsigned char)*at < 0x20 && *at != '\n') || *at == 0x7f)
+            *at = '?';                           /* a word of the command line, or of another's file, is no command to the terminal */
     fflush(stdout);
     fprintf(stderr, "hearsay: %s%s\n", kind, text);
     if (kept.on)
@@ -54,6 +57,15 @@ void say_text(const struct call *call, const char *format, ...)
     va_end(more);
 }
 
+void plain_text(char *text)
+{
+    json_t *whole = json_string(text);
+    for (char *at = text; whole == NULL && *at != '\0'; at++)
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
+    json_decref(whole);
+}
+
 json_t *say_json_text(const char *text)
 {
     json_t *out = json_string(text);
@@ -61,9 +73,7 @@ json_t *say_json_text(const char *text)
     if (out != NULL)
         return out;
     snprintf(plain, sizeof plain, "%s", text);
-    for (char *at = plain; *at != '\0'; at++)
-        if ((unsigned char)*at >= 0x80)
-            *at = '?';
+    plain_text(plain);
     return json_string(plain);
 }
 

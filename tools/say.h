@@ -37,6 +37,9 @@ const char *say_colour(FILE *to, enum say_colour c);
 int say_json(json_t *value, int status);
 /* A text as JSON; bytes that are not UTF-8 make question marks of all but ASCII. NULL only without memory. */
 json_t *say_json_text(const char *text);
+
+/* The same in place: what is not UTF-8 gets a '?' for each byte beyond ASCII. */
+void plain_text(char *text);
 /* Whether JSON was begun on stdout; say_json() says so by itself, one who prints it piece by piece calls say_json_begin(). */
 void say_json_begin(void);
 bool say_json_begun(void);

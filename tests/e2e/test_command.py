@@ -313,6 +313,19 @@ def test_unknown_peers_are_named(conf):
         assert done.returncode == NO and "mx.z.example" in done.stderr
 
 
+def test_a_reason_that_is_no_text_leaves_the_list_readable(conf):
+    assert ask(conf, "delist", "192.0.2.1", "--why", "\udcff").returncode == DONE
+    (row,) = json.loads(ask(conf, "delist", "--list", "--json").stdout)["exceptions"]
+    assert row["why"] == "?"
+
+
+def test_what_can_be_no_name_of_a_peer_is_said(conf, friend):
+    assert ask(conf, "peer", "add", card_of(friend)).returncode == DONE
+    for words in (("trust", "a b", "1"), ("remove", "a b")):
+        done = ask(conf, "peer", *words)
+        assert done.returncode == USAGE and '"a b" is not the name of a member' in done.stderr, done
+
+
 def test_a_configuration_without_peers_conf_is_warned_of(conf, friend):
     conf.write_text(conf.read_text().replace('include("peers.conf")', ""))
     done = ask(conf, "peer", "add", card_of(friend))

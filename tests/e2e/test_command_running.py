@@ -96,6 +96,28 @@ def test_a_bad_report_is_an_error(node):
         assert (node.hearsay("check", words[0]).returncode == USAGE) == (words[0] != "192.0.2.1"), words
 
 
+def test_a_reason_in_any_bytes_is_kept_as_text(node):
+    """With the node running and without: else the one is refused, and the other makes the list unreadable."""
+    assert node.hearsay("delist", "203.0.113.91", "--why", "gr\udcf6\udcdfe\x1b[31m").returncode == DONE
+    rows = node.json("delist", "--list", "--all")["exceptions"]
+    assert [row["why"] for row in rows if row["subject"] == "203.0.113.91"] == ["gr??e?[31m"]
+    assert node.hearsay("delist", "--lift", "203.0.113.91", check=True)
+    assert node.hearsay("delist", "--list", "--for", "1h").returncode == USAGE
+
+
+def test_what_is_said_of_a_word_holds_no_command_to_the_terminal(node):
+    done = node.hearsay("why", "a\x1b[31mb\x07")
+    assert done.returncode == USAGE and "a?[31mb?: not an address" in done.stderr, done
+
+
+def test_that_nothing_would_change_is_an_answer_and_no_failure(node):
+    done = node.hearsay("what-if", "quorum", BL, "0", "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == NO and answer["ok"] is True and "error" not in answer and answer["begin_n"] == answer["end_n"] == 0
+    for words in (("threshold", BL, "0x2"), ("threshold", BL, "1e3"), ("quorum", BL, "1001"), ("quorum", BL, "")):
+        assert node.hearsay("what-if", *words).returncode == USAGE, words
+
+
 def test_a_mistyped_category_with_a_dot_is_said_to_be_no_further_subject(node):
     before = stored(node)
     done = node.hearsay("report", "black", "203.0.113.90", "spam.")
