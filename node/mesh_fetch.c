@@ -390,6 +390,10 @@ static void plan(struct mesh *m, struct member *o)
     }
     o->plan_at_ms = NEVER_MS;
     fetch_wait(m, o, false);
+    if (disk_rests(m)) {
+        o->plan_at_ms = m->disk_until_ms;
+        return;
+    }
     if (ask_for_proof(m, o))
         return;
     if (!quota_is_ready(m, o)) {

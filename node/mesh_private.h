@@ -6,6 +6,7 @@
  *   mesh_block.c   the batches of an epoch, 64 numbers to a block
  *   mesh_bound.c   how much of an origin is kept: its newest batches
  *   mesh_take.c    the way of a batch: checked, handed out for storing, relayed
+ *   mesh_disk.c    how long nothing is fetched after the disk refused something
  *   mesh_freeze.c  two batches with one number: what is dead of it
  *   mesh_compare.c whether a neighbour holds other batches under the same numbers
  *   mesh_claim.c   what neighbours say they have
@@ -109,6 +110,11 @@ void take_own(struct mesh *m, const struct batch_name *name, struct bytes frame)
 void take_own_again(struct mesh *m);                       /* those for which there was no memory */
 void take_release(struct mesh *m, uint32_t slot);          /* forgets one in flight */
 void take_expire(struct mesh *m);
+
+/* ---- mesh_disk.c */
+void disk_refused(struct mesh *m);
+void disk_took(struct mesh *m);                            /* something that was new */
+bool disk_rests(const struct mesh *m);                     /* until disk_until_ms nothing is fetched */
 
 /* ---- mesh_freeze.c */
 const struct frozen *freeze_of(const struct member *o, uint32_t epoch);   /* or NULL */

@@ -13,6 +13,8 @@ enum {
     WAITING_EASY = 128,                /* with so many more origins that wait to be asked for, each looks so much more rarely */
     RETRY_MAX_MS = 10000,
     ANSWER_WANTED_MS = 15000,          /* a neighbour that did not answer for so long is asked to: half of the silence that ends a link */
+    DISK_WAIT_MS = 1000,               /* nothing is fetched so long after the disk refused a batch; doubles with each repeat, until it takes one ... */
+    DISK_WAIT_MAX_MS = 60000,          /* ... up to */
     IGNORE_CLAIM_MS = 30000,           /* a claim that proved wrong; doubles with each repeat */
     IGNORE_CLAIM_MAX_MS = 3600 * 1000,
     BARREN_MS = 30000,                 /* how long a neighbour is not asked again for what it did not have */
@@ -411,6 +413,7 @@ struct mesh {
     int64_t start_ms;                  /* of the first event; -1 before */
     int64_t have_at_ms, full_have_at_ms, expire_at_ms, plan_at_ms;
     size_t waiting_n;                  /* of the members, those that wait */
+    int64_t disk_wait_ms, disk_until_ms;         /* how long, and until when, nothing is fetched since the disk refused a batch; 0: it took the last one */
     int64_t resume_at_ms;              /* when the next pause ends */
     int64_t bound_at_ms;               /* when the store is told of bounds that have moved */
     struct { bool done; int64_t since_ms, first_ms, progress_ms, look_at_ms; } catch;       /* first_ms: a neighbour told all it has */

@@ -326,8 +326,10 @@ void take_stored(struct mesh *m, const struct batch_name *name, bool stored)
     bound = o->bound;
     log_settle(m, o, e, name->seq, h);
     log_stored(m, o, e, name->seq);
-    if (stored)
+    if (stored) {
         mesh_count(m, MESH_COUNT_MERGED);
+        disk_took(m);
+    }
     if (o != m->self)
         catch_stored(m);
     if (stored && f.relay)
@@ -355,6 +357,7 @@ static void give_up(struct mesh *m, struct member *o, struct epoch_log *e, uint6
     log_remove(m, o, e, seq, h);
     claims_unbar(o, e->epoch);
     mesh_count(m, MESH_COUNT_STORE_FAILED);
+    disk_refused(m);
     mesh_plan(m, o, m->now_ms + RETRY_MAX_MS);
 }
 
