@@ -161,22 +161,22 @@ static void forget_left(struct mesh_net *n)
     say_in_use(n, NET_KEYS_HEARD);
 }
 
-/* A key of which the clock says for so long that it will be left some day: it was ahead when that was noted, or it is behind for good. */
-static bool is_ahead_for_long(struct mesh_net *n)
+/* It may have been wrong until it was set, as for a while after a start: a key that is gone does not come back. */
+static bool clock_is_believed(struct mesh_net *n)
 {
-    bool ahead = false;
+    const int64_t start_s = n->now_s - n->now_ms / 1000, off_s = start_s - n->clock_start_s;
 
-    for (size_t i = 0; i < n->left_n; i++)
-        ahead |= n->left[i].left_s > n->now_s;
-    if (!ahead || n->left_ahead_ms == 0)
-        n->left_ahead_ms = ahead ? n->now_ms : 0;
-    return ahead && n->now_ms - n->left_ahead_ms >= NET_KEY_AHEAD_MS;
+    if (n->clock_since_ms == 0 || off_s > MESH_SKEW_S || off_s < -MESH_SKEW_S)
+        n->clock_since_ms = n->now_ms;
+    n->clock_start_s = start_s;
+    return n->now_ms - n->clock_since_ms >= NET_CLOCK_STEADY_MS;
 }
 
-static bool is_over(const struct mesh_net *n)
+/* Left long ago; or some day that is yet to come: then the clock was ahead when that was noted, or it is behind for good. */
+static bool is_any_over(const struct mesh_net *n)
 {
     for (size_t i = 0; i < n->left_n; i++) {
-        if (n->now_s - n->left[i].left_s >= IDENTITY_LEFT_S)
+        if (n->left[i].left_s > n->now_s || n->now_s - n->left[i].left_s >= IDENTITY_LEFT_S)
             return true;
     }
     return false;
@@ -188,7 +188,7 @@ static void end_left(struct mesh_net *n)
     const size_t before = n->left_n;
     bool any;
 
-    if (!is_ahead_for_long(n) && !is_over(n))
+    if (!clock_is_believed(n) || !is_any_over(n))
         return;
     n->left_n = curve_left_end(n->left, n->left_n, n->now_s, &any);
     say_in_use(n, NET_KEYS_OVER);

@@ -67,7 +67,7 @@ enum {
     NET_KEY_AWAY_MS = 3000,            /* our new CURVE key: all neighbours that are there know it; so long it waits for those that are not */
     NET_KEY_BACK_MS = 60000,           /* the same after a start: the others may have to find us first */
     NET_MISLED_MS = 10000,             /* who has not heard of our new key is tried again at once when somebody fails at our socket, but not more often than so */
-    NET_KEY_AHEAD_MS = 3600 * 1000,    /* what the clock says for so long on end is believed of when a key before it was left */
+    NET_CLOCK_STEADY_MS = 3600 * 1000, /* what the clock says for so long on end is believed of how long ago a key before it was left */
     NET_KEY_MS = 3600 * 1000,          /* so long at the most, once somebody knows it */
     NET_KEY_TURN_MS = 45000,           /* without any connection: how long each of the two keys is tried */
     NET_KEY_HEARD_S = 15,
@@ -245,7 +245,7 @@ struct mesh_net {
     struct { bool under_way, from_start; struct net_key before, fresh; int64_t since_ms, turn_ms; } change;      /* of our CURVE key */
     struct curve_left left[IDENTITY_LEFT_MAX];   /* keys of ours that are out of use; newest first */
     size_t left_n;
-    int64_t left_ahead_ms;             /* since when one of them lies ahead of the clock; 0: none does */
+    int64_t clock_since_ms, clock_start_s;       /* since when the clock goes as time passes, 0: not looked at yet; and what it shows less the time passed */
     int64_t keys_ms;
     void *context, *zap;
     struct net_bound publish, repair;

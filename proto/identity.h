@@ -52,8 +52,8 @@ struct curve_left {
 void identity_leave_before(struct identity *id, int64_t now_s);
 size_t identity_left(const struct identity *id, const struct curve_left **out);       /* newest first; *out is the identity's */
 void identity_forget_left(struct identity *id);
-/* Clears and drops each that was left IDENTITY_LEFT_S ago; one that was left after now_s, by a clock that was ahead then, counts as left now, so that it ends, too.
- * `any`: one was dropped or set right. The first is for a copy of the list, newest first. */
+/* Clears and drops each that was left IDENTITY_LEFT_S ago; one that was left after now_s, by a clock that was ahead then, counts as left now, so that it ends, too:
+ * what is dropped does not come back, so the caller is to believe now_s. `any`: one was dropped or set right. The first is for a copy of the list, newest first. */
 size_t curve_left_end(struct curve_left *left, size_t n, int64_t now_s, bool *any);          /* how many stay */
 bool identity_end_left(struct identity *id, int64_t now_s);
 

@@ -1,7 +1,5 @@
 """Keys for the long run: a root key kept offline, new keys, records that run out, members that leave or are thrown out. Real daemons on loopback."""
-import base64
 import json
-import re
 import time
 
 import pytest
@@ -195,28 +193,6 @@ def test_keys_that_changed_while_the_node_was_down_are_followed_also_by_who_was_
     said(b, a, "203.0.113.4"), said(c, a, "203.0.113.5")
     wait_until(lambda: "LEFT CURVE KEY" not in (a.dir / "identity.pem").read_text(), "all have heard: the key before is forgotten")
     assert not peer(a, "mx.b.example")["unaware"]
-
-
-def left_key(left_s, number):
-    """A key that was left then, as a block of identity.pem."""
-    block = int(left_s).to_bytes(8, "big") + bytes([number]) * 32
-    return f"-----BEGIN HEARSAY LEFT CURVE KEY-----\n{base64.b64encode(block).decode()}\n-----END HEARSAY LEFT CURVE KEY-----\n"
-
-
-def left_keys(node):
-    blocks = re.findall("LEFT CURVE KEY-----\n(.*)\n-----END", (node.dir / "identity.pem").read_text())
-    return [base64.b64decode(block)[-1] for block in blocks]
-
-
-def test_each_key_that_was_left_goes_from_the_file_when_its_own_time_is_over(own_lab):
-    a, b = member(own_lab, "mx.a.example"), member(own_lab, "mx.b.example")
-    trust(a, b)                                         # B is away, and has not heard
-    with (a.dir / "identity.pem").open("a") as keys:
-        keys.writelines(left_key(time.time() - days * 86400, days) for days in (10, 91, 80))
-    assert left_keys(a) == [10, 91, 80]
-    a.start()
-    wait_until(lambda: left_keys(a) == [10, 80], "what is over leaves the file, and nothing else")
-    assert peer(a, "mx.b.example")["unaware"]
 
 
 def test_a_newer_card_takes_the_place_of_the_old_one(own_lab):

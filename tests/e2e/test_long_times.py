@@ -1,9 +1,13 @@
 """What only comes about after days and weeks: the daemon's clock is set ahead at its start."""
+import base64
+import itertools
 import os
+import re
+import time
 
 import pytest
 
-from hearsay_lab import FAKETIME, Lab, in_time, wait_until, zone
+from hearsay_lab import FAKETIME, Lab, in_time, stays, wait_until, zone
 
 HELD_BACK_S = 60        # so long a member that was away waits for neighbours that do not answer
 
@@ -79,3 +83,38 @@ def test_a_wrong_clock_at_a_start_after_a_crash_numbers_nothing_beyond_what_othe
     a.stop()
     a.start()                           # the clock is right
     b.becomes("check 192.0.2.3", "black")
+
+
+def left_key(left_s, number):
+    """A key that was left then, as a block of identity.pem."""
+    block = int(left_s).to_bytes(8, "big") + bytes([number]) * 32
+    return f"-----BEGIN HEARSAY LEFT CURVE KEY-----\n{base64.b64encode(block).decode()}\n-----END HEARSAY LEFT CURVE KEY-----\n"
+
+
+def left_keys(node):
+    blocks = re.findall("LEFT CURVE KEY-----\n(.*)\n-----END", (node.dir / "identity.pem").read_text())
+    return [base64.b64decode(block)[-1] for block in blocks]
+
+
+def test_each_key_that_was_left_goes_from_the_file_when_its_own_time_is_over(lab):
+    a, b = lab.node("mx.a.example"), lab.node("mx.b.example")
+    a.peer_add(b)                       # which is away, and has not heard
+    with (a.dir / "identity.pem").open("a") as keys:
+        keys.writelines(left_key(time.time() - days * 86400, days) for days in (10, 91, 80))
+    assert left_keys(a) == [10, 91, 80]
+    passed = lab.dir / "passed"
+    passed.write_text("+0h")
+    a.start(env={**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(passed), "FAKETIME_NO_CACHE": "1"})
+    stays(lambda: left_keys(a) == [10, 91, 80], 1, "the clock is not believed yet")
+    hours = itertools.count(1)
+
+    def is_over():
+        """Or else an hour passes, by all clocks: less than four days in all."""
+        if left_keys(a) == [10, 80]:
+            return True
+        (lab.dir / "next").write_text(f"+{next(hours)}h")
+        (lab.dir / "next").rename(passed)
+        return False
+
+    wait_until(is_over, "what is over leaves the file, and nothing else", every=1)
+    assert a.json("status")["peers"][0]["unaware"]

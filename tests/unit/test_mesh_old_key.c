@@ -103,6 +103,14 @@ static void tick_at(int64_t now_s)
     keys_tick(&net);
 }
 
+/* The clock has gone right for an hour by then. */
+static void believed_at(int64_t now_s)
+{
+    tick_at(now_s - NET_CLOCK_STEADY_MS / 1000);
+    net.now_ms += NET_CLOCK_STEADY_MS - NET_STATE_MS;
+    tick_at(now_s);
+}
+
 /* One neighbour with a link, which has said nothing yet; two keys of ours were left. */
 static int begin_left(void **state)
 {
@@ -130,18 +138,18 @@ static int end_left(void **state)
 static void keys_that_were_left_are_kept_as_long_as_a_neighbour_has_not_heard(void **state)
 {
     (void)state;
-    tick_at(NOW_S + 1);
-    tick_at(NOW_S + IDENTITY_LEFT_S - DAY_S - 1);
+    believed_at(NOW_S + 1);
+    believed_at(NOW_S + IDENTITY_LEFT_S - DAY_S - 1);
     assert_int_equal(net.left_n, 2);
     assert_int_equal(uses, 0);
-    tick_at(NOW_S + IDENTITY_LEFT_S - DAY_S);                /* the older one is over */
+    believed_at(NOW_S + IDENTITY_LEFT_S - DAY_S);            /* the older one is over */
     assert_int_equal(net.left_n, 1);
     assert_true(uses == 1 && used == NET_KEYS_OVER);         /* so it leaves the file, too */
-    tick_at(NOW_S + IDENTITY_LEFT_S - 1);
+    believed_at(NOW_S + IDENTITY_LEFT_S - 1);
     assert_true(keys_unaware(&net, &peer));
     assert_int_equal(net.left_n, 1);
     assert_int_equal(uses, 1);
-    tick_at(NOW_S + IDENTITY_LEFT_S);
+    believed_at(NOW_S + IDENTITY_LEFT_S);
     assert_int_equal(net.left_n, 0);
     assert_false(keys_unaware(&net, &peer));
     assert_true(uses == 2 && used == NET_KEYS_OVER);
@@ -160,7 +168,7 @@ static void each_goes_by_its_own_time_and_is_cleared(void **state)
     peer.link.offer = 2;
     peer.link.state = LINK_TRYING;
     net.change.under_way = true;                             /* of keys that are newer than both; nobody has heard of it */
-    tick_at(NOW_S);
+    believed_at(NOW_S);
     assert_int_equal(net.left_n, 1);
     assert_int_equal(net.left[0].secret[0], 2);
     assert_memory_equal(&net.left[1], &nothing, sizeof nothing);
@@ -174,20 +182,48 @@ static void a_key_that_was_left_under_a_clock_ahead_ends_too(void **state)
     (void)state;
     net.left[0].left_s = NOW_S + 1000 * DAY_S;
     tick_at(NOW_S);
-    net.now_ms += NET_KEY_AHEAD_MS - 2 * NET_STATE_MS;
+    net.now_ms += NET_CLOCK_STEADY_MS - 2 * NET_STATE_MS;
     tick_at(NOW_S + 3599);
     tick_at(NOW_S + 1000 * DAY_S);                           /* it is set right */
     assert_int_equal(net.left[0].left_s, NOW_S + 1000 * DAY_S);
-    assert_int_equal(net.left_n, 1);
+    assert_int_equal(net.left_n, 2);
     uses = 0;
     tick_at(NOW_S);
-    net.now_ms += NET_KEY_AHEAD_MS - NET_STATE_MS;
+    net.now_ms += NET_CLOCK_STEADY_MS - NET_STATE_MS;
     tick_at(NOW_S + 3600);
     assert_int_equal(net.left[0].left_s, NOW_S + 3600);
     assert_true(uses == 1 && used == NET_KEYS_OVER);
-    tick_at(NOW_S + 3600 + IDENTITY_LEFT_S - 1);
+    believed_at(NOW_S + 3600 + IDENTITY_LEFT_S - 1);
     assert_int_equal(net.left_n, 1);
-    tick_at(NOW_S + 3600 + IDENTITY_LEFT_S);
+    believed_at(NOW_S + 3600 + IDENTITY_LEFT_S);
+    assert_int_equal(net.left_n, 0);
+}
+
+/* A year ahead at the start, until it is set: neighbours that were away may still need them. */
+static void a_clock_that_was_ahead_for_a_while_ends_none(void **state)
+{
+    (void)state;
+    tick_at(NOW_S + 365 * DAY_S);
+    net.now_ms += NET_CLOCK_STEADY_MS - 2 * NET_STATE_MS;
+    tick_at(NOW_S + 365 * DAY_S + 3599);                     /* for nearly an hour */
+    tick_at(NOW_S + 3600);                                   /* it is set right */
+    net.now_ms += NET_CLOCK_STEADY_MS - 2 * NET_STATE_MS;
+    tick_at(NOW_S + 7199);
+    tick_at(NOW_S + 365 * DAY_S);                            /* and goes wrong once more */
+    assert_int_equal(net.left_n, 2);
+    believed_at(NOW_S + 7200);
+    assert_int_equal(net.left_n, 2);
+    assert_int_equal(uses, 0);
+}
+
+/* As ntpd and chronyd do it with a small error. */
+static void a_clock_that_is_set_by_little_is_believed(void **state)
+{
+    (void)state;
+    tick_at(NOW_S + IDENTITY_LEFT_S - 3600 - 60);
+    net.now_ms += NET_CLOCK_STEADY_MS - 2 * NET_STATE_MS;
+    tick_at(NOW_S + IDENTITY_LEFT_S - 1);                    /* by a minute */
+    tick_at(NOW_S + IDENTITY_LEFT_S);
     assert_int_equal(net.left_n, 0);
 }
 
@@ -249,6 +285,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_that_were_left_are_kept_as_long_as_a_neighbour_has_not_heard, begin_left, end_left),
         cmocka_unit_test_setup_teardown(each_goes_by_its_own_time_and_is_cleared, begin_left, end_left),
         cmocka_unit_test_setup_teardown(a_key_that_was_left_under_a_clock_ahead_ends_too, begin_left, end_left),
+        cmocka_unit_test_setup_teardown(a_clock_that_was_ahead_for_a_while_ends_none, begin_left, end_left),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_set_by_little_is_believed, begin_left, end_left),
         cmocka_unit_test_setup_teardown(they_are_forgotten_as_soon_as_all_have_heard, begin_left, end_left),
         cmocka_unit_test_setup_teardown(without_a_neighbour_nobody_has_heard, begin_left, end_left),
         cmocka_unit_test_setup_teardown(who_refuses_us_is_offered_one_key_after_the_other, begin_left, end_left),
