@@ -482,7 +482,8 @@ int net_coalition(struct mesh_net *n, const char *federation)
     return rc;
 }
 
-/* What the store forgot is not held any more. A member that stays configured is known by its card and begins anew. */
+/* What the store forgot is not held any more. A member that stays configured is known by its card, one that others introduce by the record that it had here, and begins
+ * anew: the store is given that record first. */
 void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
 {
     struct net_peer *p = net_peer(n, root);
@@ -490,6 +491,7 @@ void net_peer_purged(struct mesh_net *n, const uint8_t root[KEY_BYTES])
     if (p == NULL)
         return;
     mesh_member_drop(n->mesh, root);
+    n->handlers.record(n->handlers.ctx, &p->given.record, (struct bytes){ p->given.frame, p->given.frame_len });     /* before its batches, which no fold can read without */
     if (mesh_member_set(n->mesh, &p->given.record, (struct bytes){ p->given.frame, p->given.frame_len }, p->wanted && !p->chosen) != 0
         || mesh_member_may_link(n->mesh, root, may_link(p, &p->given)) != 0)
         log_error("mesh: cannot begin anew with %s", p->given.name);
