@@ -175,11 +175,13 @@ static int edit_option(const struct home *h, const char *name, const char *value
     return STATUS_USAGE;
 }
 
-/* The secret is for nobody else. But where the configuration is root's and the node another user's (the owner of its keys), that user may have it by these bits only. */
+/* The secret is for nobody else. But where the configuration is root's and the node another user's (the owner of its keys), that user may have it by the bits for others only,
+ * unless the file is of that user's group. */
 static int edit_secret(const struct home *h, const char *secret)
 {
     struct stat conf = { .st_mode = 0 }, keys;
-    bool same = stat(h->config->file, &conf) == 0 && stat(h->config->identity, &keys) == 0 && conf.st_uid == keys.st_uid;
+    bool same = stat(h->config->file, &conf) == 0 && stat(h->config->identity, &keys) == 0 &&
+                (conf.st_uid == keys.st_uid || (conf.st_gid == keys.st_gid && (conf.st_mode & S_IRGRP) != 0));
     int rc = edit_option(h, "secret", secret, same ? MODE_ALL & ~MODE_OTHERS : MODE_ALL);
     if (rc == 0 && !same && (conf.st_mode & S_IROTH) != 0)
         say_warning("%s holds the coalition's secret now, and every user of this host can read it: give it to the group of the user that runs hearsayd, and take it from others "

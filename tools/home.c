@@ -105,13 +105,21 @@ void home_close(struct home *h)
     config_free(&h->config);
 }
 
+static void say_unopened(const struct home *h, const char *why, int rc)
+{
+    if (why[0] != '\0')
+        say_error("%s", why);
+    else
+        say_error("%s: %s", h->config->database, strerror(-rc));
+}
+
 int home_reader(const struct home *h, struct reader **out)
 {
     char why[STORE_WHY_MAX] = "";
     int rc = reader_open(h->config->database, h->config->policy, out, why);
     if (rc == 0)
         return 0;
-    say_error("%s", why[0] != '\0' ? why : strerror(-rc));
+    say_unopened(h, why, rc);
     return STATUS_USAGE;
 }
 
@@ -124,7 +132,7 @@ int home_store(const struct home *h, struct store **out)
         rc = store_set_policy(*out, h->config->policy, now_unix_s());
     if (rc == 0)
         return 0;
-    say_error("%s", why[0] != '\0' ? why : strerror(-rc));
+    say_unopened(h, why, rc);
     store_close(out);
     return STATUS_USAGE;
 }

@@ -250,7 +250,7 @@ static int write_all(struct gathering *g, const struct subject *s, const char *p
         rc = write_text(g, path, block);
     free(block);
     if (rc != 0)
-        say_error("%s: the proof could not be written: %s", path, strerror(-rc));
+        say_error("%s: the proof could not be written: %s%s", path, strerror(-rc), rc == -EACCES ? "; the node's owner writes it, also when root asks: `--proof - >FILE` writes it as you" : "");
     return rc != 0 ? STATUS_USAGE : 0;
 }
 

@@ -303,6 +303,17 @@ def test_a_database_of_another_user_is_refused(own_lab, name):
     says(node.refuses_to_start(), name, "chown")
 
 
+def test_a_proof_that_the_nodes_owner_may_not_write_says_how_to(own_lab):
+    if not private_world():
+        pytest.skip("needs root: runs the node as another user")
+    node = own_lab.node("mx.a.example", user=OTHER_USER).start()
+    assert node.ask("black 192.0.2.7") == "ok"
+    wait_until(lambda: node.hearsay("why", "192.0.2.7", "--proof", "-").returncode == 0, "it is told")
+    path = own_lab.dir / "proof"
+    done = node.hearsay("why", "192.0.2.7", "--proof", path)
+    assert done.returncode == 2 and "ermission denied" in done.stderr and "--proof - >FILE" in done.stderr and not path.exists(), done
+
+
 def test_a_report_port_in_use_is_named(stopped):
     with socket.create_server(stopped.tcp):
         says(stopped.refuses_to_start(), str(stopped.tcp[1]), "in use")

@@ -100,6 +100,12 @@ def test_a_node_of_another_user_keeps_its_configuration_when_root_joins_for_it(l
     done = join(b, invite(a)["invite"])
     assert done.returncode == 0 and "every user of this host can read it" in done.stderr and "chmod 640" in done.stderr, done
     assert b.conf.stat().st_mode & 0o777 == 0o644
+    b.hearsay("peer", "remove", "mx.a.example", check=True)
+    b.write_conf()
+    os.chown(b.conf, 0, 65534)
+    os.chown(b.conf.parent / "identity.pem", 65534, 65534)
+    done = join(b, invite(a)["invite"])
+    assert done.returncode == 0 and "every user" not in done.stderr and b.conf.stat().st_mode & 0o777 == 0o640, "its group lets it read on"
 
 
 def test_an_invite_works_once_also_across_restarts(lab):
