@@ -68,10 +68,16 @@ static void check_claims(struct world *w, const struct node *n, const struct mem
         at_most(w, n, "pieces that a neighbour lacks", o->claims[i].barren.n, BARREN_PIECES_MAX + 1);
 }
 
+/* So it is looked at again soon: who waits longer waits for something else, and is none of those whose number makes the turns longer. */
+static bool waits_its_turn(const struct mesh *m, const struct member *o)
+{
+    return o->waits && o->fetch.from == NULL && o->plan_at_ms <= m->now_ms + BUSY_RETRY_MS * (int64_t)(1 + m->members_n / WAITING_EASY);
+}
+
 static void sweep(struct world *w, const struct node *n)
 {
     const struct mesh *m = n->core;
-    size_t flying = 0, fetches = 0, at_links = 0, from_links = 0;
+    size_t flying = 0, fetches = 0, waiting = 0, at_links = 0, from_links = 0;
 
     for (size_t i = 0; i < m->members_n; i++) {
         const struct member *o = m->members[i];
@@ -81,13 +87,14 @@ static void sweep(struct world *w, const struct node *n)
         for (size_t j = 0; j < o->epochs_n; j++)
             check_versions(w, n, o->epochs[j]);
         fetches += o->fetch.from != NULL;
+        waiting += waits_its_turn(m, o);
         at_links += o->link.fetches;
         from_links += o->link.inflight;
     }
     for (size_t i = 0; i < MESH_INFLIGHT_MAX; i++)
         flying += m->inflight[i].origin != NULL;
-    if (flying + m->free_n != MESH_INFLIGHT_MAX || from_links > flying || fetches != at_links)
-        fail(w, "n%u passes a bound: it lost count of what is in flight or asked for", n->index);
+    if (flying + m->free_n != MESH_INFLIGHT_MAX || from_links > flying || fetches != at_links || waiting != m->waiting_n)
+        fail(w, "n%u passes a bound: it lost count of what is in flight, asked for, or waits for that", n->index);
 }
 
 void bounds_check(struct world *w, const struct node *n, const struct mesh_event *ev, const struct mesh_update *up)
