@@ -16,7 +16,7 @@ struct db {
     sqlite3_stmt *stmts[SQL_N];        /* prepared at first use, kept until db_close() */
 };
 
-enum { DB_SCHEMA = 18, DB_APPLICATION = 0x48656172, DB_PAGE_BYTES = 4096 };   /* user_version; "Hear" */
+enum { DB_SCHEMA = 19, DB_APPLICATION = 0x48656172, DB_PAGE_BYTES = 4096 };   /* user_version; "Hear" */
 
 /* `why` as in store_open(). Is it a file, and one of SQLite's, or may it be made? */
 int db_check_exists(const char *path, char *why);                   /* opens nothing */

@@ -16,7 +16,7 @@ int fold_touch(struct fold *f, const uint8_t *key, size_t len, int category)
         f->touched = grown;
         f->touched_room = room;
     }
-    f->touched[f->touched_n++] = (struct topic){ key, (uint8_t)len, (uint16_t)category };
+    f->touched[f->touched_n++] = (struct topic){ .key = key, .len = (uint8_t)len, .category = (uint16_t)category };
     return 0;
 }
 
@@ -37,14 +37,14 @@ static int rescore_touched(struct fold *f)
 {
     if (f->touched_n > 0)
         qsort(f->touched, f->touched_n, sizeof *f->touched, topic_compare);
-    for (size_t i = 0; i < f->touched_n; i++) {
-        if (i > 0 && topic_equal(&f->touched[i], &f->touched[i - 1]))
-            continue;
-        int rc = rescore(f, &f->touched[i]);
-        if (rc != 0)
-            return rc;
+    int rc = 0;
+    for (size_t i = 0, n; rc == 0 && i < f->touched_n; i += n) {
+        struct topic *t = &f->touched[i];
+        for (n = 1; i + n < f->touched_n && topic_equal(t, &t[n]); n++)
+            t->came_s = t[n].came_s > t->came_s ? t[n].came_s : t->came_s;
+        rc = rescore(f, t);
     }
-    return 0;
+    return rc;
 }
 
 /* While the registers are being rebuilt, a score of a part of them would end listings that the rest upholds. */
@@ -116,7 +116,7 @@ static int fold_all(struct fold *f)
     if (rc == 0)
         rc = fold_sweep(f);
     if (rc == 0)
-        rc = fold_unseen(f);
+        rc = fold_trials(f);
     if (rc == 0)
         rc = fold_networks(f);
     if (rc == 0)

@@ -130,7 +130,7 @@ int fold_clock(struct fold *f)
     bool opened = s->clock_since_s == 0;
     if (opened || f->now_s < s->clock_last_s - SCORE_SKEW_S) {
         s->clock_since_s = f->now_s;
-        s->swept_s = s->census_s = s->unseen_s = 0;              /* noted by the clock before: else these passes would not be due until then */
+        s->swept_s = s->census_s = 0;              /* noted by the clock before: else these passes would not be due until then */
         s->clock_leapt = opened && s->clock_top_s != 0 && f->now_s > s->clock_top_s + CLOCK_AWAY_S;
     }
     s->clock_last_s = f->now_s;

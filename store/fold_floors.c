@@ -26,7 +26,7 @@ static int drop_registers(struct fold *f, int64_t member, const struct batch *b)
     for (size_t i = 0; i < b->opinions_n; i++) {
         const struct opinion *o = &b->opinions[i];
         int id = o->category < b->categories_n ? names_category(&f->s->names, b->categories[o->category]) : 0;
-        struct topic t = { o->key, o->key_len, (uint16_t)id };
+        struct topic t = { .key = o->key, .len = o->key_len, .category = (uint16_t)id };
         int rc = id != 0 ? drop_register(f, &t, member, b) : 0;
         if (rc != 0)
             return rc;

@@ -104,7 +104,7 @@ struct place {
 static void place_at(struct place *at, uint8_t kind, const struct networks_prefix *p, int64_t category_id)
 {
     networks_subject(kind, p, &at->subject);
-    at->topic = (struct topic){ at->subject.key, at->subject.len, (uint16_t)category_id };
+    at->topic = (struct topic){ .key = at->subject.key, .len = at->subject.len, .category = (uint16_t)category_id };
 }
 
 static int drop(struct fold *f, const struct place *at)

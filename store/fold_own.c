@@ -77,6 +77,11 @@ static int side_at(const struct own_row *row, const struct policy *p, int catego
     return side_of_masses(all.black_micro, all.white_micro, SCORE_W_MICRO);
 }
 
+static int64_t last_event_s(const struct own_row *row)
+{
+    return row->evidence.time_s > row->kept.time_s ? row->evidence.time_s : row->kept.time_s;
+}
+
 static int apply_event(struct fold *f, struct own_rows *own, const struct event *e)
 {
     const struct policy *p = f->s->policy;
@@ -93,6 +98,8 @@ static int apply_event(struct fold *f, struct own_rows *own, const struct event 
     int category = names_category_policy(&f->s->names, e->category);
     int64_t mass = own_mass_micro(p, category, e->weight_milli, e->count);
     int side_before = side_at(row, p, category, e->time_s);
+    if (e->verb == REQUEST_BLACK && mass > 0 && row->came_s == 0 && e->time_s - last_event_s(row) >= RELIABILITY_QUIET_S)
+        row->came_s = e->time_s;
     struct evidence *to = e->kept ? &row->kept : &row->evidence;
     *to = evidence_add(*to, e->verb == REQUEST_BLACK ? mass : 0, e->verb == REQUEST_WHITE ? mass : 0, own_half_life_s(p, category), p->ttl_s, e->time_s);
     int side = side_at(row, p, category, e->time_s);
@@ -130,6 +137,8 @@ static int put_rows(struct fold *f, const struct event *e, struct own_rows *own)
         store_count_side(f->s, row->side_before, own_side(row));
         if (rc == 0)
             rc = fold_touch(f, e->key, e->len, row->category);
+        if (rc == 0)
+            f->touched[f->touched_n - 1].came_s = row->came_s;
         if (rc == 0)
             rc = touch_vouched(f, e, row);
         if (rc != 0)

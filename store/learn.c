@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/own.h"
 #include "store/usual.h"
 
-enum { UNSEEN_ROWS = 1024, STEADY_PARTS = 20 };        /* a change of a twentieth is not worth scoring all again */
+enum { TRIALS_ROWS = 1024, STEADY_PARTS = 20 };        /* a change of a twentieth is not worth scoring all again */
 
 /* ---- what is found of a topic */
 
@@ -87,10 +88,40 @@ static bool is_open_case(const struct voices *v, int64_t now_s)
     return false;
 }
 
+static struct fading fading_of(const struct store *s, int64_t category)
+{
+    return (struct fading){ own_half_life_s(s->policy, names_category_policy(&s->names, (int)category)), s->policy->ttl_s };
+}
+
+static void count_trial(struct fold *f, const struct known_member *m, bool seen)
+{
+    struct learned *l = names_learned(&f->s->names, m);
+    counters_at(&l->counters, f->now_s);
+    counters_add_trial(&l->counters, seen);
+    l->changed = f->learned = true;
+}
+
+/* Within the fold that works in the own event, which is once. */
+static void count_seen(struct fold *f, const struct topic *t)
+{
+    struct voices *v = &f->s->voices;
+    struct fading how = fading_of(f->s, t->category);
+    if (t->came_s == 0 || t->came_s > f->now_s + SCORE_SKEW_S || try_reports(v->heard, v->heard_n, &how, t->came_s, usual_quorum(f->s)) == 0)
+        return;
+    for (size_t i = 0; i < v->heard_n; i++) {
+        const struct known_member *m = v->heard[i].seen ? names_member(&f->s->names, (int64_t)v->heard[i].who) : NULL;
+        if (m != NULL)
+            count_trial(f, m, true);
+    }
+}
+
 int learn_topic(struct fold *f, const struct topic *t)
 {
     struct voices *v = &f->s->voices;
-    if (f->s->names.held_back || !is_open_case(v, f->now_s))
+    if (f->s->names.held_back)
+        return 0;
+    count_seen(f, t);
+    if (!is_open_case(v, f->now_s))
         return 0;
     qsort(v->heard, v->heard_n, sizeof *v->heard, by_group);
     judge_reports(v->heard, v->heard_n, &v->own_word, usual_quorum(f->s), f->now_s);
@@ -103,88 +134,68 @@ int learn_topic(struct fold *f, const struct topic *t)
     return rc;
 }
 
-/* ---- reports of which nothing was seen */
+/* ---- trials of which nothing was seen */
 
-static bool count_unseen(struct fold *f, const struct query *q)
+static void count_unseen(struct fold *f, const struct query *q)
 {
     struct known_member *m = names_member(&f->s->names, column_int(q, 2));
-    struct heard h = { .since_s = column_int(q, 3), .judged_s = column_int(q, 4) };
-    if (m == NULL || m->forgotten || (m->policy < 0 && m->group < 0) || !is_unseen(&h, column_int(q, 5), f->now_s))
-        return false;
-    struct learned *l = names_learned(&f->s->names, m);
-    counters_at(&l->counters, f->now_s);
-    counters_add_unseen(&l->counters);
-    l->changed = f->learned = true;
-    return true;
+    struct evidence told = evidence_of_steps((unsigned)column_int(q, 4), (unsigned)column_int(q, 5), column_int(q, 6));
+    struct heard h = { .since_s = column_int(q, 3), .time_s = told.time_s, .told_black_micro = told.black_micro, .told_white_micro = told.white_micro };
+    struct fading how = fading_of(f->s, column_int(q, 1));
+    if (m != NULL && !m->forgotten && !m->self && (m->policy >= 0 || m->group >= 0) && is_unseen(&h, &how, column_int(q, 7), f->now_s))
+        count_trial(f, m, false);
 }
 
-/* What is to be marked once the reading is over. */
-struct unseen {
-    struct { const uint8_t *key; size_t len; int64_t category, member; } rows[UNSEEN_ROWS];
-    size_t n;
-};
-
-static int read_unseen(struct fold *f, struct unseen *u, size_t *n)
+static int trials_slice(struct fold *f, bool *done)
 {
     struct store *s = f->s;
-    struct subject from = s->unseen_at;
+    struct subject from = s->trials_at;
+    size_t n = 0;
     int rc = 0;
     struct query q = query(&s->db, SQL_OPINION_AGES);
     query_blob(&q, from.key, from.len);
-    query_int(&q, s->unseen_category);
-    query_int(&q, s->unseen_member);
-    query_int(&q, UNSEEN_ROWS);
-    query_int(&q, f->now_s - RELIABILITY_UNSEEN_S);
-    for (*n = 0; rc == 0 && query_row(&q); ++*n) {
+    query_int(&q, s->trials_category);
+    query_int(&q, s->trials_member);
+    query_int(&q, TRIALS_ROWS);
+    query_int(&q, f->now_s - RELIABILITY_TRIAL_S);
+    for (; rc == 0 && query_row(&q); n++) {
         struct bytes key = column_bytes(&q, 0);
-        bool counts = count_unseen(f, &q);
-        rc = subject_from_key(key.at, key.len, &s->unseen_at) == 0 ? 0 : -EBADMSG;
-        s->unseen_category = (uint16_t)column_int(&q, 1);
-        s->unseen_member = column_int(&q, 2);
-        if (rc != 0 || !counts)
-            continue;
-        const uint8_t *copy = pool_copy(&f->pool, key.at, key.len);
-        u->rows[u->n].key = copy;
-        u->rows[u->n].len = key.len;
-        u->rows[u->n].category = s->unseen_category;
-        u->rows[u->n++].member = s->unseen_member;
-        rc = copy != NULL ? 0 : -ENOMEM;
+        count_unseen(f, &q);
+        rc = subject_from_key(key.at, key.len, &s->trials_at) == 0 ? 0 : -EBADMSG;
+        s->trials_category = (uint16_t)column_int(&q, 1);
+        s->trials_member = column_int(&q, 2);
     }
+    *done = n < TRIALS_ROWS;
     int ended = query_end(&q);
     return rc != 0 ? rc : ended;
 }
 
-static int unseen_slice(struct fold *f, bool *done)
+/* A clock that was ahead may have begun the last one. */
+static bool trials_are_due(const struct store *s, int64_t now_s)
 {
-    struct unseen *u = calloc(1, sizeof *u);
-    size_t n = 0;
-    if (u == NULL)
-        return -ENOMEM;
-    int rc = read_unseen(f, u, &n);
-    *done = n < UNSEEN_ROWS;
-    for (size_t i = 0; rc == 0 && i < u->n; i++) {
-        struct topic t = { u->rows[i].key, (uint8_t)u->rows[i].len, (uint16_t)u->rows[i].category };
-        rc = mark_judged(f, &t, u->rows[i].member, JUDGED_UNSEEN);
-    }
-    free(u);
-    return rc;
+    return now_s >= s->trials_s + LEARN_TRIALS_EVERY_S || now_s < s->trials_s - SCORE_SKEW_S;
 }
 
-int fold_unseen(struct fold *f)
+int fold_trials(struct fold *f)
 {
     struct store *s = f->s;
+    int rc = 0;
     bool done = false;
-    if (f->more || f->now_s < s->unseen_s + LEARN_UNSEEN_EVERY_S)
+    if (f->more || s->names.held_back || (!s->trying && !trials_are_due(s, f->now_s)))
         return 0;
-    int rc = unseen_slice(f, &done);
+    if (!s->trying) {
+        s->trying = true;
+        s->trials_at.len = 0;
+        s->trials_category = 0;
+        s->trials_member = 0;
+        s->trials_s = f->now_s;
+        rc = meta_set_number(&s->db, META_TRIALS, f->now_s);
+    }
+    if (rc == 0)
+        rc = trials_slice(f, &done);
+    s->trying = !done;
     f->more |= rc == 0 && !done;
-    if (rc != 0 || !done)
-        return rc;
-    s->unseen_s = f->now_s;
-    s->unseen_at.len = 0;
-    s->unseen_category = 0;
-    s->unseen_member = 0;
-    return 0;
+    return rc;
 }
 
 /* ---- the snapshot */
@@ -213,14 +224,14 @@ static int load_sides(struct store *s, int64_t *black_n, int64_t *white_n)
     return rc;
 }
 
-/* Whose words count now: a member without trust is no measure of the others. */
-static bool is_beside(const struct known_member *m, const struct learned *l, int64_t now_s, struct counters *c)
+/* Whose words count now: a member without trust, or one that was refuted to nothing, is no measure of the others. */
+static bool is_beside(const struct known_member *m, const struct learned *l, const struct outlook *o, int64_t now_s, struct counters *c)
 {
     *c = l->counters;
     if (m->trust_micro == 0 || m->forgotten || m->self || c->time_s == 0 || breaker_is_open(&l->breaker, now_s))
         return false;
     counters_at(c, now_s);
-    return is_measure(c);
+    return is_measure(c) && reliability_of(c, o->black_n, o->white_n).record_micro > 0;
 }
 
 static int load_usual(struct store *s, int64_t now_s, struct outlook *o)
@@ -231,11 +242,11 @@ static int load_usual(struct store *s, int64_t now_s, struct outlook *o)
     size_t n = 0, useful_n = 0;
     if (shares != NULL && useful != NULL) {
         for (size_t i = 0; i < names->members_n; i++)
-            if (is_beside(&names->members[i], &names->learned[i], now_s, &c))
+            if (is_beside(&names->members[i], &names->learned[i], o, now_s, &c))
                 shares[n++] = (struct measured){ borne_out_micro(&c), names->members[i].trust_micro };
         o->usual_micro = upper_quartile_micro(shares, n);
         for (size_t i = 0; i < names->members_n; i++)
-            if (is_beside(&names->members[i], &names->learned[i], now_s, &c))
+            if (is_beside(&names->members[i], &names->learned[i], o, now_s, &c))
                 useful[useful_n++] = (struct measured){ useful_micro(&c, o->usual_micro), names->members[i].trust_micro };
         o->quartile_micro = upper_quartile_micro(useful, useful_n);
     }
@@ -309,6 +320,8 @@ static int put_learned(struct store *s, const struct known_member *m)
     query_int(&q, l->outlook.white_n);
     query_int(&q, l->outlook.usual_micro);
     query_int(&q, l->outlook.quartile_micro);
+    query_int(&q, c->seen_micro);
+    query_int(&q, l->taken.seen_micro);
     l->changed = false;
     return query_run(&q);
 }

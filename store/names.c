@@ -322,7 +322,7 @@ static void put_learned(struct names *n, struct known_member *m, const struct qu
 {
     struct learned *l = names_learned(n, m);
     struct bytes hours = column_bytes(q, 10);
-    l->counters = (struct counters){ .confirmed_micro = column_int(q, 2), .refuted_micro = column_int(q, 3), .unseen_micro = column_int(q, 4),
+    l->counters = (struct counters){ .confirmed_micro = column_int(q, 2), .refuted_micro = column_int(q, 3), .seen_micro = column_int(q, 24), .unseen_micro = column_int(q, 4),
                                      .confirmed_white_micro = column_int(q, 5), .refuted_white_micro = column_int(q, 6), .time_s = column_int(q, 1) };
     m->reliability = (struct reliability){ (uint32_t)column_int(q, 7), (uint32_t)column_int(q, 8), (uint32_t)column_int(q, 13) };
     l->breaker.hour = column_int(q, 9);
@@ -331,7 +331,7 @@ static void put_learned(struct names *n, struct known_member *m, const struct qu
     l->breaker.until_s = column_int(q, 11);
     l->breaker.times = (unsigned)column_int(q, 12);
     l->basis = (enum basis)column_int(q, 14);
-    l->taken = (struct counters){ .confirmed_micro = column_int(q, 15), .refuted_micro = column_int(q, 16), .unseen_micro = column_int(q, 17),
+    l->taken = (struct counters){ .confirmed_micro = column_int(q, 15), .refuted_micro = column_int(q, 16), .seen_micro = column_int(q, 25), .unseen_micro = column_int(q, 17),
                                   .confirmed_white_micro = column_int(q, 18), .refuted_white_micro = column_int(q, 19) };
     l->outlook = (struct outlook){ column_int(q, 20), column_int(q, 21), (uint32_t)column_int(q, 22), (uint32_t)column_int(q, 23) };
 }

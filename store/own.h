@@ -21,6 +21,7 @@ struct own_row {
     int64_t waiting_s;                     /* since when it is to be told; 0: it is not */
     int64_t turned_s;                      /* since when all of it says black; negative: white; 0: neither */
     int side_before;                       /* of the masses as they were loaded */
+    int64_t came_s;                        /* of what is being worked in: the first black event after RELIABILITY_QUIET_S or more without any event; 0: none */
     bool changed, is_new;
 };
 

@@ -145,7 +145,7 @@ static int refresh_trust(struct reader *r)
 /* A member that the writer came to know after the names were read: read them again. */
 int reader_voices(struct reader *r, const struct subject *s, int category)
 {
-    struct topic t = { s->key, s->len, (uint16_t)r->names.category_ids[category] };
+    struct topic t = { .key = s->key, .len = s->len, .category = (uint16_t)r->names.category_ids[category] };
     int rc = refresh_trust(r);
     if (rc == 0)
         rc = voices_load(&r->voices, &r->db, &r->names, r->policy, &t);

@@ -169,7 +169,7 @@ struct member_row {
     uint32_t trust_micro;                   /* its own: given, or by introductions */
     int64_t last_s;                         /* of its newest batch here, as it dated it; 0: none is here */
     struct reliability reliability;
-    int64_t confirmed_milli, refuted_milli, unseen_milli, confirmed_white_milli, refuted_white_milli;
+    int64_t confirmed_milli, refuted_milli, seen_milli, unseen_milli, confirmed_white_milli, refuted_white_milli;
     int64_t breaker_until_s;                /* 0: the circuit breaker is closed; else it weighs nothing until then */
     unsigned breaker_times;                 /* how often in a row it opened */
     unsigned judged_day, refuted_day;       /* subjects that own events judged and refuted in the last 24 hours */

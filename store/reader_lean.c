@@ -143,7 +143,7 @@ static int count_network(struct counting *c, struct bytes key, int64_t category_
     struct query q = reader_network_hosts(r, &s, &range, zone, category, NETWORKS_ROWS_MAX + 1);
     while (rc == 0 && query_row(&q)) {
         struct bytes host = column_bytes(&q, 0);
-        rc = count_host(c, &(struct topic){ host.at, (uint8_t)host.len, (uint16_t)category_id }, zone, category);
+        rc = count_host(c, &(struct topic){ .key = host.at, .len = (uint8_t)host.len, .category = (uint16_t)category_id }, zone, category);
     }
     int ended = query_end(&q);
     if (rc == 0)
@@ -174,7 +174,7 @@ static int count_leaning(struct counting *c)
         memcpy(last, key.at, key.len);
         last_len = key.len;
         last_category = category;
-        rc = count_key(c, &(struct topic){ last, (uint8_t)last_len, (uint16_t)category });
+        rc = count_key(c, &(struct topic){ .key = last, .len = (uint8_t)last_len, .category = (uint16_t)category });
     }
     int ended = query_end(&q);
     return rc != 0 ? rc : ended;

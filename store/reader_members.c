@@ -23,6 +23,7 @@ static void put_learned(struct member_row *row, const struct known_member *m, co
     row->reliability = m->counted;
     row->confirmed_milli = c.confirmed_micro / 1000;
     row->refuted_milli = c.refuted_micro / 1000;
+    row->seen_milli = c.seen_micro / 1000;
     row->unseen_milli = c.unseen_micro / 1000;
     row->confirmed_white_milli = c.confirmed_white_micro / 1000;
     row->refuted_white_milli = c.refuted_white_micro / 1000;

@@ -26,6 +26,7 @@ void counters_at(struct counters *c, int64_t now_s)
     if (!began || age_s <= 0)
         return;
     c->confirmed_micro = decayed_micro(c->confirmed_micro, RELIABILITY_FADE_S, age_s);
+    c->seen_micro = decayed_micro(c->seen_micro, RELIABILITY_FADE_S, age_s);
     c->unseen_micro = decayed_micro(c->unseen_micro, RELIABILITY_FADE_S, age_s);
     c->confirmed_white_micro = decayed_micro(c->confirmed_white_micro, RELIABILITY_FADE_S, age_s);
     c->refuted_micro = decayed_micro(c->refuted_micro, RELIABILITY_FORGIVE_S, age_s);
@@ -64,9 +65,10 @@ void counters_add(struct counters *c, enum finding found, bool white, uint32_t a
     }
 }
 
-void counters_add_unseen(struct counters *c)
+void counters_add_trial(struct counters *c, bool seen)
 {
-    c->unseen_micro = min64(c->unseen_micro + MICRO, RELIABILITY_COUNT_MAX_MICRO);
+    int64_t *count = seen ? &c->seen_micro : &c->unseen_micro;
+    *count = min64(*count + MICRO, RELIABILITY_COUNT_MAX_MICRO);
 }
 
 /* ---- sides */
@@ -136,10 +138,10 @@ static void find(struct heard *h, enum finding found, uint32_t amount_micro)
     h->amount_micro = amount_micro;
 }
 
-/* What was known of at the last count has had its effect, by own events or as nothing seen: what is scored again, without any new event, is not judged again. */
+/* What was known of at the last count has had its effect: what is scored again, without any new event, is not judged again. */
 static bool is_known(const struct heard *h, int64_t own_s)
 {
-    return h->judged == JUDGED_OWN ? own_s <= h->judged_s : h->judged == JUDGED_UNSEEN && own_s < h->judged_s;
+    return h->judged == JUDGED_OWN && own_s <= h->judged_s;
 }
 
 /* Own events speak against it. What others' mail took away already is not taken twice. */
@@ -243,10 +245,28 @@ enum finding answers_for(const struct heard *all, size_t n, size_t root, bool *w
     return worst->found;
 }
 
-bool is_unseen(const struct heard *h, int64_t own_s, int64_t now_s)
+/* ---- trials */
+
+bool report_stands(const struct heard *h, const struct fading *how, int64_t at_s)
 {
-    int64_t from_s = h->judged_s > h->since_s && h->judged_s <= now_s ? h->judged_s : h->since_s;
-    if (own_s > from_s && own_s <= now_s)
-        from_s = own_s;
-    return h->since_s > 0 && now_s - from_s >= RELIABILITY_UNSEEN_S;
+    struct evidence now = evidence_at((struct evidence){ h->told_black_micro, h->told_white_micro, h->time_s }, how->half_life_s, how->ttl_s, at_s);
+    return opinion_micro(now.black_micro, now.white_micro) >= SCORE_G_MIN_MICRO;
+}
+
+size_t try_reports(struct heard *all, size_t n, const struct fading *how, int64_t came_s, unsigned quorum)
+{
+    struct firsts f = firsts_of(all, n, quorum);
+    size_t seen_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct heard *h = &all[i];
+        h->seen = h->since_s > 0 && h->since_s < came_s && is_news(&f, h->since_s, quorum) && report_stands(h, how, came_s);
+        seen_n += h->seen;
+    }
+    return seen_n;
+}
+
+bool is_unseen(const struct heard *h, const struct fading *how, int64_t own_s, int64_t now_s)
+{
+    bool quiet = own_s > now_s || now_s - own_s >= RELIABILITY_TRIAL_S;        /* ahead: by a clock that has been set right since */
+    return h->since_s > 0 && now_s - h->since_s >= RELIABILITY_TRIAL_S && quiet && report_stands(h, how, now_s);
 }

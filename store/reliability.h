@@ -21,18 +21,20 @@ enum {
     RELIABILITY_PEERS_TRUST_MICRO = 1000000,   /* so much of trust times white reliability must stand behind it, ... */
     RELIABILITY_PROVEN_MICRO = 1250000,        /* ... of members whose good words own good mail bore out: at least a quarter above a newcomer's */
     RELIABILITY_AGAIN_S = 7 * 86400,           /* one count of a member, subject and category in this time */
-    RELIABILITY_UNSEEN_S = 7 * 86400,          /* so old, a report that nothing was seen of counts as unseen */
+    RELIABILITY_TRIAL_S = 86400,               /* a day on which a report stands is one trial of how useful it is here ... */
+    RELIABILITY_QUIET_S = 129600,              /* ... that ends well when own black evidence comes after a day and a half without any: longer than a night, so that who comes each evening is no news */
     RELIABILITY_COARSE_S = 600,                /* times of evidence leave members rounded to this */
-    RELIABILITY_FADE_S = 30 * 86400,           /* half-life of confirmed and unseen ... */
+    RELIABILITY_FADE_S = 30 * 86400,           /* half-life of confirmed, seen and unseen ... */
     RELIABILITY_FORGIVE_S = 90 * 86400         /* ... and of refuted ones */
 };
-#define RELIABILITY_COUNT_MAX_MICRO INT64_C(1000000000000)         /* caps: a million confirmed or unseen, ... */
+#define RELIABILITY_COUNT_MAX_MICRO INT64_C(1000000000000)         /* caps: a million confirmed, seen or unseen, ... */
 #define RELIABILITY_REFUTED_MAX_MICRO INT64_C(100000000000)        /* ... 100,000 refuted */
 
 /* ---- counters and what they give */
 
 struct counters {
-    int64_t confirmed_micro, refuted_micro, unseen_micro;          /* c, f, u: of black reports */
+    int64_t confirmed_micro, refuted_micro;                        /* c, f: of black reports; the record */
+    int64_t seen_micro, unseen_micro;          /* s, u: of trials of black reports; how useful they are here (store/usual.h) */
     int64_t confirmed_white_micro, refuted_white_micro;            /* cw, fw */
     int64_t time_s;                            /* at which they were these; a full hour; 0: nothing was counted yet */
 };
@@ -66,7 +68,7 @@ int side_of_masses(int64_t black, int64_t white, int64_t w);
 
 /* ---- a case: one subject in one category */
 
-enum judged { JUDGED_NOT, JUDGED_UNSEEN, JUDGED_PEERS, JUDGED_OWN };
+enum judged { JUDGED_NOT, JUDGED_PEERS = 2, JUDGED_OWN };          /* as stored; 1 was in use once */
 enum finding { FOUND_NOTHING, FOUND_AGREED, FOUND_CONFIRMED, FOUND_REFUTED, FOUND_REFUTED_BY_PEERS };
 
 /* One member's report. */
@@ -77,11 +79,13 @@ struct heard {
     uint32_t white_micro;                      /* its white reliability */
     bool alive;                                /* its black reliability is above 0 */
     int64_t since_s;                           /* since when it is known here to say black; negative: white; 0: neither */
-    int64_t time_s;                            /* of its evidence, as told */
+    int64_t time_s;                            /* of its evidence, as told, ... */
+    int64_t told_black_micro, told_white_micro;        /* ... and its masses then */
     int64_t judged_s;                          /* when a count was last made of it ... */
     enum judged judged;                        /* ... and by what */
-    enum finding found;                        /* out */
+    enum finding found;                        /* out, by judge_reports() */
     uint32_t amount_micro;                     /* out: how much of a count */
+    bool seen;                                 /* out, by try_reports() */
 };
 
 /* Own evidence. */
@@ -97,12 +101,22 @@ struct own_word {
  * - Where own evidence does not say black: good mail that max(2, quorum - 1) other groups have had since the report, with enough trust behind it, refutes black by a fifth;
  *   only that of members whose own word for good hosts has proven true counts, or who whitewashes would refute who reports.
  * - What was judged by own events is not judged again within seven days, unless it is refuted after a change of side. A refutation by own events completes one by others.
- * - Nor ever by an own event, or confirmed by a turn of own evidence, from before the last count by own events or as unseen: that has judged it already.
+ * - Nor ever by an own event, or confirmed by a turn of own evidence, from before the last count by own events: that has judged it already.
  * Whoever applies a finding sets judged_s to now_s and judged to who judged it. */
 void judge_reports(struct heard *all, size_t n, const struct own_word *own, unsigned quorum, int64_t now_s);
 
-/* Nothing was seen of a black report for seven days: since it came, since it was last counted, and since own_s, the last own event there (0: none). */
-bool is_unseen(const struct heard *h, int64_t own_s, int64_t now_s);
+/* ---- how useful it is here: trials */
+
+/* How evidence fades in the category. */
+struct fading { int64_t half_life_s, ttl_s; };
+
+/* A black report stands as long as its opinion, as it is by then, would count for the quorum: 0.1 or more. */
+bool report_stands(const struct heard *h, const struct fading *how, int64_t at_s);
+/* Own black evidence came at came_s, after RELIABILITY_QUIET_S or more without any: sets `seen` of the black reports that stood then, were known here before, and were news,
+ * as judge_reports() asks of what it confirms. How many. */
+size_t try_reports(struct heard *all, size_t n, const struct fading *how, int64_t came_s, unsigned quorum);
+/* Once a day: a black report known here for a day or more stands, and for a day there was no own event about the subject; own_s: the last one, 0: none. */
+bool is_unseen(const struct heard *h, const struct fading *how, int64_t own_s, int64_t now_s);
 
 /* Who introduces answers: what is found of the members that it introduced is found of the root of their group as well, as once: the worst of it. `all`, n: what one
  * group said, root: its root, if it is among them. FOUND_NOTHING if it was judged itself. */
@@ -110,7 +124,7 @@ enum finding answers_for(const struct heard *all, size_t n, size_t root, bool *w
 
 /* Adds to counters that are as of now. `white`: the report was. */
 void counters_add(struct counters *c, enum finding found, bool white, uint32_t amount_micro);
-void counters_add_unseen(struct counters *c);
+void counters_add_trial(struct counters *c, bool seen);
 
 /* ---- the circuit breaker */
 

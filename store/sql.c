@@ -40,10 +40,12 @@ const char *const sql_text[SQL_N] = {
     [SQL_BATCH_OF_MEMBER] = "SELECT id, frame FROM batch WHERE member = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?4",
     [SQL_EVIDENCE_TELL_AGAIN] = "UPDATE evidence SET urgency = 2, waiting_s = ?3 WHERE told_epoch = ?1 AND told_epoch > 0 AND told_seq > ?2 AND urgency < 2",
     [SQL_LEARNED_EACH] = "SELECT member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times, record_micro,"
-                         " basis, taken_confirmed, taken_refuted, taken_unseen, taken_confirmed_white, taken_refuted_white, taken_black_n, taken_white_n, taken_usual, taken_quartile FROM learned",
+                         " basis, taken_confirmed, taken_refuted, taken_unseen, taken_confirmed_white, taken_refuted_white, taken_black_n, taken_white_n, taken_usual, taken_quartile,"
+                         " seen, taken_seen FROM learned",
     [SQL_LEARNED_PUT] = "INSERT OR REPLACE INTO learned(member, time_s, confirmed, refuted, unseen, confirmed_white, refuted_white, black_micro, white_micro, hour, hours, until_s, times, record_micro,"
-                        " basis, taken_confirmed, taken_refuted, taken_unseen, taken_confirmed_white, taken_refuted_white, taken_black_n, taken_white_n, taken_usual, taken_quartile)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+                        " basis, taken_confirmed, taken_refuted, taken_unseen, taken_confirmed_white, taken_refuted_white, taken_black_n, taken_white_n, taken_usual, taken_quartile,"
+                        " seen, taken_seen)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
     [SQL_LEARNED_PURGE] = "DELETE FROM learned WHERE member = ?1",
     [SQL_MEMBER_FORGET] = "UPDATE member SET root = NULL WHERE id = ?1",
     [SQL_MEMBER_DROP_FORGOTTEN] = "DELETE FROM member WHERE root IS NULL",
@@ -143,7 +145,7 @@ const char *const sql_text[SQL_N] = {
                              " FROM opinion_before AS b WHERE opinion.subject = ?1 AND opinion.category = ?2 AND opinion.member = ?3"
                              " AND b.subject = ?1 AND b.category = ?2 AND b.member = ?3",
     /* The time of the last own event, too, where the rest is old enough to ask: as of ?5. */
-    [SQL_OPINION_AGES] = "SELECT subject, category, member, since_s, judged_s, CASE WHEN since_s BETWEEN 1 AND ?5 AND judged_s <= ?5 THEN (SELECT max(e.time_s, e.kept_time_s) FROM evidence e"
+    [SQL_OPINION_AGES] = "SELECT subject, category, member, since_s, black, white, time_s, CASE WHEN since_s BETWEEN 1 AND ?5 THEN (SELECT max(e.time_s, e.kept_time_s) FROM evidence e"
                          " WHERE e.subject = opinion.subject AND e.category = opinion.category) ELSE 0 END FROM opinion WHERE (subject, category, member) > (?1, ?2, ?3)"
                          " ORDER BY subject, category, member LIMIT ?4",
     [SQL_OPINION_PURGE] = "DELETE FROM opinion WHERE subject = ?1 AND category = ?2 AND member = ?3",

@@ -89,6 +89,8 @@ int store_reload(struct store *s)
     if (rc == 0)
         rc = meta_number(&s->db, META_REBUILD, &rebuild);
     if (rc == 0)
+        rc = meta_number(&s->db, META_TRIALS, &s->trials_s);
+    if (rc == 0)
         rc = meta_number(&s->db, meta_counts[COUNT_NETWORKS], &s->networks_n);
     if (rc == 0 && s->policy != NULL)
         rc = names_load(&s->names, &s->db, s->policy);
@@ -101,7 +103,8 @@ int store_reload(struct store *s)
     s->trust_stale = true;
     s->trust_next_s = INT64_MAX;
     s->exceptions_known = false;
-    s->sweep_at.len = s->unseen_at.len = 0;
+    s->sweep_at.len = 0;
+    s->trying = false;
     return rc;
 }
 

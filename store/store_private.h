@@ -27,6 +27,7 @@
 #define META_UNWEIGHED "log_unweighed"      /* 1: the own log's weight is to be counted once */
 #define META_FLOOR_REST "floor_rest_until"  /* until then the own floor stays: parts of the log may be with neighbours only */
 #define META_CLOCK "clock_s"                /* every time at which something was worked in lies before this one: the end of an hour */
+#define META_TRIALS "trials_s"              /* when the last daily pass over reports began (learn.c) */
 #define META_MEND "mend_s"                  /* while what lies ahead of the clock is set right: since when the clock is right; else 0 */
 #define META_CAUGHT_UP "caught_up_s"        /* when this database was last known to hold what the others hold; 0: never */
 #define META_FEDERATION "federation"        /* of all that is stored */
@@ -102,10 +103,11 @@ struct store {
     uint64_t trust_version, lists_version;  /* since opening: changes of who has trust, and of the lists */
     size_t left_out_n;                      /* members by introduction for whom there is no room */
     int64_t learned_s, learn_due_s;         /* when reliability was last reckoned, and when it is again; 0: not since opening */
-    struct subject unseen_at;               /* the pass over reports of which nothing was seen: where it stands ... */
-    uint16_t unseen_category;
-    int64_t unseen_member;
-    int64_t unseen_s;                       /* ... and when the last one ended */
+    bool trying;                            /* the daily pass over reports is under way: ... */
+    struct subject trials_at;               /* ... where it stands ... */
+    uint16_t trials_category;
+    int64_t trials_member;
+    int64_t trials_s;                       /* META_TRIALS; ... and when the last one began */
     int wal_pages, wal_tried;               /* in the log after the last commit, and when the writer last moved it into the file itself */
 };
 

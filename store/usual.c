@@ -6,12 +6,12 @@
 
 bool is_measure(const struct counters *c)
 {
-    return c->confirmed_micro + c->unseen_micro >= RELIABILITY_PRIOR_MICRO;
+    return c->seen_micro + c->unseen_micro >= RELIABILITY_PRIOR_MICRO;
 }
 
 uint32_t borne_out_micro(const struct counters *c)
 {
-    return (uint32_t)(c->confirmed_micro * MICRO / (c->confirmed_micro + c->unseen_micro));
+    return (uint32_t)(c->seen_micro * MICRO / (c->seen_micro + c->unseen_micro));
 }
 
 static int by_value(const void *a, const void *b)
@@ -42,9 +42,9 @@ static int64_t at_most(int64_t x, int64_t most)
 
 uint32_t useful_micro(const struct counters *c, uint32_t usual_micro)
 {
-    int64_t unseen_micro = c->unseen_micro / USEFUL_UNSEEN_PARTS, expected_micro = (c->confirmed_micro + c->unseen_micro) / 1000 * usual_micro / 1000;
-    int64_t seen = (c->confirmed_micro + RELIABILITY_PRIOR_MICRO) * MICRO / (c->confirmed_micro + unseen_micro + RELIABILITY_PRIOR_MICRO);
-    int64_t beside = (c->confirmed_micro + RELIABILITY_PRIOR_MICRO / 2) * MICRO / (expected_micro + RELIABILITY_PRIOR_MICRO / 2);
+    int64_t unseen_micro = c->unseen_micro / USEFUL_UNSEEN_PARTS, expected_micro = (c->seen_micro + c->unseen_micro) / 1000 * usual_micro / 1000;
+    int64_t seen = (c->seen_micro + RELIABILITY_PRIOR_MICRO) * MICRO / (c->seen_micro + unseen_micro + RELIABILITY_PRIOR_MICRO);
+    int64_t beside = (c->seen_micro + RELIABILITY_PRIOR_MICRO / 2) * MICRO / (expected_micro + RELIABILITY_PRIOR_MICRO / 2);
     return (uint32_t)(seen * at_most(beside, MICRO) / MICRO);
 }
 
@@ -53,8 +53,8 @@ uint32_t reliability_dampened(uint32_t record_micro, const struct counters *c, u
     int64_t useful = useful_micro;
     if (record_micro == 0)
         return 0;
-    if (quartile_micro > 0 && quartile_micro < USEFUL_USUAL_MICRO)
-        useful = at_most(useful * USEFUL_USUAL_MICRO / quartile_micro, USEFUL_WHOLE_MICRO);
+    if (quartile_micro > 0)
+        useful = at_most(useful * USEFUL_WHOLE_MICRO / quartile_micro, USEFUL_WHOLE_MICRO);
     int64_t merit = (2 * c->confirmed_micro + RELIABILITY_PRIOR_MICRO) * MICRO / (c->confirmed_micro + RELIABILITY_PRIOR_MICRO);
     int64_t dampened = merit * useful / USEFUL_WHOLE_MICRO;
     return (uint32_t)at_most(dampened > USEFUL_LEAST_MICRO ? dampened : USEFUL_LEAST_MICRO, record_micro);

@@ -12,28 +12,27 @@
 
 enum {
     USEFUL_WHOLE_MICRO = 1000000,              /* nothing is taken off */
-    USEFUL_UNSEEN_PARTS = 20,                  /* what nobody here could judge weighs a twentieth (eta 0.05) */
-    USEFUL_USUAL_MICRO = 500000,               /* what is usual is raised to this, if it is less, and all others alike */
+    USEFUL_UNSEEN_PARTS = 20,                  /* what nobody here saw that day weighs a twentieth (eta 0.05) */
     USEFUL_LEAST_MICRO = 20000                 /* a fiftieth of a newcomer's weight is left to whoever is not refuted */
 };
 
 /* Of a member with trust: something that is measured, in millionths, and its weight, tau. */
 struct measured { uint32_t value_micro, trust_micro; };
 
-/* Fewer than ten reports judged or past their time are no measure. */
+/* Fewer than ten trials are no measure. */
 bool is_measure(const struct counters *c);
-/* The share of a member's black reports that own evidence bore out, by counters as they are now. They are a measure. */
+/* The share of the trials of a member's black reports that ended well, by counters as they are now. They are a measure. */
 uint32_t borne_out_micro(const struct counters *c);
 /* The upper quartile by trust: the lowest value such that more than three quarters of all trust have it or less. 0: there is none. Sorts `all`.
  * Whoever has less than a quarter of the trust cannot raise it beyond what another has, and who has less than three quarters cannot lower it below that. */
 uint32_t upper_quartile_micro(struct measured *all, size_t n);
 
-/* (c + K) / (c + u/20 + K), times (c + K/2) / (usual (c + u) + K/2) where that is less than 1: c, how many were borne out, beside how many are to be expected of as many
- * reports, where `usual` is the upper quartile of the shares. 0: nothing is known. Between 0 and USEFUL_WHOLE_MICRO. */
+/* (s + K) / (s + u/20 + K), times (s + K/2) / (usual (s + u) + K/2) where that is less than 1: s, how many trials ended well, beside how many are to be expected of as many,
+ * where `usual` is the upper quartile of the shares. 0: nothing is known. Between 0 and USEFUL_WHOLE_MICRO. */
 uint32_t useful_micro(const struct counters *c, uint32_t usual_micro);
 
-/* The lesser of the record and of merit times usefulness: merit is what the record would be had nothing been refuted; usefulness is raised as much as brings the upper quartile of all,
- * quartile_micro (0: there is none), to USEFUL_USUAL_MICRO, if it is below, and to the whole at most. Usefulness leaves at least USEFUL_LEAST_MICRO; 0 where the record is 0. So a node
+/* The lesser of the record and of merit times usefulness: merit is what the record would be had nothing been refuted; usefulness is held against the upper quartile of all,
+ * quartile_micro (0: there is none): who is as useful as that, or more, loses nothing. Usefulness leaves at least USEFUL_LEAST_MICRO; 0 where the record is 0. So a node
  * that sees next to nothing of what others report believes them still, the more useful ones the more; and who was refuted pays for that, and not for the same once more as for what was never seen. */
 uint32_t reliability_dampened(uint32_t record_micro, const struct counters *c, uint32_t useful_micro, uint32_t quartile_micro);
 

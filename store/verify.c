@@ -99,7 +99,7 @@ static int load_order(struct verify *v, const struct topic *t, int64_t member, s
 static int check_opinion(struct verify *v, const struct checked *c, const struct opinion *o, uint64_t *held)
 {
     int id = names_category(&v->r->names, c->batch.categories[o->category]);
-    struct topic t = { o->key, o->key_len, (uint16_t)id };
+    struct topic t = { .key = o->key, .len = o->key_len, .category = (uint16_t)id };
     struct order want = { { c->epoch, c->seq, frames_hash_prefix(c->batch.hash), o->time_s, o->black, o->white } }, got;
     struct subject s;
     char text[SUBJECT_TEXT_MAX];

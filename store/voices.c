@@ -77,12 +77,13 @@ static int add_heard(struct voices *v, const struct known_member *m, bool counti
         v->heard = grown;
         v->heard_room = room;
     }
+    struct evidence told = evidence_of_steps((unsigned)column_int(q, 2), (unsigned)column_int(q, 3), column_int(q, 4));
     v->black_n += since_s > 0;
     v->white_n += since_s < 0;
     v->heard[v->heard_n++] = (struct heard){
         .who = (size_t)m->id, .group = m->group >= 0 ? (unsigned)m->group : UINT32_MAX, .trust_micro = counting ? m->trust_micro : 0,
         .group_trust_micro = m->group_trust_micro, .white_micro = m->counted.white_micro,
-        .alive = counting && m->counted.black_micro > 0, .since_s = since_s, .time_s = column_int(q, 4),
+        .alive = counting && m->counted.black_micro > 0, .since_s = since_s, .time_s = told.time_s, .told_black_micro = told.black_micro, .told_white_micro = told.white_micro,
         .judged_s = column_int(q, 6), .judged = (enum judged)column_int(q, 7),
     };
     return 0;

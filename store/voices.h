@@ -55,6 +55,7 @@ struct topic {
     const uint8_t *key;
     uint8_t len;
     uint16_t category;
+    int64_t came_s;                    /* when own black evidence came after a while without any, if that is worked in just now; else 0 */
 };
 
 /* subject, then category: the order of the tables. */

@@ -120,7 +120,7 @@ static int suppose_all(struct asking *a)
     struct query q = query(&a->r->db, SQL_KEYS_ALL);
     while (rc == 0 && query_row(&q)) {
         struct bytes key = column_bytes(&q, 0);
-        struct topic t = { key.at, (uint8_t)key.len, (uint16_t)column_int(&q, 1) };
+        struct topic t = { .key = key.at, .len = (uint8_t)key.len, .category = (uint16_t)column_int(&q, 1) };
         rc = key.len <= SUBJECT_KEY_MAX ? suppose_key(a, &t) : -EBADMSG;
     }
     int ended = query_end(&q);

@@ -91,7 +91,7 @@ int what_if_forget(struct what_if_kept *k, struct reader *r, const struct topic 
         struct bytes key = column_bytes(&k->q, 0);
         if (key.len > SUBJECT_KEY_MAX)
             return -EBADMSG;
-        int order = topic_compare(&(struct topic){ key.at, (uint8_t)key.len, (uint16_t)column_int(&k->q, 1) }, t);
+        int order = topic_compare(&(struct topic){ .key = key.at, .len = (uint8_t)key.len, .category = (uint16_t)column_int(&k->q, 1) }, t);
         if (order > 0)
             return 0;
         const struct known_member *m = order == 0 ? names_member(&r->names, column_int(&k->q, 2)) : NULL;

@@ -154,11 +154,11 @@ static json_t *member_json(const struct shower *s, size_t i)
     int64_t end_s = 0;
     if (root != NULL && reader_probation(s->reader, root->root, &end_s) != 0)
         end_s = 0;
-    return json_pack("{s:o, s:s, s:o, s:b, s:b, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "member",
+    return json_pack("{s:o, s:s, s:o, s:b, s:b, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "member",
         say_json_text(name_of(s, row, fingerprint)), "root", hex_text(row->root, KEY_BYTES, hex), "group", root != NULL ? say_json_text(root->name) : json_null(),
         "peer", row->configured, "introduced", row->introduced, "quarantined", row->quarantined, "trust", row->trust_micro / (double)MICRO,
         "reliability_black", row->reliability.black_micro / (double)MICRO, "record_black", row->reliability.record_micro / (double)MICRO, "reliability_white", row->reliability.white_micro / (double)MICRO,
-        "confirmed_black", (double)row->confirmed_milli / 1000.0, "refuted_black", (double)row->refuted_milli / 1000.0, "unseen", (double)row->unseen_milli / 1000.0,
+        "confirmed_black", (double)row->confirmed_milli / 1000.0, "refuted_black", (double)row->refuted_milli / 1000.0, "seen", (double)row->seen_milli / 1000.0, "unseen", (double)row->unseen_milli / 1000.0,
         "confirmed_white", (double)row->confirmed_white_milli / 1000.0, "refuted_white", (double)row->refuted_white_milli / 1000.0,
         "breaker_until_s", (json_int_t)row->breaker_until_s, "breaker_times", (json_int_t)row->breaker_times, "judged_day", (json_int_t)row->judged_day,
         "refuted_day", (json_int_t)row->refuted_day, "last_batch_s", row->last_s != 0 ? json_integer((json_int_t)row->last_s) : json_null(),

@@ -15,7 +15,7 @@
 #include "store/voices.h"
 #include "tests/seed.h"
 
-enum { LIKE_MAX = 6, MEMBERS = 7, LINKS_MAX = 5, SAID_MAX = 8, EVENTS_MAX = 3, LOOKS = 3, HEARD_MAX = 7, STEPS_MAX = 10, DAY_S = 86400 };
+enum { LIKE_MAX = 6, MEMBERS = 7, LINKS_MAX = 5, SAID_MAX = 8, EVENTS_MAX = 3, LOOKS = 3, HEARD_MAX = 7, STEPS_MAX = 10, HOUR_S = 3600, DAY_S = 86400 };
 
 static const int64_t t0 = 1790000000;
 
@@ -241,8 +241,10 @@ static void a_case(void)
     unsigned group = 0, quorum = 2 + (unsigned)below(3);
     int64_t now_s = t0 + 20 * DAY_S, turned_s = (below(3) - 1) * (now_s - edgy(15 * DAY_S)), event_s = now_s - edgy(2 * DAY_S);
     uint32_t trust = (uint32_t)edgy(MICRO);
+    struct fading how = { HOUR_S + edgy(7 * DAY_S), DAY_S + edgy(29 * DAY_S) };
+    int64_t came_s = now_s - edgy(2 * DAY_S), last_s = one_in(3) ? 0 : now_s + DAY_S - edgy(4 * DAY_S);
     printf("J");
-    put((int64_t)n); put(turned_s); put(event_s); put(quorum); put(now_s);
+    put((int64_t)n); put(turned_s); put(event_s); put(quorum); put(now_s); put(how.half_life_s); put(how.ttl_s); put(came_s); put(last_s);
     for (size_t i = 0; i < n; i++) {
         if (one_in(2)) {
             group++;
@@ -251,11 +253,14 @@ static void a_case(void)
         struct heard *h = &all[i];
         *h = (struct heard){ .who = i, .group = group, .trust_micro = trust / (1 + (uint32_t)below(2)), .group_trust_micro = trust, .white_micro = (uint32_t)edgy(2 * MICRO),
                              .alive = !one_in(4), .since_s = (below(3) - 1) * (now_s - edgy(15 * DAY_S) / 60 * 60), .time_s = now_s - edgy(15 * DAY_S),
-                             .judged_s = one_in(2) ? 0 : now_s - edgy(15 * DAY_S) + (one_in(9) ? DAY_S : 0), .judged = (enum judged)below(4) };
+                             .told_black_micro = edgy(SCORE_R_MAX_MICRO), .told_white_micro = one_in(2) ? 0 : edgy(SCORE_R_MAX_MICRO),
+                             .judged_s = one_in(2) ? 0 : now_s - edgy(15 * DAY_S) + (one_in(9) ? DAY_S : 0), .judged = (enum judged)(below(3) == 0 ? JUDGED_NOT : 2 + below(2)) };
         put(h->group); put(h->trust_micro); put(h->group_trust_micro); put(h->white_micro); put(h->alive); put(h->since_s); put(h->time_s); put(h->judged_s); put(h->judged);
+        put(h->told_black_micro); put(h->told_white_micro);
     }
     struct own_word own = { turned_s, event_s };
     judge_reports(all, n, &own, quorum, now_s);
+    try_reports(all, n, &how, came_s, quorum);
     bool white = false;
     uint32_t amount = 0;
     size_t first = n;
@@ -268,6 +273,8 @@ static void a_case(void)
     for (size_t i = 0; i < n; i++) {
         put(all[i].found);
         put(all[i].amount_micro);
+        put(all[i].seen);
+        put(is_unseen(&all[i], &how, last_s, now_s));
     }
     put(found); put(white); put(amount);
     putchar('\n');
@@ -283,13 +290,13 @@ static void counts(void)
     printf("R");
     put(black_n); put(white_n); put((int64_t)n);
     for (size_t i = 0; i < n; i++) {
-        int64_t kind = below(5), times = 1 + below(one_in(16) ? 200 : 4);
+        int64_t kind = below(6), times = 1 + below(one_in(16) ? 200 : 4);
         now_s += one_in(6) ? -below(DAY_S) : edgy(60 * DAY_S);
         put(now_s); put(kind); put(times);
         counters_at(&c, now_s);
         for (int64_t k = 0; k < times; k++) {
-            if (kind == 4)
-                counters_add_unseen(&c);
+            if (kind >= 4)
+                counters_add_trial(&c, kind == 5);
             else
                 counters_add(&c, kind < 2 ? FOUND_CONFIRMED : k % 2 == 0 ? FOUND_REFUTED : FOUND_REFUTED_BY_PEERS, kind % 2 == 1, kind < 2 || k % 2 == 0 ? MICRO : MICRO / 5);
         }
@@ -300,9 +307,9 @@ static void counts(void)
     size_t like = (size_t)below(LIKE_MAX + 1), counted = 0;
     put((int64_t)like);
     for (size_t i = 0; i < like; i++) {
-        struct counters other = { .confirmed_micro = edgy(200) * MICRO, .unseen_micro = edgy(500) * MICRO };
+        struct counters other = { .seen_micro = edgy(200) * MICRO, .unseen_micro = edgy(500) * MICRO };
         uint32_t trust = (uint32_t)edgy(MICRO);
-        put(other.confirmed_micro); put(other.unseen_micro); put(trust);
+        put(other.seen_micro); put(other.unseen_micro); put(trust);
         if (!is_measure(&other) || trust == 0)
             continue;
         others[counted] = other;
@@ -315,7 +322,7 @@ static void counts(void)
     uint32_t quartile = upper_quartile_micro(useful, counted);
     printf(" =");
     put(usual); put(quartile); put(reliability_dampened(r.black_micro, &c, useful_micro(&c, usual), quartile));
-    put(c.confirmed_micro); put(c.refuted_micro); put(c.unseen_micro); put(c.confirmed_white_micro); put(c.refuted_white_micro); put(c.time_s);
+    put(c.confirmed_micro); put(c.refuted_micro); put(c.seen_micro); put(c.unseen_micro); put(c.confirmed_white_micro); put(c.refuted_white_micro); put(c.time_s);
     put(r.black_micro); put(r.white_micro);
     putchar('\n');
 }

@@ -178,17 +178,17 @@ def faded(x, half_life, age):
 
 
 class Counts:
-    """c, f, u, cw, fw in millionths, at a full hour."""
+    """c, f, s, u, cw, fw in millionths, at a full hour."""
 
     def __init__(self):
-        self.c = self.f = self.u = self.cw = self.fw = self.t = 0
+        self.c = self.f = self.s = self.u = self.cw = self.fw = self.t = 0
 
     def at(self, now):
         hour = now - now % HOUR_S
         age, began, self.t = hour - self.t, self.t != 0, hour
         if not began or age <= 0:
             return
-        self.c, self.u, self.cw = (faded(x, 30 * DAY_S, age) for x in (self.c, self.u, self.cw))
+        self.c, self.s, self.u, self.cw = (faded(x, 30 * DAY_S, age) for x in (self.c, self.s, self.u, self.cw))
         self.f, self.fw = (faded(x, 90 * DAY_S, age) for x in (self.f, self.fw))
 
     def confirmed(self, white):
@@ -203,8 +203,11 @@ class Counts:
         else:
             self.f = min(self.f + amount, REFUTED_MAX)
 
-    def unseen(self):
-        self.u = min(self.u + MICRO, BLACK_N_MAX)
+    def trial(self, seen):
+        if seen:
+            self.s = min(self.s + MICRO, BLACK_N_MAX)
+        else:
+            self.u = min(self.u + MICRO, BLACK_N_MAX)
 
 
 def balance(over, under):
@@ -231,15 +234,15 @@ def quartile_of(measured):
 
 
 def usual_of(like):
-    """like: (c, u, trust) of all members. -> the usual share of reports that were borne out, and the usual usefulness"""
+    """like: (s, u, trust) of all members. -> the usual share of trials that ended well, and the usual usefulness"""
     like = [x for x in like if x[2] > 0 and x[0] + x[1] >= PRIOR]
-    usual = quartile_of([(c * MICRO // (c + u), trust) for c, u, trust in like])
-    return usual, quartile_of([(useful(c, u, usual), trust) for c, u, trust in like])
+    usual = quartile_of([(s * MICRO // (s + u), trust) for s, u, trust in like])
+    return usual, quartile_of([(useful(s, u, usual), trust) for s, u, trust in like])
 
 
-def useful(c, u, usual):
-    seen = (c + PRIOR) * MICRO // (c + u // 20 + PRIOR)
-    beside = (c + PRIOR // 2) * MICRO // ((c + u) // 1000 * usual // 1000 + PRIOR // 2)
+def useful(s, u, usual):
+    seen = (s + PRIOR) * MICRO // (s + u // 20 + PRIOR)
+    beside = (s + PRIOR // 2) * MICRO // ((s + u) // 1000 * usual // 1000 + PRIOR // 2)
     return seen * min(MICRO, beside) // MICRO
 
 
@@ -247,8 +250,8 @@ def dampened(record, c, useful_here, quartile):
     """The lesser of the record and of merit, what it would be had nothing been refuted, times usefulness."""
     if record == 0:
         return 0
-    if 0 < quartile < MICRO // 2:
-        useful_here = min(MICRO, useful_here * (MICRO // 2) // quartile)
+    if quartile > 0:
+        useful_here = min(MICRO, useful_here * MICRO // quartile)
     merit = (2 * c + PRIOR) * MICRO // (c + PRIOR)
     return min(record, max(MICRO // 50, merit * useful_here // MICRO))
 
@@ -264,16 +267,16 @@ def reliability_real(n, black_n, white_n):
 
 # ---- a case
 
-NOT, UNSEEN, PEERS, OWN = range(4)
+NOT, PEERS, OWN = 0, 2, 3
 NOTHING, AGREED, CONFIRMED, REFUTED, REFUTED_BY_PEERS = range(5)
 
 
 class Heard:
     """since: since when it says black; negative: white; 0: neither."""
-    __slots__ = ("group", "tau", "trust", "white_rel", "alive", "since", "time", "judged_s", "judged")
+    __slots__ = ("group", "tau", "trust", "white_rel", "alive", "since", "time", "judged_s", "judged", "r", "s")
 
     def __init__(self, *fields):
-        self.group, self.tau, self.trust, self.white_rel, self.alive, self.since, self.time, self.judged_s, self.judged = fields
+        self.group, self.tau, self.trust, self.white_rel, self.alive, self.since, self.time, self.judged_s, self.judged, self.r, self.s = fields
 
 
 def recent(t, now):
@@ -281,8 +284,12 @@ def recent(t, now):
 
 
 def known(h, own):
-    """What was known of at the last count has had its effect, by own events or as nothing seen."""
-    return own <= h.judged_s if h.judged == OWN else h.judged == UNSEEN and own < h.judged_s
+    """What was known of at the last count has had its effect."""
+    return h.judged == OWN and own <= h.judged_s
+
+
+def is_news(h, heard, quorum):
+    return len({x.group for x in heard if x.alive and 0 < x.since <= h.since}) <= quorum
 
 
 def by_own(h, heard, turned, event, quorum, now):
@@ -297,11 +304,7 @@ def by_own(h, heard, turned, event, quorum, now):
         return REFUTED, MICRO - 200_000 if counted and h.judged == PEERS else MICRO
     if own_since <= since or (h.judged == OWN and recent(h.judged_s, now)) or known(h, own_since):
         return NOTHING, 0
-    if side > 0:
-        before = {x.group for x in heard if x.alive and 0 < x.since <= since}
-        if len(before) > quorum:
-            return AGREED, 0
-    return CONFIRMED, MICRO
+    return (CONFIRMED, MICRO) if side < 0 or is_news(h, heard, quorum) else (AGREED, 0)
 
 
 def by_peers(h, heard, quorum, now):
@@ -337,6 +340,22 @@ def answers_for(members, root):
     same = [x for x in members if order.index(x[0]) == gravest]
     amount = max(x[1] for x in same)
     return [order[gravest], int(next(x[2] for x in same if x[1] == amount)), amount]
+
+
+# ---- trials
+
+def still_stands(h, half_life, ttl, at):
+    return opinion(*decayed(h.r, h.s, h.time, half_life, ttl, at)) >= G_MIN
+
+
+def is_seen(h, heard, came, quorum, half_life, ttl):
+    """Own black evidence came then, after a while without any."""
+    return 0 < h.since < came and is_news(h, heard, quorum) and still_stands(h, half_life, ttl, came)
+
+
+def is_unseen(h, last, now, half_life, ttl):
+    """last: the last own event about the subject, or 0."""
+    return h.since > 0 and now - h.since >= DAY_S and not now - DAY_S < last <= now and still_stands(h, half_life, ttl, now)
 
 
 # ---- the circuit breaker

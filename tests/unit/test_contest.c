@@ -129,7 +129,7 @@ static void a_contest_costs_a_day_however_little_mail_is_seen_here(void **state)
         assert_int_equal(told_s, stands_s);
         world_fold(&w, stands_s - 60);
         struct why_rule at = rule_at(&w, stands_s, NULL);
-        bool enough = at.score_micro >= at.threshold_micro && at.groups >= at.quorum;
+        bool enough = at.listed ? at.upholds : at.score_micro >= at.threshold_micro && at.groups >= at.quorum;
         world_fold(&w, stands_s);                       /* by time alone */
         bool lists = rule_at(&w, stands_s, NULL).listed;
         if (!at.contested || lists != enough)

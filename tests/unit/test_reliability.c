@@ -28,7 +28,7 @@ static int64_t random_to(int64_t n)
 static struct counters random_counters(void)
 {
     return (struct counters){ .confirmed_micro = random_to(3) * random_to(1000 * (int64_t)MICRO), .refuted_micro = random_to(3) * random_to(20 * MICRO),
-                              .unseen_micro = random_to(3) * random_to(1000000 * (int64_t)MICRO), .confirmed_white_micro = random_to(100 * MICRO),
+                              .seen_micro = random_to(3) * random_to(1000 * (int64_t)MICRO), .unseen_micro = random_to(3) * random_to(1000000 * (int64_t)MICRO), .confirmed_white_micro = random_to(100 * MICRO),
                               .refuted_white_micro = random_to(3) * random_to(50 * MICRO), .time_s = NOW };
 }
 
@@ -81,9 +81,9 @@ static void what_nobody_here_saw_is_no_part_of_the_record(void **state)
 {
     (void)state;
     for (int i = 0; i < ROUNDS; i++) {
-        struct counters c = random_counters(), seen = c;
-        seen.unseen_micro = 0;
-        assert_int_equal(black_of(c), black_of(seen));
+        struct counters c = random_counters(), untried = c;
+        untried.seen_micro = untried.unseen_micro = 0;
+        assert_int_equal(black_of(c), black_of(untried));
     }
 }
 
@@ -360,33 +360,69 @@ static void saying_something_harmless_first_buys_nobody_a_week(void **state)
     assert_int_equal(h.found, FOUND_NOTHING);
 }
 
-/* Nothing was seen for a week: that must not have the old event judge anew. */
-static void what_counted_as_unseen_is_judged_by_newer_events_only(void **state)
+/* ---- trials */
+
+static const struct fading spam = { 3 * DAY, 30 * DAY };
+
+static struct heard black_report(int64_t since_s)
 {
-    struct heard h = { .group = 1, .trust_micro = MICRO, .group_trust_micro = MICRO, .alive = true, .since_s = NOW - 20 * DAY, .time_s = NOW, .judged_s = NOW - 5 * DAY, .judged = JUDGED_UNSEEN };
-    (void)state;
-    for (int side = -1; side <= 1; side += 2) {
-        struct own_word own = { side * (NOW - 12 * DAY), NOW - 12 * DAY };
-        judge_reports(&h, 1, &own, QUORUM, NOW);
-        assert_int_equal(h.found, FOUND_NOTHING);
-        own = (struct own_word){ side * (NOW - DAY), NOW - DAY };
-        judge_reports(&h, 1, &own, QUORUM, NOW);
-        assert_int_equal(h.found, side > 0 ? FOUND_CONFIRMED : FOUND_REFUTED);
-    }
+    return (struct heard){ .group = 1, .trust_micro = MICRO, .group_trust_micro = MICRO, .alive = true, .since_s = since_s, .time_s = since_s, .told_black_micro = 5 * MICRO };
 }
 
-static void a_report_is_unseen_a_week_after_the_last_that_was_known_of_it(void **state)
+/* 5 of mass says 0.71; what is left of it after 13.5 days, less than 0.1. */
+static void a_report_stands_as_long_as_it_would_count_for_the_quorum(void **state)
 {
-    struct heard h = { .since_s = NOW - 10 * DAY };
+    struct heard h = black_report(NOW - 20 * DAY), faint = h;
     (void)state;
-    assert_true(is_unseen(&h, 0, NOW));
-    assert_true(is_unseen(&h, NOW - 7 * DAY, NOW));
-    assert_false(is_unseen(&h, NOW - 7 * DAY + 1, NOW));
-    assert_true(is_unseen(&h, NOW + 1, NOW));           /* by a clock that has been set right since */
-    h.judged_s = NOW - 6 * DAY;
-    assert_false(is_unseen(&h, NOW - 8 * DAY, NOW));
+    faint.told_white_micro = 5 * MICRO;
+    assert_true(report_stands(&h, &spam, h.time_s + 13 * DAY));
+    assert_false(report_stands(&h, &spam, h.time_s + 14 * DAY));
+    assert_false(report_stands(&faint, &spam, faint.time_s));
+    assert_false(report_stands(&h, &(struct fading){ 3000 * DAY, 7 * DAY }, h.time_s + 7 * DAY + 60));
+}
+
+static void a_report_is_unseen_each_day_that_it_stands_and_nothing_was_seen(void **state)
+{
+    struct heard h = black_report(NOW - 10 * DAY);
+    (void)state;
+    assert_true(is_unseen(&h, &spam, 0, NOW));
+    assert_true(is_unseen(&h, &spam, NOW - DAY, NOW));
+    assert_false(is_unseen(&h, &spam, NOW - DAY + 1, NOW));
+    assert_false(is_unseen(&h, &spam, NOW, NOW));
+    assert_true(is_unseen(&h, &spam, NOW + 1, NOW));           /* by a clock that has been set right since */
+    assert_false(is_unseen(&h, &spam, 0, NOW + 4 * DAY));      /* it stands no more */
+    h.since_s = NOW - DAY + 1;
+    assert_false(is_unseen(&h, &spam, 0, NOW));                /* not a day old */
     h.since_s = -h.since_s;
-    assert_false(is_unseen(&h, 0, NOW));
+    assert_false(is_unseen(&h, &spam, 0, NOW));
+}
+
+static void who_said_it_before_it_came_was_of_use_and_whoever_said_it_later_was_not(void **state)
+{
+    struct heard all[] = { black_report(NOW - 2 * DAY), black_report(NOW - DAY), black_report(NOW), black_report(-(NOW - DAY)) };
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        all[i].group = i;
+    assert_int_equal(try_reports(all, 4, &spam, NOW - DAY + 1, QUORUM), 2);
+    assert_true(all[0].seen && all[1].seen && !all[2].seen && !all[3].seen);
+    assert_int_equal(try_reports(all, 4, &spam, NOW - DAY, QUORUM), 1);
+    assert_int_equal(try_reports(&all[1], 2, &spam, NOW + 13 * DAY, QUORUM), 1);       /* the former stands no more */
+    assert_true(!all[1].seen && all[2].seen);
+}
+
+/* Or who repeats what all know would be as useful as who finds it. */
+static void what_more_groups_than_the_quorum_had_said_is_no_news(void **state)
+{
+    struct heard all[QUORUM + 2];
+    (void)state;
+    for (unsigned i = 0; i < QUORUM + 2; i++) {
+        all[i] = black_report(NOW - 2 * DAY + i);
+        all[i].group = i;
+    }
+    assert_int_equal(try_reports(all, QUORUM + 2, &spam, NOW, QUORUM), QUORUM);
+    assert_false(all[QUORUM].seen);
+    all[0].alive = false;                      /* refuted: takes nobody's credit */
+    assert_int_equal(try_reports(all, QUORUM + 2, &spam, NOW, QUORUM), QUORUM + 1);
 }
 
 /* ---- the circuit breaker */
@@ -496,8 +532,10 @@ int main(void)
         cmocka_unit_test(others_good_mail_refutes_nothing_that_own_evidence_calls_bad),
         cmocka_unit_test(one_group_alone_refutes_nobody),
         cmocka_unit_test(saying_something_harmless_first_buys_nobody_a_week),
-        cmocka_unit_test(what_counted_as_unseen_is_judged_by_newer_events_only),
-        cmocka_unit_test(a_report_is_unseen_a_week_after_the_last_that_was_known_of_it),
+        cmocka_unit_test(a_report_stands_as_long_as_it_would_count_for_the_quorum),
+        cmocka_unit_test(a_report_is_unseen_each_day_that_it_stands_and_nothing_was_seen),
+        cmocka_unit_test(who_said_it_before_it_came_was_of_use_and_whoever_said_it_later_was_not),
+        cmocka_unit_test(what_more_groups_than_the_quorum_had_said_is_no_news),
         cmocka_unit_test(the_breaker_opens_at_six_refuted_and_a_twentieth_of_the_judged),
         cmocka_unit_test(what_is_a_day_old_opens_no_breaker),
         cmocka_unit_test(it_stays_open_for_twice_as_long_each_time_but_four_weeks_at_the_most),

@@ -18,7 +18,7 @@ MEMBERS = 7
 
 class Worst:
     score = reliability = 0.0
-    verdicts = contested = histories = 0
+    verdicts = contested = histories = seen = unseen = 0
 
 
 def real_decay(r, s, t, half_life, ttl, now):
@@ -104,15 +104,18 @@ def history(take):
 
 
 def case(take):
-    n, turned, event, quorum, now = take(5)
-    heard = [m.Heard(*take(9)) for _ in range(n)]
+    n, turned, event, quorum, now, half_life, ttl, came, last = take(9)
+    heard = [m.Heard(*take(11)) for _ in range(n)]
     (root,) = take(1)
     take.turn()
     found = m.judge(heard, turned, event, quorum, now)
     group = [i for i in range(n) if heard[i].group == heard[-1].group]
     answer = m.answers_for([(*found[i], heard[i].since < 0) for i in group if i != root], found[root] if root < n else None)
-    want = [x for pair in found for x in pair] + answer
-    got = take(2 * n + 3)
+    trials = [(int(m.is_seen(h, heard, came, quorum, half_life, ttl)), int(m.is_unseen(h, last, now, half_life, ttl))) for h in heard]
+    want = [x for pair, trial in zip(found, trials) for x in (*pair, *trial)] + answer
+    got = take(4 * n + 3)
+    Worst.seen += sum(t[0] for t in trials)
+    Worst.unseen += sum(t[1] for t in trials)
     assert got == want, f"found {got}, not {want}"
 
 
@@ -123,18 +126,18 @@ def counts(take):
         now, kind, times = take(3)
         c.at(now)
         for k in range(times):
-            if kind == 4:
-                c.unseen()
+            if kind >= 4:
+                c.trial(kind == 5)
             elif kind < 2:
                 c.confirmed(kind == 1)
             else:
                 c.refuted(kind == 3, m.MICRO // 5 if k % 2 else m.MICRO)
     like = [tuple(take(3)) for _ in range(take(1)[0])]
     take.turn()
-    got = take(11)
+    got = take(12)
     rel = m.reliability(c, black_n, white_n)
     usual, quartile = m.usual_of(like)
-    want = [usual, quartile, m.dampened(rel[0], c.c, m.useful(c.c, c.u, usual), quartile), c.c, c.f, c.u, c.cw, c.fw, c.t, *rel]
+    want = [usual, quartile, m.dampened(rel[0], c.c, m.useful(c.s, c.u, usual), quartile), c.c, c.f, c.s, c.u, c.cw, c.fw, c.t, *rel]
     assert got == want, f"{got}, not {want}"
     for whole, real in zip(rel, m.reliability_real(c, black_n, white_n)):
         if abs(real - 0.2) > 1e-5:
@@ -189,8 +192,8 @@ def main(program, seed="1", count="150000"):
             done[line[0]] = done.get(line[0], 0) + 1
     if cases.returncode != 0 or sum(done.values()) != int(count):
         sys.exit(f"{program} ended with {cases.returncode} after {done}")
-    if Worst.verdicts == 0 or Worst.contested == 0:
-        sys.exit("no history listed anything, or none was contested: this test shows nothing")
+    if 0 in (Worst.verdicts, Worst.contested, Worst.seen, Worst.unseen):
+        sys.exit("no history listed anything, none was contested, or no trial ended one of the two ways: this test shows nothing")
     print(f"{done['H']} histories, {done['J']} cases, {done['R']} counts, {done['B']} breakers are equal; from real numbers a score is at most "
           f"{Worst.score:.1e} a voice away, reliability {Worst.reliability:.1e}; {time.time() - began:.1f} s")
 

@@ -12,9 +12,10 @@
 
 enum { WHOLE = RELIABILITY_NEWCOMER_MICRO };
 
-static struct counters counts(int64_t confirmed, int64_t unseen)
+/* Of whom own evidence confirmed as many as it saw. */
+static struct counters counts(int64_t seen, int64_t unseen)
 {
-    return (struct counters){ .confirmed_micro = confirmed * MICRO, .unseen_micro = unseen * MICRO };
+    return (struct counters){ .confirmed_micro = seen * MICRO, .seen_micro = seen * MICRO, .unseen_micro = unseen * MICRO };
 }
 
 static struct measured share(uint32_t percent, uint32_t trust_micro)
@@ -22,13 +23,13 @@ static struct measured share(uint32_t percent, uint32_t trust_micro)
     return (struct measured){ percent * 10000, trust_micro };
 }
 
-static uint32_t useful(int64_t confirmed, int64_t unseen, uint32_t usual_micro)
+static uint32_t useful(int64_t seen, int64_t unseen, uint32_t usual_micro)
 {
-    struct counters c = counts(confirmed, unseen);
+    struct counters c = counts(seen, unseen);
     return useful_micro(&c, usual_micro);
 }
 
-static void a_few_reports_are_no_measure(void **state)
+static void a_few_trials_are_no_measure(void **state)
 {
     struct counters few = counts(5, 4), enough = counts(5, 5);
     (void)state;
@@ -93,24 +94,24 @@ static uint32_t weight_of(uint32_t record_micro, uint32_t useful_micro, uint32_t
 }
 
 /* However little of what others report comes by here. */
-static void what_is_usual_weighs_at_least_half_of_its_record(void **state)
+static void what_is_usual_weighs_its_whole_record(void **state)
 {
     (void)state;
     for (int64_t unseen = 10; unseen < 100000; unseen *= 3) {
         uint32_t usual = useful(1, unseen, (uint32_t)(MICRO / (1 + unseen)));
-        assert_in_range(weight_of(WHOLE, usual, usual), WHOLE / 2 - 1, WHOLE);
-        assert_in_range(weight_of(2 * WHOLE, usual, usual), WHOLE - 20, 2 * WHOLE);
+        assert_int_equal(weight_of(WHOLE, usual, usual), WHOLE);
+        assert_in_range(weight_of(2 * WHOLE, usual, usual), 2 * WHOLE - 20, 2 * WHOLE);
     }
     uint32_t none = useful(0, 100000, 0);           /* a node without any mail believes those whom it trusts */
-    assert_in_range(weight_of(WHOLE, none, none), WHOLE / 2 - 1, WHOLE);
+    assert_int_equal(weight_of(WHOLE, none, none), WHOLE);
 }
 
-static void what_is_useful_enough_is_raised_by_nothing(void **state)
+static void who_is_less_useful_than_usual_weighs_as_much_less(void **state)
 {
     (void)state;
-    assert_int_equal(weight_of(WHOLE, WHOLE / 4, WHOLE / 2), WHOLE / 4);
+    assert_int_equal(weight_of(WHOLE, WHOLE / 4, WHOLE / 2), WHOLE / 2);
+    assert_int_equal(weight_of(WHOLE, WHOLE / 4, WHOLE), WHOLE / 4);
     assert_int_equal(weight_of(WHOLE, WHOLE / 4, 0), WHOLE / 4);
-    assert_int_equal(weight_of(WHOLE, WHOLE / 4, WHOLE / 4), WHOLE / 2);
     assert_int_equal(weight_of(WHOLE, WHOLE, WHOLE / 4), WHOLE);
 }
 
@@ -146,26 +147,26 @@ static void usefulness_never_raises_what_a_record_gives(void **state)
         x = x * 6364136223846793005u + 1442695040888963407u;
         int shift = (int)(x >> 58) % 40;
         struct counters c = { .confirmed_micro = (int64_t)(x >> 20) % (RELIABILITY_COUNT_MAX_MICRO >> shift | 1),
-                              .unseen_micro = (int64_t)(x * 31 >> 20) % (RELIABILITY_COUNT_MAX_MICRO | 1) };
+                              .seen_micro = (int64_t)(x * 17 >> 20) % (RELIABILITY_COUNT_MAX_MICRO >> shift | 1), .unseen_micro = (int64_t)(x * 31 >> 20) % (RELIABILITY_COUNT_MAX_MICRO | 1) };
         uint32_t record = RELIABILITY_DEAD_MICRO + (uint32_t)(x >> 40) % (2 * WHOLE - RELIABILITY_DEAD_MICRO), all = useful_micro(&c, (uint32_t)(x >> 33) % (MICRO + 1));
         assert_true(all <= WHOLE);
         assert_in_range(reliability_dampened(record, &c, all, (uint32_t)(x >> 24) % (MICRO + 1)), USEFUL_LEAST_MICRO, record);
     }
-    struct counters most = { .confirmed_micro = RELIABILITY_COUNT_MAX_MICRO, .unseen_micro = RELIABILITY_COUNT_MAX_MICRO };
+    struct counters most = { .confirmed_micro = RELIABILITY_COUNT_MAX_MICRO, .seen_micro = RELIABILITY_COUNT_MAX_MICRO, .unseen_micro = RELIABILITY_COUNT_MAX_MICRO };
     assert_in_range(useful_micro(&most, MICRO / 2), WHOLE * 9 / 10, WHOLE);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_few_reports_are_no_measure),
+        cmocka_unit_test(a_few_trials_are_no_measure),
         cmocka_unit_test(the_usual_is_the_upper_quartile_in_any_order),
         cmocka_unit_test(members_without_much_trust_do_not_move_what_is_usual),
         cmocka_unit_test(a_newcomer_is_useful_until_its_reports_are_past_their_time),
         cmocka_unit_test(who_is_borne_out_more_often_than_usual_is_no_more_than_useful),
         cmocka_unit_test(the_more_is_borne_out_the_more_useful),
-        cmocka_unit_test(what_is_usual_weighs_at_least_half_of_its_record),
-        cmocka_unit_test(what_is_useful_enough_is_raised_by_nothing),
+        cmocka_unit_test(what_is_usual_weighs_its_whole_record),
+        cmocka_unit_test(who_is_less_useful_than_usual_weighs_as_much_less),
         cmocka_unit_test(not_having_seen_it_never_makes_a_member_mute),
         cmocka_unit_test(who_is_refuted_does_not_pay_for_it_twice),
         cmocka_unit_test(the_refuted_stay_mute),
