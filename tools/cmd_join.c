@@ -1,6 +1,8 @@
 /* `hearsay join`: makes this node a member of the coalition that an invite is for. */
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,7 +20,7 @@
 #include "tools/peer.h"
 #include "tools/say.h"
 
-enum { MODE_ALL = 07777, MODE_OTHERS = 07, JOIN_TIMEOUT_MS = 20000, RECORD_TIMEOUT_MS = 10000, INVITE_LINE_MAX = 2 * INVITE_TEXT_MAX };
+enum { GROUPS_MAX = 256, MODE_ALL = 07777, MODE_OTHERS = 07, JOIN_TIMEOUT_MS = 20000, RECORD_TIMEOUT_MS = 10000, INVITE_LINE_MAX = 2 * INVITE_TEXT_MAX };
 
 static int read_invite(const char *word, struct invite *out)
 {
@@ -175,13 +177,32 @@ static int edit_option(const struct home *h, const char *name, const char *value
     return STATUS_USAGE;
 }
 
-/* The secret is for nobody else. But where the configuration is root's and the node another user's (the owner of its keys), that user may have it by the bits for others only,
- * unless the file is of that user's group. */
+/* By its user or a group: then no bit for others is what lets the node read its configuration. Its user is the owner of its keys; groups are those of that user's account, as the
+ * daemon has them, whatever group the keys were left in. */
+static bool reads_as_itself(const struct home *h, const struct stat *conf)
+{
+    struct stat keys;
+    gid_t groups[GROUPS_MAX];
+    int n = GROUPS_MAX;
+    if (stat(h->config->identity, &keys) != 0)
+        return false;
+    if (conf->st_uid == keys.st_uid)
+        return true;
+    const struct passwd *user = getpwuid(keys.st_uid);
+    if (user == NULL || (conf->st_mode & S_IRGRP) == 0 || getgrouplist(user->pw_name, user->pw_gid, groups, &n) < 0)
+        return false;
+    for (int i = 0; i < n; i++) {
+        if (groups[i] == conf->st_gid)
+            return true;
+    }
+    return false;
+}
+
+/* The secret is for nobody else. But where the configuration is root's and the node another user's, that user may have it by the bits for others only. */
 static int edit_secret(const struct home *h, const char *secret)
 {
-    struct stat conf = { .st_mode = 0 }, keys;
-    bool same = stat(h->config->file, &conf) == 0 && stat(h->config->identity, &keys) == 0 &&
-                (conf.st_uid == keys.st_uid || (conf.st_gid == keys.st_gid && (conf.st_mode & S_IRGRP) != 0));
+    struct stat conf = { .st_mode = 0 };
+    bool same = stat(h->config->file, &conf) == 0 && reads_as_itself(h, &conf);
     int rc = edit_option(h, "secret", secret, same ? MODE_ALL & ~MODE_OTHERS : MODE_ALL);
     if (rc == 0 && !same && (conf.st_mode & S_IROTH) != 0)
         say_warning("%s holds the coalition's secret now, and every user of this host can read it: give it to the group of the user that runs hearsayd, and take it from others "

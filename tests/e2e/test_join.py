@@ -96,7 +96,7 @@ def test_a_node_of_another_user_keeps_its_configuration_when_root_joins_for_it(l
     a, b = member(lab, "a", extra='secret = "theirs"').start(), member(lab, "b", federation="hearsay")
     b.write_conf()
     b.hearsay("card", check=True)                          # makes the keys
-    os.chown(b.conf.parent / "identity.pem", 65534, 65534)
+    os.chown(b.conf.parent / "identity.pem", 65534, b.conf.stat().st_gid)     # a group that is not that user's
     done = join(b, invite(a)["invite"])
     assert done.returncode == 0 and "every user of this host can read it" in done.stderr and "chmod 640" in done.stderr, done
     assert b.conf.stat().st_mode & 0o777 == 0o644
