@@ -201,6 +201,20 @@ static int add_record(struct store *s, int64_t member, const struct trusted *t)
     return rc != 0 ? rc : ended;
 }
 
+int introduce_records(struct store *s, int64_t member, const uint8_t root[KEY_BYTES])
+{
+    struct record rec;
+    struct query from = query(&s->db, SQL_INTRODUCTION_RECORDS);
+    query_blob(&from, root, KEY_BYTES);
+    int rc = 0;
+    while (rc == 0 && query_row(&from)) {
+        if (record_open(column_bytes(&from, 0), &rec) == 0)
+            rc = store_put_record(s, member, rec.serial, column_bytes(&from, 0));
+    }
+    int ended = query_end(&from);
+    return rc != 0 ? rc : ended;
+}
+
 static int has_record(struct store *s, int64_t member, bool *has)
 {
     struct query q = query(&s->db, SQL_RECORD_EACH);

@@ -19,5 +19,7 @@ int introduce_derive_if_due(struct store *s, int64_t now_s);
 int64_t introduce_due_s(const struct store *s);
 /* Forgets the list of a member. */
 int introduce_forget(struct store *s, const uint8_t introducer[KEY_BYTES]);
+/* Gives a member that is new here, or back after it was purged, the records that its introductions hold. */
+int introduce_records(struct store *s, int64_t member, const uint8_t root[KEY_BYTES]);
 
 #endif

@@ -236,6 +236,7 @@ const char *const sql_text[SQL_N] = {
     [SQL_INTRODUCTION_COUNT] = "SELECT count(*) FROM introduction",
     [SQL_INTRODUCTION_EACH] = "SELECT introducer, root, share_milli, expires_s, record FROM introduction ORDER BY introducer, root",
     [SQL_INTRODUCTION_RECORD] = "SELECT record FROM introduction WHERE introducer = ?1 AND root = ?2",
+    [SQL_INTRODUCTION_RECORDS] = "SELECT DISTINCT record FROM introduction WHERE root = ?1",
     [SQL_TRUSTED_EACH] = "SELECT root, sponsor, introducer, tau_micro, hops, expires_s FROM trusted ORDER BY root",
     [SQL_TRUSTED_CLEAR] = "DELETE FROM trusted",
     [SQL_TRUSTED_ADD] = "INSERT INTO trusted(root, sponsor, introducer, tau_micro, hops, expires_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/introduce.h"
 #include "store/proof.h"
 #include "store/tool_private.h"
 
@@ -106,6 +107,14 @@ static int weigh_own(struct store *s, int64_t member, struct bytes frame)
     return 0;
 }
 
+/* One that was purged, while this batch of it was on its way, is new here; the mesh gives its record back only later, and the fold passes over what it cannot read. */
+static int add_author(struct store *s, const uint8_t root[KEY_BYTES], int64_t *id)
+{
+    bool is_new = names_root(&s->names, root) == NULL;
+    int rc = names_add_member(&s->names, &s->db, s->policy, root, id);
+    return rc == 0 && is_new ? introduce_records(s, *id, root) : rc;
+}
+
 /* A batch below its origin's floor is dead: it is as if it had been here and gone, whichever came first. A floor above the
  * batch that announces it is nonsense and is ignored. */
 static int add_batch(struct store *s, struct store_batch *b)
@@ -115,7 +124,7 @@ static int add_batch(struct store *s, struct store_batch *b)
     b->stored = false;
     if (!is_countable(b))
         return 0;
-    int rc = names_add_member(&s->names, &s->db, s->policy, b->origin, &id);
+    int rc = add_author(s, b->origin, &id);
     struct known_member *m = rc == 0 ? names_member(&s->names, id) : NULL;
     if (m == NULL || below(b->epoch, b->seq, m->floor_epoch, m->floor_seq))
         return rc;

@@ -343,6 +343,22 @@ static void a_purge_forgets_the_list_as_well(void **state)
     assert_int_equal(lists_stored(), 0);
 }
 
+/* It stood in line behind the purge: the mesh cannot have given the record back yet. */
+static void a_batch_that_comes_just_after_its_author_was_purged_can_be_read(void **state)
+{
+    (void)state;
+    uint64_t batches = 0;
+    introduce(1, 1, (struct say){ 2, 1000, T0 + WORLD_DAY });
+    w.policy->members_n = 1;                               /* `peer remove --purge` of member 2, in its two steps */
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + 10), 0);
+    assert_int_equal(store_purge(w.store, w.records[2].root, T0 + 10, &batches), 0);
+    says(2, 7, "192.0.2.9");
+    fold_at(T0 + 20);
+    fold_at(T0 + 3600);                                    /* by now it is reckoned that member 1 vouches for it */
+    assert_true(score("192.0.2.9", T0 + 3600) > 0);
+    claim_verifies(T0 + 3600);
+}
+
 static void a_list_that_does_not_verify_is_refused(void **state)
 {
     (void)state;
@@ -534,6 +550,7 @@ int main(void)
         CLAIM(trust_by_introduction_survives_a_restart),
         CLAIM(who_is_trusted_no_more_takes_its_group_and_its_list_along),
         CLAIM(a_purge_forgets_the_list_as_well),
+        CLAIM(a_batch_that_comes_just_after_its_author_was_purged_can_be_read),
         CLAIM(a_list_that_does_not_verify_is_refused),
         CLAIM(who_introduces_a_slanderer_answers_for_it_and_its_next_one_is_silent),
         CLAIM(why_names_the_group_and_who_introduced),
