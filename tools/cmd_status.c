@@ -105,14 +105,14 @@ static const char *link_word(const json_t *p, bool wanted)
     return json_is_true(json_object_get(p, "connected")) ? "up" : wanted ? "DOWN" : "none";
 }
 
-/* Only while there is something to say. */
+/* Only while there is something to say: who has no peers has nobody to catch up with. */
 static void say_catching_up(const json_t *s)
 {
     const json_t *c = json_object_get(json_object_get(s, "mesh"), "catching_up");
     double share = json_number_value(json_object_get(c, "share"));
-    bool held_back = json_is_true(json_object_get(c, "held_back")) && json_array_size(json_object_get(s, "peers")) > 0;
+    bool held_back = json_is_true(json_object_get(c, "held_back"));
     char known[NUMBER_TEXT_MAX], neighbours[NUMBER_TEXT_MAX];
-    if (c == NULL || (!held_back && share >= 0.95))
+    if (c == NULL || json_array_size(json_object_get(s, "peers")) == 0 || (!held_back && share >= 0.95))
         return;
     printf("  catching up: %.0f %% of %s batches, from %s neighbours%s\n", share * 100, count_at(c, "known", known), count_at(c, "neighbours", neighbours),
            held_back ? "; until 95 % are here, only own evidence lists" : "");

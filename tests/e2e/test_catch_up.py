@@ -33,6 +33,8 @@ def catching(node):
 
 def test_a_new_member_fetches_all_and_then_lists_it(lab):
     a, b = member(lab, "mx.a.example").start(), member(lab, "mx.b.example").start()
+    alone = b.hearsay("status").stdout
+    assert "this node is alone" in alone and "catching up" not in alone, "with nobody"
     teach(a, SUBJECTS)
     a.peer_add(b)
     b.peer_add(a)
