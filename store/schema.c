@@ -168,12 +168,13 @@ static const char *const steps[DB_SCHEMA] = {
      "ALTER TABLE learned ADD COLUMN taken_usual INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE learned ADD COLUMN taken_quartile INTEGER NOT NULL DEFAULT 0;"),
 
-    /* How useful a member's reports are here is tried each day, apart from its record, and marks no opinion any more. What was known until then is its beginning. */
+    /* How useful a member's reports are here is tried each day, apart from its record, and marks no opinion any more. What was known until then is its beginning. A mark stood over
+     * that of a judgement, and there was no own event in the seven days before it: what was known by then goes on to have had its effect, or all of it would be judged a second time. */
     ("ALTER TABLE learned ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE learned ADD COLUMN taken_seen INTEGER NOT NULL DEFAULT 0;"
      "UPDATE learned SET seen = confirmed, basis = 0;"
-     "UPDATE opinion SET judged_s = 0, judged = 0 WHERE judged = 1;"
-     "UPDATE opinion_before SET judged_s = 0, judged = 0 WHERE judged = 1;"),
+     "UPDATE opinion SET judged_s = max(judged_s - 604800, 0), judged = 3 WHERE judged = 1;"
+     "UPDATE opinion_before SET judged_s = max(judged_s - 604800, 0), judged = 3 WHERE judged = 1;"),
 };
 
 static int say(char *why, int rc, const char *path, const char *text)
