@@ -170,10 +170,11 @@ static int trials_slice(struct fold *f, bool *done)
     return rc != 0 ? rc : ended;
 }
 
-/* A clock that was ahead may have begun the last one. */
+/* A clock that was ahead may have begun the last one. By less than a day: then it was of this day, as far as anybody knows, and no trial is to count twice. */
 static bool trials_are_due(const struct store *s, int64_t now_s)
 {
-    return now_s >= s->trials_s + LEARN_TRIALS_EVERY_S || now_s < s->trials_s - SCORE_SKEW_S;
+    bool due = now_s >= s->trials_s + LEARN_TRIALS_EVERY_S || now_s < s->trials_s - LEARN_TRIALS_EVERY_S;
+    return due && !fold_clock_leapt(s, now_s);
 }
 
 int fold_trials(struct fold *f)

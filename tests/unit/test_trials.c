@@ -99,6 +99,32 @@ static void what_this_node_sees_itself_again_and_again_is_not_unseen(void **stat
     assert_in_range(member(1, now_s + 9 * WORLD_DAY).unseen_milli, 900, 1000);
 }
 
+/* A machine that starts ten minutes ahead, before it hears the time. */
+static void a_clock_set_back_by_minutes_begins_no_second_pass_on_the_same_day(void **state)
+{
+    (void)state;
+    says_at(1, 0, 1, BLACK, 0, T0);
+    world_fold(&w, T0 + 2 * WORLD_DAY + 10 * WORLD_MINUTE);
+    world_fold(&w, T0 + 2 * WORLD_DAY);
+    world_reopen(&w);
+    world_fold(&w, T0 + 2 * WORLD_DAY + WORLD_HOUR);
+    assert_in_range(member(1, T0 + 2 * WORLD_DAY + WORLD_HOUR).unseen_milli, 900, 1000);
+}
+
+/* SCORE.md, "Clocks": what it says is believed an hour later. */
+static void a_clock_that_has_leapt_between_two_runs_tries_nothing_for_an_hour(void **state)
+{
+    int64_t leapt_s = T0 + 5 * WORLD_DAY;
+    (void)state;
+    says_at(1, 0, 1, BLACK, 0, T0);
+    world_reopen(&w);
+    world_fold(&w, leapt_s);
+    world_fold(&w, leapt_s + WORLD_HOUR - 1);
+    assert_int_equal(member(1, leapt_s).unseen_milli, 0);
+    world_fold(&w, leapt_s + WORLD_HOUR);
+    assert_int_equal(member(1, leapt_s + WORLD_HOUR).unseen_milli, 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +136,8 @@ int main(void)
         T(what_comes_every_evening_was_foretold_by_nobody),
         T(who_says_it_in_the_hour_in_which_it_comes_or_later_foretold_nothing),
         T(what_this_node_sees_itself_again_and_again_is_not_unseen),
+        T(a_clock_set_back_by_minutes_begins_no_second_pass_on_the_same_day),
+        T(a_clock_that_has_leapt_between_two_runs_tries_nothing_for_an_hour),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
