@@ -1,7 +1,7 @@
 /* store/reliability.h: how far experience bears out what a member says: counters that fade, the reliability that they give, what a case decides about those who
  * spoke of it, and the circuit breaker. Pure integer arithmetic, the same on every machine; the model as a document is SCORE.md.
  *
- * Units. Counts are in millionths: 1000000 is one subject in one category. Reliability is relative to that of a newcomer, in millionths too: 1000000 (1.00) for one of
+ * Units. Counts are in millionths: 1000000 is one subject in one category, of seen and unseen on one day. Reliability is relative to that of a newcomer, in millionths too: 1000000 (1.00) for one of
  * whom nothing is known, 2000000 at the most, 0 for one who was refuted too often. Divisions truncate. Times are Unix seconds. */
 #ifndef HEARSAY_STORE_RELIABILITY_H
 #define HEARSAY_STORE_RELIABILITY_H

@@ -39,7 +39,7 @@ uint32_t reliability_dampened(uint32_t record_micro, const struct counters *c, u
 /* What a member's counters are held against when its reliability is reckoned. */
 struct outlook {
     int64_t black_n, white_n;                  /* subjects that this member itself found black, and white */
-    uint32_t usual_micro;                      /* upper quartile of the shares of reports that were borne out, 0: there is none, ... */
+    uint32_t usual_micro;                      /* upper quartile of the shares of trials that ended well, 0: there is none, ... */
     uint32_t quartile_micro;                   /* ... and of usefulness */
 };
 /* Record, and weight in black and white, of counters as they are now. */

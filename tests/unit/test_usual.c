@@ -62,7 +62,7 @@ static void members_without_much_trust_do_not_move_what_is_usual(void **state)
     assert_in_range(usual, 100000, 120000);
 }
 
-static void a_newcomer_is_useful_until_its_reports_are_past_their_time(void **state)
+static void a_newcomer_is_useful_until_its_reports_are_tried_in_vain(void **state)
 {
     (void)state;
     assert_int_equal(useful(0, 0, MICRO / 2), WHOLE);
@@ -162,7 +162,7 @@ int main(void)
         cmocka_unit_test(a_few_trials_are_no_measure),
         cmocka_unit_test(the_usual_is_the_upper_quartile_in_any_order),
         cmocka_unit_test(members_without_much_trust_do_not_move_what_is_usual),
-        cmocka_unit_test(a_newcomer_is_useful_until_its_reports_are_past_their_time),
+        cmocka_unit_test(a_newcomer_is_useful_until_its_reports_are_tried_in_vain),
         cmocka_unit_test(who_is_borne_out_more_often_than_usual_is_no_more_than_useful),
         cmocka_unit_test(the_more_is_borne_out_the_more_useful),
         cmocka_unit_test(what_is_usual_weighs_its_whole_record),
