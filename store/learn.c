@@ -225,11 +225,11 @@ static int load_sides(struct store *s, int64_t *black_n, int64_t *white_n)
     return rc;
 }
 
-/* Whose words count now: a member without trust, or one that was refuted to nothing, is no measure of the others. */
+/* Whose words count now: a member without trust, on probation, or refuted to nothing is no measure of the others. */
 static bool is_beside(const struct known_member *m, const struct learned *l, const struct outlook *o, int64_t now_s, struct counters *c)
 {
     *c = l->counters;
-    if (m->trust_micro == 0 || m->forgotten || m->self || c->time_s == 0 || breaker_is_open(&l->breaker, now_s))
+    if (m->trust_micro == 0 || m->probation || m->forgotten || m->self || c->time_s == 0 || breaker_is_open(&l->breaker, now_s))
         return false;
     counters_at(c, now_s);
     return is_measure(c) && reliability_of(c, o->black_n, o->white_n).record_micro > 0;

@@ -319,6 +319,26 @@ static void who_was_refuted_to_nothing_is_no_measure_of_the_others(void **state)
     world_claim_verifies(&w, T0 + 2 * WORLD_HOUR);
 }
 
+static void who_is_on_probation_is_no_measure_of_the_others(void **state)
+{
+    (void)state;
+    says_at(1, 0, 2, BLACK, 0, T0);
+    says_at(2, 1, 1, BLACK, 0, T0);
+    saw(REQUEST_BLACK, 0, 1, T0 + 100);
+    world_fold(&w, T0 + WORLD_DAY);
+    set("UPDATE learned SET confirmed = 0, unseen = iif(seen > 0, 0, 90000000), seen = iif(seen > 0, 900000000, 10000000)");
+    w.policy->members[0].rights.probation_until_s = T0 + 30 * WORLD_DAY;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + WORLD_DAY), 0);
+    world_fold(&w, T0 + WORLD_DAY + 2 * WORLD_HOUR);
+    assert_in_range(member(1, T0 + WORLD_DAY).seen_milli, 800000, 900000);
+    assert_int_equal(member(2, T0 + WORLD_DAY).reliability.black_micro, MICRO);
+    w.policy->members[0].rights.probation_until_s = 0;
+    assert_int_equal(store_set_policy(w.store, w.policy, T0 + WORLD_DAY + 2 * WORLD_HOUR), 0);
+    world_fold(&w, T0 + WORLD_DAY + 4 * WORLD_HOUR);
+    assert_true(member(2, T0 + WORLD_DAY).reliability.black_micro < MICRO / 2);
+    world_claim_verifies(&w, T0 + WORLD_DAY + 4 * WORLD_HOUR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +363,7 @@ int main(void)
         T(trials_survive_a_restart),
         T(a_fold_that_fails_counts_nothing_twice),
         T(who_was_refuted_to_nothing_is_no_measure_of_the_others),
+        T(who_is_on_probation_is_no_measure_of_the_others),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
