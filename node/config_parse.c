@@ -142,7 +142,8 @@ static int check_value(cfg_t *cfg, cfg_opt_t *opt)
         note_exposed(cfg, o);
     if (text == NULL || option_check(o, text, &number) == 0)
         return 0;
-    return load_error(loading, cfg->filename, cfg->line, "%s = \"%s\"; expected %s", opt->name, shown(text, out), o->type);
+    bool hide = o->kind == KIND_SECRET && text[0] != '\0';          /* more people read a log */
+    return load_error(loading, cfg->filename, cfg->line, "%s = \"%s\"; expected %s", opt->name, hide ? "..." : shown(text, out), o->type);
 }
 
 static int check_section(cfg_t *cfg, cfg_opt_t *opt)

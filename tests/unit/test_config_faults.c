@@ -110,6 +110,16 @@ static void a_fault_in_an_included_file_names_that_file(void **state)
     assert_string_equal(wrong("include(more.conf)\n", -EINVAL), wrong("name = a.example\ninclude(more.conf)\n", -EINVAL));
 }
 
+static void a_secret_that_is_refused_is_not_repeated(void **state)
+{
+    char text[512];
+    (void)state;
+    snprintf(text, sizeof text, "name = a.example\nsecret = \"%0256d\"\n", 7);
+    assert_string_equal(wrong(text, -EINVAL), "./hearsay.conf:2: secret = \"...\"; expected a text of at most 255 bytes");
+    snprintf(text, sizeof text, "name = a.example\nsrs { secrets = { \"%0256d\" } }\n", 7);
+    assert_string_equal(wrong(text, -EINVAL), "./hearsay.conf:2: secrets = \"...\"; expected texts of 1 to 255 bytes");
+}
+
 static void after_any_number_of_faults_a_good_file_still_loads(void **state)
 {
     struct config *c;
@@ -193,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_fault_is_named_with_file_line_and_what_was_expected),
         cmocka_unit_test(a_fault_in_an_included_file_names_that_file),
+        cmocka_unit_test(a_secret_that_is_refused_is_not_repeated),
         cmocka_unit_test(after_any_number_of_faults_a_good_file_still_loads),
         cmocka_unit_test(two_peers_cannot_share_a_name_or_a_key),
         cmocka_unit_test(a_card_with_one_byte_changed_is_refused),
