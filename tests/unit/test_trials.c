@@ -1,6 +1,7 @@
 /* How useful members' reports are to this node: a day on which one stands is a trial. */
 #include "learn_world.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 
 #include "faulty_vfs.h"
@@ -230,6 +231,18 @@ static void what_is_told_in_the_same_moment_takes_nobodys_merit_and_has_none(voi
     assert_int_equal(member(2, now_s).seen_milli, 0);
 }
 
+/* Own good mail in the default category has the others looked at in the same fold. */
+static void good_mail_in_one_category_takes_nothing_from_who_foretold_the_other(void **state)
+{
+    struct store_report r[] = { { .verb = REQUEST_WHITE, .count = 1, .category = 0 }, { .verb = REQUEST_BLACK, .count = 1, .category = 1 } };
+    (void)state;
+    says_many(1, 1, "malware", T0);
+    r[0].subject = r[1].subject = world_subject("203.0.0.1");
+    assert_int_equal(store_add_reports(w.store, r, 2, T0 + 2 * WORLD_DAY), 0);
+    world_fold(&w, T0 + 2 * WORLD_DAY);
+    assert_int_equal(member(1, T0 + 2 * WORLD_DAY).seen_milli, 1000);
+}
+
 static void while_others_count_for_nothing_yet_nothing_is_tried(void **state)
 {
     (void)state;
@@ -291,6 +304,24 @@ static void a_fold_that_fails_counts_nothing_twice(void **state)
             world_destroy(&w);
         assert_true(at < 1000);
     }
+    faulty_remove();
+}
+
+/* Of what it had counted nothing is left. */
+static void a_pass_that_fails_in_its_first_slice_begins_again(void **state)
+{
+    int64_t now_s = T0 + 2 * WORLD_DAY, wake_s = 0;
+    bool more = true;
+    (void)state;
+    world_destroy(&w);
+    faulty_install();
+    world_create(&w);
+    says_many(1, 1500, WORLD_SAY, T0);
+    faulty_plan(1, false, SQLITE_FULL);
+    assert_int_equal(store_fold(w.store, 1000, now_s, &more, &wake_s), -ENOSPC);
+    faulty_plan(0, false, 0);
+    world_fold(&w, now_s);
+    assert_int_equal(member(1, now_s).unseen_milli, 1500000);
     faulty_remove();
 }
 
@@ -358,10 +389,12 @@ int main(void)
         T(a_report_stands_as_long_as_its_category_remembers),
         T(any_own_event_is_an_event),
         T(what_is_told_in_the_same_moment_takes_nobodys_merit_and_has_none),
+        T(good_mail_in_one_category_takes_nothing_from_who_foretold_the_other),
         T(while_others_count_for_nothing_yet_nothing_is_tried),
         T(what_is_seen_under_a_clock_ahead_is_of_no_use_to_anybody),
         T(trials_survive_a_restart),
         T(a_fold_that_fails_counts_nothing_twice),
+        T(a_pass_that_fails_in_its_first_slice_begins_again),
         T(who_was_refuted_to_nothing_is_no_measure_of_the_others),
         T(who_is_on_probation_is_no_measure_of_the_others),
 #undef T
