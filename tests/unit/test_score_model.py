@@ -177,7 +177,7 @@ class Take:
         return self.at < len(self.line)
 
 
-def main(program, seed="1", count="150000"):
+def main(program, seed="1", count="300000"):
     began, done = time.time(), {}
     random.seed(seed)
     kinds = {"H": history, "J": case, "R": counts, "B": breakers}
