@@ -47,7 +47,7 @@ static int take_opinions(struct fold *f, const struct batch *b, const struct kno
             continue;
         rc = key == NULL ? -ENOMEM : 0;
         run->said[run->n++] = (struct said){
-            .topic = { key, o->key_len, (uint16_t)id }, .black = o->black, .white = o->white, .epoch = b->epoch,
+            .topic = { .key = key, .len = o->key_len, .category = (uint16_t)id }, .black = o->black, .white = o->white, .epoch = b->epoch,
             .seq = b->seq, .member = m->id, .hash = hash, .time_s = o->time_s,
         };
     }
@@ -178,7 +178,7 @@ int fold_put_batch(struct fold *f, const struct known_member *m, const struct ba
         if (id == 0)
             continue;
         rc = key == NULL ? -ENOMEM : put_opinion(f, &(struct said){
-            .topic = { key, o->key_len, (uint16_t)id }, .black = o->black, .white = o->white, .epoch = b->epoch,
+            .topic = { .key = key, .len = o->key_len, .category = (uint16_t)id }, .black = o->black, .white = o->white, .epoch = b->epoch,
             .seq = b->seq, .member = m->id, .hash = frames_hash_prefix(b->hash), .time_s = o->time_s,
         });
     }

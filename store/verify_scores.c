@@ -109,7 +109,7 @@ static void check_key(struct verify *v, const struct keyed *k)
 static int check_row(struct verify *v, const struct query *q)
 {
     struct bytes key = column_bytes(q, 0);
-    struct keyed k = { .topic = { key.at, (uint8_t)key.len, (uint16_t)column_int(q, 1) } };
+    struct keyed k = { .topic = { .key = key.at, .len = (uint8_t)key.len, .category = (uint16_t)column_int(q, 1) } };
     k.category = names_category_policy(&v->r->names, k.topic.category);
     if (key.len > SUBJECT_KEY_MAX || subject_from_key(key.at, key.len, &k.subject) != 0) {
         verify_problem(v, "a row has a subject that is none");

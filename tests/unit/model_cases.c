@@ -174,7 +174,7 @@ static void put_registers(struct history *h)
         die("run_reserve_said");
     put((int64_t)n);
     for (size_t i = 0; i < n; i++) {
-        struct said o = { .topic = { key, 1, 1 }, .member = below(MEMBERS), .epoch = (uint32_t)(1 + below(2)), .seq = (uint64_t)(1 + below(3)), .hash = below(3) - 1,
+        struct said o = { .topic = { .key = key, .len = 1, .category = 1 }, .member = below(MEMBERS), .epoch = (uint32_t)(1 + below(2)), .seq = (uint64_t)(1 + below(3)), .hash = below(3) - 1,
                           .black = (uint8_t)(one_in(3) ? 0 : below(MASS_STEPS)), .white = (uint8_t)(one_in(2) ? 0 : below(MASS_STEPS)),
                           .time_s = t0 - edgy(40 * DAY_S) + (one_in(8) ? below(1200) : 0) };
         run->said[run->n++] = o;
